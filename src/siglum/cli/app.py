@@ -1,0 +1,116 @@
+"""The root command: finds commands lazily, suggests near names, and maps errors to exit statuses (only here).
+
+0 fine; 1 failed, said in one line; 2 wrong use; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from siglum.cli.commands import COMMANDS
+from siglum.cli.console import Console
+from siglum.core.errors import PermissionDeniedError, SiglumError, StorageFullError, UsageError
+from siglum.core.text import did_you_mean
+
+EXIT_INTERRUPTED = 130
+EXIT_FAILED = 1
+
+
+class RootGroup(click.Group):
+    """The commands of `cli.commands`, imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all command names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one command."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        found = getattr(importlib.import_module(entry.module), entry.attribute)
+        assert isinstance(found, click.Command)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which names are near."""
+        if args and args[0] not in COMMANDS:
+            hint = did_you_mean(args[0], COMMANDS) or "See 'siglum --help' for all commands."
+            raise UsageError(f"There is no command {args[0]!r}.", hint=hint)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table's lines by section, without importing a command."""
+        for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
+            with formatter.section(section):
+                rows = [(name, entry.summary) for name, entry in COMMANDS.items() if entry.section == section]
+                formatter.write_dl(rows)
+
+
+@click.command(cls=RootGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--cd", "folder", metavar="PATH", type=click.Path(), help="Run as if started in PATH.")
+@click.option("-V", "--version", is_flag=True, help="Print the version.")
+def root(folder: str | None, version: bool) -> None:
+    """Model versioning: every model version with exactly the code, data and parameters that made it."""
+    if version:
+        from siglum import __version__
+
+        print(f"siglum {__version__}")  # noqa: T201
+        raise click.exceptions.Exit(0)
+    if folder is not None:
+        os.chdir(folder)
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command line and return its exit status. Prints at most one line of error."""
+    console = Console(json="--json" in args)
+    try:
+        status = root.main(list(args), prog_name="siglum", standalone_mode=False)
+    except SiglumError as error:
+        console.error(error)
+        return error.exit_status
+    except click.ClickException as error:
+        console.error(UsageError(error.format_message(), hint=_usage_hint(error)))
+        return UsageError.exit_status
+    except (KeyboardInterrupt, click.Abort):
+        print("Interrupted.", file=sys.stderr)  # noqa: T201
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (`siglum … | head`); give the interpreter nothing left to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except OSError as error:
+        console.error(_from_os_error(error))
+        return EXIT_FAILED
+    except Exception:  # noqa: BLE001  -- the last resort: a bug, shown whole so that it can be reported
+        traceback.print_exc()
+        print(  # noqa: T201
+            "This is a bug in Siglum. Please report it with the lines above and the command you ran.",
+            file=sys.stderr,
+        )
+        return EXIT_FAILED
+    return status if isinstance(status, int) else 0
+
+
+def _usage_hint(error: click.ClickException) -> str | None:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"See '{context.command_path} --help'." if context is not None else None
+
+
+def _from_os_error(error: OSError) -> SiglumError:
+    where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "the file system"
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageFullError(f"{where}: {reason}.", hint="Free some space and run the command again.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return PermissionDeniedError(f"{where}: {reason}.")
+    return SiglumError(f"{where}: {reason}.")

@@ -1,0 +1,68 @@
+"""How commands are declared: the options that every command has, and those that several share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from siglum.cli.console import Console
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class SiglumCommand(click.Command):
+    """A command with `--json` and `--quiet`, whose callback gets a `Console` as its first argument."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(click.Option(["--json"], is_flag=True, help="Print the result as one line of JSON."))
+        self.params.append(click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only."))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Take the common options out of the parameters and call back with a console."""
+        console = Console(json=ctx.params.pop("json"), quiet=ctx.params.pop("quiet"))
+        ctx.find_root().obj = console  # so that `cli.app` prints an error in the shape that was asked for
+        if self.callback is None:
+            return None
+        return ctx.invoke(self.callback, console, **ctx.params)
+
+
+class SiglumGroup(click.Group):
+    """A group whose commands are SiglumCommands; a mistyped one gets near names."""
+
+    command_class = SiglumCommand
+    group_class = type  # sub-groups are of the same class
+
+
+def command(name: str | None = None, **attributes: Any) -> Callable[[Callable[..., Any]], SiglumCommand]:
+    """Declare a top-level command; the function's docstring is its help."""
+
+    def declare(function: Callable[..., Any]) -> SiglumCommand:
+        made = click.command(name, cls=SiglumCommand, **attributes)(function)
+        assert isinstance(made, SiglumCommand)
+        return made
+
+    return declare
+
+
+def group(name: str | None = None, **attributes: Any) -> Callable[[Callable[..., Any]], SiglumGroup]:
+    """Declare a top-level group of commands; declare its commands with `@the_group.command("name")`."""
+
+    def declare(function: Callable[..., Any]) -> SiglumGroup:
+        made = click.group(name, cls=SiglumGroup, **attributes)(function)
+        assert isinstance(made, SiglumGroup)
+        return made
+
+    return declare
+
+
+def tracking_option(function: F) -> F:
+    """Add `--tracking-uri`, passed as `tracking_uri`: None means the environment, else the embedded store."""
+    return click.option(
+        "--tracking-uri",
+        metavar="URI",
+        help="A server's URL or a database URI (sqlite:///path). Default: SIGLUM_TRACKING_URI, MLFLOW_TRACKING_URI, "
+        "else the project's embedded store.",
+    )(function)

@@ -1,0 +1,47 @@
+"""Which module holds which command, and its line in the help: a table, so that `siglum --help` imports none of them."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class CommandEntry(msgspec.Struct, frozen=True):
+    """A command: the module and attribute that hold it, its section and its line in the help."""
+
+    module: str
+    attribute: str
+    section: str
+    summary: str
+
+
+DATA = "Data"
+PIPELINES = "Pipelines"
+MODELS = "Models and runs"
+SERVER = "Server"
+OTHER = "Other"
+
+COMMANDS: dict[str, CommandEntry] = {
+    "init": CommandEntry("siglum.cli.data", "init", DATA, "Start data versioning in a folder."),
+    "add": CommandEntry("siglum.cli.data", "add", DATA, "Put files and folders under version control."),
+    "commit": CommandEntry("siglum.cli.data", "commit", DATA, "Record changed outputs."),
+    "checkout": CommandEntry("siglum.cli.data", "checkout", DATA, "Bring data to what the pointers say."),
+    "status": CommandEntry("siglum.cli.data", "status", DATA, "Show what changed, here or against a remote."),
+    "push": CommandEntry("siglum.cli.transfer", "push", DATA, "Send data to a remote."),
+    "fetch": CommandEntry("siglum.cli.transfer", "fetch", DATA, "Get data from a remote into the cache."),
+    "pull": CommandEntry("siglum.cli.transfer", "pull", DATA, "Get data from a remote into the workspace."),
+    "remote": CommandEntry("siglum.cli.remote", "remote", DATA, "Name the places that hold copies of data."),
+    "config": CommandEntry("siglum.cli.config", "config", DATA, "Read and change settings."),
+    "repro": CommandEntry("siglum.cli.pipeline", "repro", PIPELINES, "Run what is out of date in a pipeline."),
+    "trace": CommandEntry("siglum.cli.lineage", "trace", MODELS, "Say what a model version was made from."),
+    "diff": CommandEntry("siglum.cli.lineage", "diff", MODELS, "Compare two model versions."),
+    "reproduce": CommandEntry("siglum.cli.lineage", "reproduce", MODELS, "Rebuild a model version and compare."),
+    "models": CommandEntry("siglum.cli.models", "models", MODELS, "List and show registered models."),
+    "promote": CommandEntry("siglum.cli.models", "promote", MODELS, "Point an alias at a model version."),
+    "rollback": CommandEntry("siglum.cli.models", "rollback", MODELS, "Point an alias back at the version before."),
+    "audit": CommandEntry("siglum.cli.models", "audit", MODELS, "Show who changed what in the registry, and why."),
+    "runs": CommandEntry("siglum.cli.runs", "runs", MODELS, "List and show runs."),
+    "server": CommandEntry(
+        "siglum.cli.server", "server", SERVER, "Serve runs and models to MLflow and Siglum clients."
+    ),
+    "demo": CommandEntry("siglum.cli.demo", "demo", OTHER, "Make a project and walk the whole road once."),
+}

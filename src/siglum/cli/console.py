@@ -1,0 +1,68 @@
+"""What a command prints with: results as text or JSON on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import msgspec
+
+from siglum.core.errors import SiglumError
+
+_STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+
+
+class Console:
+    """Where a command's words go.
+
+    A command calls `say` for what happened and `result` once with its outcome as a value; under `--json` only the
+    value is printed, as one line, and under `--quiet` nothing is. Errors and warnings always reach standard error.
+    """
+
+    def __init__(self, *, json: bool = False, quiet: bool = False, out: TextIO | None = None) -> None:
+        self.json = json
+        self.quiet = quiet
+        self._out = out if out is not None else sys.stdout
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person watches: progress bars make sense."""
+        return not (self.json or self.quiet) and sys.stderr.isatty()
+
+    def say(self, text: str = "") -> None:
+        """Print a line for a person; nothing under `--json` or `--quiet`."""
+        if not (self.json or self.quiet):
+            print(text, file=self._out, flush=True)
+
+    def result(self, value: Any) -> None:
+        """Print the outcome as one line of JSON under `--json`; nothing otherwise."""
+        if self.json:
+            print(msgspec.json.encode(value).decode(), file=self._out, flush=True)
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print rows in aligned columns under a header; nothing under `--json` or `--quiet`."""
+        widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
+        for i, row in enumerate([header, *rows]):
+            line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            self.say(self.style(line, "bold") if i == 0 else line)
+
+    def warn(self, text: str) -> None:
+        """Print a warning on standard error."""
+        print(f"{self.style('warning:', 'yellow', sys.stderr)} {text}", file=sys.stderr)  # noqa: T201
+
+    def error(self, error: SiglumError) -> None:
+        """Print an error as one line on standard error: text, or under `--json` the one JSON error shape."""
+        if self.json:
+            body = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+            print(msgspec.json.encode(body).decode(), file=sys.stderr)  # noqa: T201
+        else:
+            one_line = " ".join(str(error).split("\n"))
+            print(f"{self.style('error:', 'red', sys.stderr)} {one_line}", file=sys.stderr)  # noqa: T201
+
+    def style(self, text: str, style: str, stream: TextIO | None = None) -> str:
+        """Return `text` in a colour or weight where the stream is a terminal and NO_COLOR is not set."""
+        if "NO_COLOR" in os.environ or not (stream or self._out).isatty():
+            return text
+        return f"\033[{_STYLES[style]}m{text}\033[0m"

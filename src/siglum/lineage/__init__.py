@@ -1,0 +1,1 @@
+"""M = f(C, D, P): capture, recipe, trace, diff, reproduce. The only place where data, runs and registry meet."""

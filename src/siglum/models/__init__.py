@@ -1,0 +1,1 @@
+"""Packaging of models: MLmodel, flavors, signatures, environments, safe loading."""

@@ -1,0 +1,84 @@
+"""What the registry keeps, as frozen values with MLflow's attribute names. Times are milliseconds since the epoch."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import msgspec
+
+from siglum.tracking.entities import Entity
+
+
+class Stage(enum.StrEnum):
+    """MLflow's stages: deprecated there in favour of aliases, and still used."""
+
+    NONE = "None"
+    STAGING = "Staging"
+    PRODUCTION = "Production"
+    ARCHIVED = "Archived"
+
+
+class ModelVersion(Entity, frozen=True, kw_only=True):
+    """One version of a registered model. `version` is a number as a string, as MLflow's clients expect."""
+
+    name: str
+    version: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    user_id: str = ""
+    current_stage: Stage = Stage.NONE
+    description: str = ""
+    source: str
+    run_id: str = ""
+    run_link: str = ""
+    status: str = "READY"
+    status_message: str = ""
+    tags: dict[str, str] = {}
+    aliases: tuple[str, ...] = ()
+    model_id: str | None = None
+
+
+class RegisteredModel(Entity, frozen=True, kw_only=True):
+    """A named line of versions. `aliases` maps each alias to a version number as a string."""
+
+    name: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    description: str = ""
+    latest_versions: tuple[ModelVersion, ...] = ()
+    tags: dict[str, str] = {}
+    aliases: dict[str, str] = {}
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Who changes something, by what means and why; kept in the audit log."""
+
+    actor: str
+    source: str = "siglum"
+    reason: str | None = None
+
+
+class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the audit log: `seq` grows by one; `before` and `after` hold the fields that changed."""
+
+    seq: int
+    time: int
+    actor: str
+    source: str
+    action: str
+    model: str
+    version: str | None = None
+    alias: str | None = None
+    reason: str | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+
+
+class AliasMove(msgspec.Struct, frozen=True):
+    """An alias that moved; None means that it did not exist before, or does not exist now."""
+
+    name: str
+    alias: str
+    from_version: str | None
+    to_version: str | None

@@ -1,0 +1,1 @@
+"""HTTP: MLflow's REST routes, Siglum's own, the artifact proxy."""

@@ -1,0 +1,1 @@
+"""Bytes by content: hashing, object store, directory manifests, stat index, links, remotes, transfer, artifacts."""

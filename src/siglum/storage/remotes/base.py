@@ -1,0 +1,48 @@
+"""The port to a remote: a flat place that holds objects under keys such as `files/md5/ab/cdef…`.
+
+Contract, checked by `siglum.testing.RemoteContract`:
+
+- A key becomes visible whole or not at all; `put` over an existing key is allowed and leaves the same or the new bytes.
+- `put` hashes what it sends and `get` what it receives; bytes that do not match `oid` raise IntegrityError, and
+  nothing is left under the final name.
+- A missing key raises NotFoundError; a place that does not answer raises UnavailableError naming the remote; a full one
+  raises StorageFullError; missing rights raise PermissionDeniedError. Retries of what is transient happen below this
+  port.
+- All methods block, and may be called from several threads at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+
+class Remote(Protocol):
+    """A place that holds copies of objects. See the module's contract."""
+
+    name: str
+    url: str
+
+    def check(self) -> None:
+        """Raise UnavailableError, in words for a person, when the place is not there."""
+        ...
+
+    def exists(self, keys: Iterable[str]) -> set[str]:
+        """Return those of `keys` that are there. Implementations list once when many are asked, else ask each."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield all keys below `prefix`, in no order."""
+        ...
+
+    def put(self, source: str, key: str, oid: str | None) -> int:
+        """Copy the local file `source` to `key`; return its size. With `oid` (hex MD5), verify while sending."""
+        ...
+
+    def get(self, key: str, target: str, oid: str | None) -> int:
+        """Copy `key` to the new local file `target`; return its size. With `oid` (hex MD5), verify while receiving."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove a key; nothing happens when it is not there."""
+        ...

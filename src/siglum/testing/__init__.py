@@ -1,0 +1,1 @@
+"""Contract suites for implementations of Siglum's ports, ours and third parties'."""

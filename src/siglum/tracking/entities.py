@@ -1,0 +1,199 @@
+"""What tracking keeps, as frozen values with MLflow's attribute names. Times are milliseconds since the epoch."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class RunStatus(enum.StrEnum):
+    """The life of a run. The last three are final."""
+
+    RUNNING = "RUNNING"
+    SCHEDULED = "SCHEDULED"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a run in this status has ended."""
+        return self in (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED)
+
+
+class LifecycleStage(enum.StrEnum):
+    """Whether something is there or has been deleted and can be restored."""
+
+    ACTIVE = "active"
+    DELETED = "deleted"
+
+
+class ViewType(enum.IntEnum):
+    """Which life-cycle stages a search looks at."""
+
+    ACTIVE_ONLY = 1
+    DELETED_ONLY = 2
+    ALL = 3
+
+
+class LoggedModelStatus(enum.StrEnum):
+    """The life of a logged model's files."""
+
+    UNSPECIFIED = "LOGGED_MODEL_STATUS_UNSPECIFIED"
+    PENDING = "LOGGED_MODEL_PENDING"
+    READY = "LOGGED_MODEL_READY"
+    FAILED = "LOGGED_MODEL_UPLOAD_FAILED"
+
+
+class Entity(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all entities: frozen, compared by value, built by keyword."""
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """One point of a series. `value` may be NaN or infinite; `step` may be negative."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int = 0
+    model_id: str | None = None
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
+    run_id: str | None = None
+
+
+class Param(msgspec.Struct, frozen=True):
+    """A parameter of a run or logged model; values are strings."""
+
+    key: str
+    value: str
+
+
+class Tag(msgspec.Struct, frozen=True):
+    """A tag of anything that has tags."""
+
+    key: str
+    value: str
+
+
+RunTag = ExperimentTag = InputTag = LoggedModelTag = Tag
+
+
+class Experiment(Entity, frozen=True, kw_only=True):
+    """A named set of runs. `experiment_id` is an integer as a string, "0" the default experiment."""
+
+    experiment_id: str
+    name: str
+    artifact_location: str
+    lifecycle_stage: LifecycleStage = LifecycleStage.ACTIVE
+    creation_time: int
+    last_update_time: int
+    tags: dict[str, str] = {}
+
+
+class RunInfo(Entity, frozen=True, kw_only=True):
+    """What a run is: ids, status, times. `artifact_uri` is the root of its files."""
+
+    run_id: str
+    run_name: str
+    experiment_id: str
+    user_id: str
+    status: RunStatus
+    start_time: int
+    end_time: int | None = None
+    artifact_uri: str
+    lifecycle_stage: LifecycleStage = LifecycleStage.ACTIVE
+
+
+class RunData(Entity, frozen=True, kw_only=True):
+    """What a run logged. `metrics` holds, per key, the point that is greatest by (step, timestamp, value)."""
+
+    metrics: dict[str, float] = {}
+    params: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    latest: tuple[Metric, ...] = ()
+
+
+class Dataset(Entity, frozen=True, kw_only=True):
+    """A data set that a run read: `digest` identifies its content, `source` (JSON) says where it came from."""
+
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema: str | None = None
+    profile: str | None = None
+
+
+class DatasetInput(Entity, frozen=True, kw_only=True):
+    """A data set and in what role the run read it (tag `mlflow.data.context`)."""
+
+    dataset: Dataset
+    tags: tuple[Tag, ...] = ()
+
+
+class LoggedModelInput(Entity, frozen=True, kw_only=True):
+    """A logged model that a run read."""
+
+    model_id: str
+
+
+class LoggedModelOutput(Entity, frozen=True, kw_only=True):
+    """A logged model that a run made, at a step."""
+
+    model_id: str
+    step: int = 0
+
+
+class RunInputs(Entity, frozen=True, kw_only=True):
+    """All that a run read."""
+
+    dataset_inputs: tuple[DatasetInput, ...] = ()
+    model_inputs: tuple[LoggedModelInput, ...] = ()
+
+
+class RunOutputs(Entity, frozen=True, kw_only=True):
+    """All that a run made."""
+
+    model_outputs: tuple[LoggedModelOutput, ...] = ()
+
+
+class Run(Entity, frozen=True, kw_only=True):
+    """A run: what it is, what it logged, what it read and what it made."""
+
+    info: RunInfo
+    data: RunData = RunData()
+    inputs: RunInputs = RunInputs()
+    outputs: RunOutputs = RunOutputs()
+
+
+class LoggedModel(Entity, frozen=True, kw_only=True):
+    """A model's files and what is known of them. `model_id` is `m-` and 32 hex digits."""
+
+    experiment_id: str
+    model_id: str
+    name: str
+    artifact_location: str
+    creation_timestamp: int
+    last_updated_timestamp: int
+    model_type: str | None = None
+    source_run_id: str | None = None
+    status: LoggedModelStatus = LoggedModelStatus.PENDING
+    status_message: str | None = None
+    tags: dict[str, str] = {}
+    params: dict[str, str] = {}
+    metrics: tuple[Metric, ...] = ()
+
+    @property
+    def model_uri(self) -> str:
+        """The URI that `load_model` takes."""
+        return f"models:/{self.model_id}"
+
+
+class FileInfo(Entity, frozen=True, kw_only=True):
+    """One entry of an artifact listing; `file_size` in bytes is None for a folder."""
+
+    path: str
+    is_dir: bool
+    file_size: int | None = None

@@ -1,0 +1,1 @@
+"""Files under version control: repository, .dvc files, ignore rules, add, checkout, status, transfer."""
