@@ -1,0 +1,54 @@
+# Everything runs in a virtual environment of its own; nothing needs to be installed beforehand but Python 3.11+ and Git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+JOBS ?= 2
+
+.PHONY: help demo test lint types layers unit format bench lock clean
+
+help:
+	@echo "make demo    run the main job on real data, in ./demo-project"
+	@echo "make test    check style, types and layers, and run all tests"
+	@echo "make bench   run every benchmark beside its peers (see docs/benchmarks.md)"
+
+$(READY): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Siglum needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv
+	$(BIN)/uv pip install -q --python $(BIN)/python -r requirements-dev.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/siglum demo demo-project
+
+test: lint types layers unit
+
+lint: $(READY)
+	$(BIN)/ruff check -q .
+	$(BIN)/ruff format -q --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+layers: $(READY)
+	$(BIN)/lint-imports
+
+unit: $(READY)
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+format: $(READY)
+	$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+lock: $(READY)
+	$(BIN)/uv pip compile -q --universal --no-header --no-annotate --extra dev pyproject.toml -o requirements-dev.lock
+	for peer in dvc mlflow; do \
+	  $(BIN)/uv pip compile -q --universal --no-header --no-annotate tests/peers/$$peer.in -o tests/peers/$$peer.lock; done
+
+clean:
+	rm -rf $(VENV) .peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,72 @@
+"""Fixtures that several domains share: the real DVC and the real MLflow client, and an isolated environment."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+PEERS = Path(os.environ.get("SIGLUM_PEERS", HERE.parent / ".peers"))
+
+
+def install_peer(name: str) -> Path:
+    """Return the `bin` folder of the peer's own virtual environment, made on first use from its lock file.
+
+    Several test processes may ask at once: the first makes it under a kernel lock, the others wait.
+    """
+    lock_file = HERE / "peers" / f"{name}.lock"
+    wanted = hashlib.sha256(lock_file.read_bytes() + sys.version.encode()).hexdigest()
+    environment = PEERS / name
+    stamp = environment / "installed-from"
+    PEERS.mkdir(parents=True, exist_ok=True)
+    with (PEERS / f"{name}.lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != wanted:
+            shutil.rmtree(environment, ignore_errors=True)
+            uv = [sys.executable, "-m", "uv"]
+            subprocess.run([*uv, "venv", "-q", "--python", sys.executable, str(environment)], check=True)
+            python = str(environment / "bin" / "python")
+            subprocess.run([*uv, "pip", "install", "-q", "--python", python, "-r", str(lock_file)], check=True)
+            stamp.write_text(wanted)
+    return environment / "bin"
+
+
+@pytest.fixture(scope="session")
+def dvc_command() -> str:
+    """The path of the real `dvc`."""
+    return str(install_peer("dvc") / "dvc")
+
+
+@pytest.fixture(scope="session")
+def mlflow_python() -> str:
+    """The path of a Python that has the real MLflow client, scikit-learn and pandas, and no Siglum."""
+    return str(install_peer("mlflow") / "python")
+
+
+@pytest.fixture(autouse=True)
+def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the machine's configuration out of the tests, and the tests out of the user's home."""
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith(("SIGLUM_", "MLFLOW_", "DVC_", "GIT_")) and name not in ("SIGLUM_PEERS", "GIT_SSL_CAINFO"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(home / "dvc-site"))
+    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(home / "dvc-global"))
+    monkeypatch.setenv("DVC_SYSTEM_CONFIG_DIR", str(home / "dvc-system"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = Test\n\temail = test@example.com\n[init]\n\tdefaultBranch = main\n[core]\n\tautocrlf = false\n"
+    )
