@@ -109,9 +109,9 @@ def cpu_seconds(command: Sequence[str], cwd: Path | None = None) -> float:
 
 def report(title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> None:
     """Print a table of medians (and of all rounds, under `--json PATH` as a file) with the versions measured."""
-    print(
-        f"\n{title}  ({datetime.now(UTC):%Y-%m-%d %H:%M} UTC, Python {platform.python_version()}, {os.cpu_count()} cores)"
-    )
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores"
+    print(f"\n{title}  ({when}, {machine})")
     print(f"{'work':58} {'siglum':>12} {'peer':>12} {'ratio':>8}  bar")
     for row in rows:
         theirs = f"{statistics.median(row.peer):12.4g}" if row.peer else f"{'-':>12}"

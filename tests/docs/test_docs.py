@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted(
     page
     for page in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
-    if re.search(r"^```console", page.read_text(), re.M)
+    if re.search(r"^```console", page.read_text(), re.MULTILINE)
 )
 FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -68,7 +68,8 @@ def test_page(page: Path, tmp_path: Path) -> None:
         elif language == "console":
             for command, expected in commands(block):
                 # The shell keeps its folder from one block to the next through a file, as a reader's does.
-                script = f'cd "$(cat {tmp_path}/.cwd 2>/dev/null || echo {tmp_path})"\n{command}\nstatus=$?\npwd > {tmp_path}/.cwd\nexit $status'
+                kept = tmp_path / ".cwd"
+                script = f'cd "$(cat {kept} 2>/dev/null || echo .)"\n{command}\nstatus=$?\npwd > {kept}\nexit $status'
                 done = subprocess.run(
                     ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
                 )
