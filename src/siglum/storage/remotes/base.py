@@ -13,8 +13,12 @@ Contract, checked by `siglum.testing.RemoteContract`:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from siglum.core.errors import SiglumError
 
 
 class Remote(Protocol):
@@ -45,4 +49,21 @@ class Remote(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove a key; nothing happens when it is not there."""
+        ...
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """One object to be sent: a local file, the key it gets, and the hex MD5 its bytes must have."""
+
+    source: str
+    key: str
+    oid: str
+
+
+@runtime_checkable
+class BulkRemote(Protocol):
+    """What a remote may offer beside `Remote`: to send many objects for the price of one flush."""
+
+    def put_many(self, uploads: Sequence[Upload]) -> Sequence[int | SiglumError | OSError]:
+        """Send all; return for each its size, or why it is not there. Durable and visible on return."""
         ...

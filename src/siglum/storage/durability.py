@@ -1,0 +1,151 @@
+"""Making files durable and visible: many temporary files, one barrier, then renames.
+
+A batch writes every file under a temporary name beside its final one, flushes the file system once, renames, and
+flushes once more. A crash at any point leaves whole files under final names, or temporaries that `is_temporary` knows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import secrets
+from collections.abc import Iterable
+from types import TracebackType
+
+TEMPORARY_SUFFIX = ".tmp"
+_TOKEN_LENGTH = 22
+_counter = itertools.count()
+_process_token = ""
+_process_id = 0
+
+
+def temporary_name() -> str:
+    """Return a fresh file name of the form `.<22 url-safe characters>.tmp`, the one DVC uses, so both know litter."""
+    global _process_token, _process_id  # noqa: PLW0603 - renewed after a fork, so that no two processes share a prefix
+    if _process_id != os.getpid():
+        _process_token = secrets.token_urlsafe(9)  # 12 characters, 72 bits; the counter makes up the rest
+        _process_id = os.getpid()
+    return f".{_process_token}{next(_counter):010x}{TEMPORARY_SUFFIX}"
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file name is that of an unfinished write, Siglum's or DVC's."""
+    return name.startswith(".") and name.endswith(TEMPORARY_SUFFIX) and len(name) == _TOKEN_LENGTH + 5
+
+
+def discard(path: str) -> None:
+    """Remove a file if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def write_all(fd: int, data: bytes | memoryview) -> None:
+    """Write all of `data`, however many calls that takes."""
+    written = os.write(fd, data)
+    while written < len(data):
+        data = memoryview(data)[written:]
+        written = os.write(fd, data)
+
+
+def fsync_path(path: str) -> None:
+    """Make a file's bytes, or the names in a folder, durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _syncfs(fd: int) -> bool:
+    """Flush the file system that `fd` is on. Return False where the system cannot; raises OSError when it fails."""
+    # Imported here: only writing needs it, and it would cost every `siglum status` some milliseconds.
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    function = getattr(libc, "syncfs", None)
+    if function is None:
+        return False
+    if function(fd) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number == errno.ENOSYS:
+        return False
+    raise OSError(number, os.strerror(number))
+
+
+class DurableBatch:
+    """Files on one file system that become durable and visible together. Used from several threads by the caller's care.
+
+    `commit` returns only when everything is durable under its final name. Leaving the `with` block by an exception, or
+    without `commit`, removes the temporaries; nothing of the batch is then visible.
+    """
+
+    def __init__(self, root: str) -> None:
+        os.makedirs(root, exist_ok=True)
+        self._root = root
+        # Opened before the first write: the kernel then reports a failed write-back to this descriptor's syncfs.
+        self._fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._staged: dict[str, str] = {}  # final path -> temporary path
+        self._loose: set[str] = set()  # temporaries without a final path yet
+
+    def __enter__(self) -> DurableBatch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._staged)
+
+    def __contains__(self, final: str) -> bool:
+        return final in self._staged
+
+    def temporary_for(self, folder: str) -> str:
+        """Return the path of a new temporary in `folder`, for the caller to create; removed unless `stage`d."""
+        path = f"{folder}/{temporary_name()}"
+        self._loose.add(path)
+        return path
+
+    def stage(self, temporary: str, final: str) -> None:
+        """Have `commit` rename `temporary`, completely written and closed, to `final`. The first one for a name wins."""
+        if final in self._staged:
+            self.drop(temporary)
+            return
+        self._staged[final] = temporary
+        self._loose.discard(temporary)
+
+    def drop(self, temporary: str) -> None:
+        """Remove a temporary that turned out not to be needed, or to be wrong."""
+        discard(temporary)
+        self._loose.discard(temporary)
+
+    def commit(self) -> None:
+        """Flush, rename all in the order of staging, flush. Raises OSError when any of it fails."""
+        if not self._staged:
+            return
+        self._flush(self._staged.values())
+        folders = {os.path.dirname(final) for final in self._staged}
+        for final, temporary in self._staged.items():
+            os.rename(temporary, final)
+        self._staged.clear()
+        self._flush((*folders, self._root))
+
+    def _flush(self, paths: Iterable[str]) -> None:
+        if not _syncfs(self._fd):
+            for path in paths:
+                fsync_path(path)
+
+    def close(self) -> None:
+        """Remove what was not committed. May be called again."""
+        for temporary in (*self._staged.values(), *self._loose):
+            with contextlib.suppress(OSError):
+                discard(temporary)
+        self._staged.clear()
+        self._loose.clear()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

@@ -1,0 +1,151 @@
+"""The stat index: which bytes a file is known to have, without reading it again.
+
+An entry says "the file with this device, inode, size, mtime and ctime has this MD5". Since changing a file's bytes
+changes its ctime, which no program can set, a matching stat means unchanged bytes; with one exception: a file changed
+twice within one tick of the clock. Hence Git's racy-clean rule: an entry is kept only when the file's times are older
+than the moment its reading began, by more than the tick of its file system. Such a file is just read again next time.
+
+The same entries say which cache objects were verified. They are keyed by inode, not by path: a moved file stays known,
+and two names of one inode are one entry.
+
+The file is private, a cache of what can be computed again: one that is damaged or of another version counts as empty.
+It is replaced whole by a rename, so that a reader sees the old one or the new one. Two processes that save at once
+may lose each other's additions, which costs time later and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import time
+from types import TracebackType
+
+from siglum.core.hashes import DIR_SUFFIX
+from siglum.storage.durability import discard, temporary_name, write_all
+
+# Magic with the format's version, then SHA-256 of all that follows.
+_MAGIC = b"siglum stat index 1\n"
+_HEADER_SIZE = len(_MAGIC) + 32
+# Key: device, inode, size, mtime, ctime. Value: MD5, whether it is a folder's manifest, day last used (since 1970).
+_KEY = struct.Struct("<QQQqq")
+_ENTRY = struct.Struct("<40s16sBH")
+_INODE_SIZE = 16  # the key's first two fields
+_NANOSECONDS_A_DAY = 86_400 * 1_000_000_000
+_FORGET_AFTER_DAYS = 60
+# The kernel stamps files with a clock that ticks 100 to 1000 times a second.
+_TICK_NS = 20_000_000
+# A file system whose times have no fraction ticks once in one or two seconds.
+_COARSE_TICK_NS = 2_100_000_000
+
+
+def fingerprint(status: os.stat_result) -> bytes:
+    """Return what identifies a file's state: equal fingerprints, equal bytes (see the module for the exception)."""
+    return _KEY.pack(
+        status.st_dev & 0xFFFFFFFFFFFFFFFF, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    )
+
+
+class StatIndex:
+    """Fingerprints of files and the hashes of their bytes. Read on first use, written by `save` or on leaving `with`.
+
+    `path` is the index's own file; its folder is made when needed. Not for use by several threads at once.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._entries: dict[bytes, tuple[str, int]] | None = None
+        self._dirty = False
+        self._today = time.time_ns() // _NANOSECONDS_A_DAY
+
+    def __enter__(self) -> StatIndex:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.save()
+
+    def __len__(self) -> int:
+        return len(self._loaded())
+
+    def get(self, status: os.stat_result) -> str | None:
+        """Return the hash of the file with this stat, or None when it has to be read."""
+        entries = self._loaded()
+        key = fingerprint(status)
+        found = entries.get(key)
+        if found is None:
+            return None
+        if found[1] != self._today:
+            entries[key] = (found[0], self._today)
+            self._dirty = True
+        return found[0]
+
+    def put(self, status: os.stat_result, oid: str, read_at_ns: int) -> bool:
+        """Remember that the file with this stat has this hash; return False when the racy-clean rule forbids it.
+
+        `read_at_ns` is the wall clock's time, in nanoseconds, before the first byte was read.
+        """
+        newest = max(status.st_mtime_ns, status.st_ctime_ns)
+        tick = _COARSE_TICK_NS if status.st_ctime_ns % 1_000_000_000 == 0 else _TICK_NS
+        if newest + tick >= read_at_ns:
+            return False
+        self._loaded()[fingerprint(status)] = (oid, self._today)
+        self._dirty = True
+        return True
+
+    def forget(self, status: os.stat_result) -> None:
+        """Drop what is known of the file with this stat."""
+        if self._loaded().pop(fingerprint(status), None) is not None:
+            self._dirty = True
+
+    def save(self) -> None:
+        """Write the index when it changed. Not flushed to the disk: a checksum finds what a power cut tears."""
+        if self._entries is None or not self._dirty:
+            return
+        latest: dict[bytes, bytes] = {}
+        oldest_kept = self._today - _FORGET_AFTER_DAYS
+        for key, (oid, day) in self._entries.items():
+            if day >= oldest_kept:
+                # The last entry for an inode is the one that was put last.
+                is_dir = oid.endswith(DIR_SUFFIX)
+                latest[key[:_INODE_SIZE]] = _ENTRY.pack(key, bytes.fromhex(oid[:32]), is_dir, day)
+        body = b"".join(latest.values())
+        folder = os.path.dirname(self._path)
+        os.makedirs(folder, exist_ok=True)
+        temporary = f"{folder}/{temporary_name()}"
+        try:
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            try:
+                write_all(fd, _MAGIC + hashlib.sha256(body).digest() + body)
+            finally:
+                os.close(fd)
+            os.replace(temporary, self._path)
+        except BaseException:
+            discard(temporary)
+            raise
+        self._dirty = False
+
+    def _loaded(self) -> dict[bytes, tuple[str, int]]:
+        if self._entries is None:
+            self._entries = _read(self._path)
+        return self._entries
+
+
+def _read(path: str) -> dict[bytes, tuple[str, int]]:
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError:
+        return {}
+    body = memoryview(data)[_HEADER_SIZE:]
+    if (
+        not data.startswith(_MAGIC)
+        or len(body) % _ENTRY.size
+        or hashlib.sha256(body).digest() != data[len(_MAGIC) : _HEADER_SIZE]
+    ):
+        return {}
+    return {
+        key: (digest.hex() + DIR_SUFFIX if is_dir else digest.hex(), day)
+        for key, digest, is_dir, day in _ENTRY.iter_unpack(body)
+    }

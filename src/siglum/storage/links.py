@@ -1,0 +1,119 @@
+"""How an object comes to stand in the workspace: reflink, hard link, symbolic link or copy (`cache.type`).
+
+Whatever was at the path stays there until the new file takes its place by a rename, so the user's path always exists.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import errno
+import fcntl
+import os
+from collections.abc import Sequence
+
+from siglum.core.errors import InvalidInputError
+from siglum.storage.durability import discard, temporary_name, write_all
+from siglum.storage.hashing import BLOCK_SIZE
+
+_FICLONE = 0x40049409  # linux/fs.h: share all blocks of one file with another
+# What a file system answers that cannot link this way: the next type is tried.
+_CANNOT_LINK = {
+    errno.EXDEV,
+    errno.EOPNOTSUPP,
+    errno.ENOTTY,
+    errno.EINVAL,
+    errno.EPERM,
+    errno.EMLINK,
+    errno.ENOSYS,
+    errno.EACCES,
+}
+
+
+class LinkType(enum.StrEnum):
+    """The ways to put an object into the workspace."""
+
+    REFLINK = "reflink"
+    HARDLINK = "hardlink"
+    SYMLINK = "symlink"
+    COPY = "copy"
+
+
+DEFAULT_TYPES = (LinkType.REFLINK, LinkType.COPY)
+
+
+def parse_link_types(value: str | Sequence[str] | None) -> tuple[LinkType, ...]:
+    """Read `cache.type` (`"hardlink,copy"` or a list of names); None means DVC's default. Raises InvalidInputError."""
+    if value is None:
+        return DEFAULT_TYPES
+    names = [name.strip() for name in (value.split(",") if isinstance(value, str) else value)]
+    try:
+        types = tuple(LinkType(name) for name in names)
+    except ValueError:
+        wrong = next(name for name in names if name not in set(LinkType))
+        raise InvalidInputError(
+            f"cache.type: {wrong!r} is not a link type.", hint=f"Use one or more of {', '.join(LinkType)}."
+        ) from None
+    return types or DEFAULT_TYPES
+
+
+def place(object_path: str, target: str, types: Sequence[LinkType], executable: bool = False) -> LinkType:
+    """Put an object at `target`, by the first of `types` that works there; return which one it was.
+
+    Replaces a file or link at `target` in one step; folders above it are made. A reflink or copy gets the user's
+    default mode (0666 less the umask, plus the owner's x bit if `executable`); links keep the object's 0444. Empty
+    files and executables are never hard-linked or symlinked, but copied: the first would all be one inode, the second
+    would change the object's mode. Does not verify the object; see `ObjectStore.place`.
+    """
+    empty = os.stat(object_path).st_size == 0
+    failure: OSError | None = None
+    for kind in types:
+        actual = kind
+        if kind in (LinkType.HARDLINK, LinkType.SYMLINK) and (executable or empty):
+            actual = LinkType.COPY
+        temporary = f"{os.path.dirname(target) or '.'}/{temporary_name()}"
+        try:
+            try:
+                _make(actual, object_path, temporary, executable)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+                _make(actual, object_path, temporary, executable)
+            os.replace(temporary, target)
+            # Renaming one name of an inode over another name of the same inode does nothing, and leaves both.
+            if actual is LinkType.HARDLINK:
+                discard(temporary)
+        except BaseException as e:
+            with contextlib.suppress(OSError):
+                discard(temporary)
+            if isinstance(e, OSError) and e.errno in _CANNOT_LINK and kind is not LinkType.COPY:
+                failure = e
+                continue
+            raise
+        return actual
+    assert failure is not None
+    raise failure
+
+
+def _make(kind: LinkType, source: str, temporary: str, executable: bool) -> None:
+    if kind is LinkType.HARDLINK:
+        os.link(source, temporary)
+    elif kind is LinkType.SYMLINK:
+        os.symlink(os.path.abspath(source), temporary)
+    else:
+        _copy(source, temporary, 0o766 if executable else 0o666, clone=kind is LinkType.REFLINK)
+
+
+def _copy(source: str, temporary: str, mode: int, clone: bool) -> None:
+    fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        out = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            if clone:
+                fcntl.ioctl(out, _FICLONE, fd)
+                return
+            while block := os.read(fd, BLOCK_SIZE):
+                write_all(out, block)
+        finally:
+            os.close(out)
+    finally:
+        os.close(fd)

@@ -1,0 +1,174 @@
+"""A remote that is a folder: a disk, a mounted share. The layout is that of DVC's local remotes, objects have mode 0444.
+
+Bytes are hashed on their way, both ways; they are flushed before they get their final name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from siglum.core.errors import (
+    IntegrityError,
+    InvalidInputError,
+    NotFoundError,
+    PermissionDeniedError,
+    SiglumError,
+    StorageFullError,
+    UnavailableError,
+)
+from siglum.storage.durability import DurableBatch, discard, is_temporary, write_all
+from siglum.storage.hashing import check_unchanged, hash_descriptor, md5, open_regular
+from siglum.storage.remotes.base import Upload
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_OBJECT_MODE = 0o444
+_FULL = (27, 28, 122)  # EFBIG, ENOSPC, EDQUOT
+# From so many keys on, listing their folders is cheaper than asking for each.
+_LIST_FROM = 512
+
+
+class LocalRemote:
+    """Objects below the folder `url`, which the first `put` creates. Implements `Remote` and `BulkRemote`."""
+
+    def __init__(self, name: str, url: str) -> None:
+        self.name = name
+        self.url = url.rstrip("/") or "/"
+
+    def check(self) -> None:
+        if not os.path.isdir(self.url):
+            raise UnavailableError(
+                f"Remote {self.name!r} is not there: {self.url} is not a folder.",
+                hint="Mount or create it, or correct its URL with `siglum remote modify`.",
+            )
+
+    def exists(self, keys: Iterable[str]) -> set[str]:
+        asked = list(keys)
+        self.check()
+        with self._errors():
+            if len(asked) < _LIST_FROM:
+                return {key for key in asked if os.path.isfile(self._path(key))}
+            listed: dict[str, frozenset[str]] = {}
+            found = set()
+            for key in asked:
+                folder, _, name = self._path(key).rpartition("/")
+                names = listed.get(folder)
+                if names is None:
+                    names = listed[folder] = frozenset(os.listdir(folder) if os.path.isdir(folder) else ())
+                if name in names:
+                    found.add(key)
+            return found
+
+    def list(self, prefix: str) -> Iterator[str]:
+        self.check()
+        top = self._path(prefix.rstrip("/")) if prefix.strip("/") else self.url
+        with self._errors():
+            for folder, _, names in os.walk(top):
+                below = os.path.relpath(folder, self.url)
+                for name in names:
+                    if not is_temporary(name):
+                        yield name if below == "." else f"{below}/{name}"
+
+    def put(self, source: str, key: str, oid: str | None) -> int:
+        with self._errors(), self._batch() as batch:
+            size = self._stage(batch, source, key, oid)
+            batch.commit()
+        return size
+
+    def put_many(self, uploads: Sequence[Upload]) -> Sequence[int | SiglumError | OSError]:
+        outcomes: list[int | SiglumError | OSError] = []
+        with self._errors(), self._batch() as batch:
+            for upload in uploads:
+                try:
+                    outcomes.append(self._stage(batch, upload.source, upload.key, upload.oid))
+                except (IntegrityError, NotFoundError, FileNotFoundError) as e:
+                    # One bad object does not keep the others from being sent; a full disk does.
+                    outcomes.append(e)
+            batch.commit()
+        return outcomes
+
+    def get(self, key: str, target: str, oid: str | None) -> int:
+        path = self._path(key)
+        try:
+            with self._errors():
+                fd, before = open_regular(path)
+        except FileNotFoundError:
+            self.check()
+            raise NotFoundError(f"Remote {self.name!r} does not have {key}.") from None
+        try:
+            size = self._copy(fd, target, oid, f"Remote {self.name!r}: {path}")
+            check_unchanged(path, before, os.fstat(fd), size)
+        except BaseException as e:
+            if not isinstance(e, FileExistsError):
+                discard(target)
+            raise
+        finally:
+            os.close(fd)
+        return size
+
+    def delete(self, key: str) -> None:
+        with self._errors():
+            discard(self._path(key))
+
+    def _path(self, key: str) -> str:
+        parts = key.split("/")
+        if "" in parts or "." in parts or ".." in parts or "\0" in key:
+            raise InvalidInputError(f"{key!r} is not a key of an object.")
+        return f"{self.url}/{key}"
+
+    def _batch(self) -> DurableBatch:
+        parent = os.path.dirname(self.url)
+        if not os.path.isdir(self.url) and not os.path.isdir(parent):
+            raise UnavailableError(
+                f"Remote {self.name!r} is not there: neither {self.url} nor the folder above it exists.",
+                hint="Mount or create it, or correct its URL with `siglum remote modify`.",
+            )
+        return DurableBatch(self.url)
+
+    def _stage(self, batch: DurableBatch, source: str, key: str, oid: str | None) -> int:
+        final = self._path(key)
+        folder = os.path.dirname(final)
+        os.makedirs(folder, exist_ok=True)
+        temporary = batch.temporary_for(folder)
+        fd, before = open_regular(source)
+        try:
+            size = self._copy(fd, temporary, oid, source, _OBJECT_MODE)
+            check_unchanged(source, before, os.fstat(fd), size)
+        except BaseException:
+            batch.drop(temporary)
+            raise
+        finally:
+            os.close(fd)
+        batch.stage(temporary, final)
+        return size
+
+    def _copy(self, fd: int, target: str, oid: str | None, where: str, mode: int = 0o666) -> int:
+        hasher = md5()
+        out = os.open(target, _CREATE, mode)
+        try:
+            size = hash_descriptor(fd, hasher, lambda block: write_all(out, block))
+            if mode == _OBJECT_MODE:
+                os.fchmod(out, mode)
+        finally:
+            os.close(out)
+        if oid is not None and hasher.hexdigest() != oid.removesuffix(".dir"):
+            raise IntegrityError(f"{where} is damaged: its bytes do not hash to {oid}.")
+        return size
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn what the folder's file system says into the port's errors."""
+        try:
+            yield
+        except PermissionError as e:
+            raise PermissionDeniedError(
+                f"Remote {self.name!r}: permission denied: {e.filename or self.url}.",
+                hint="Ask its owner for the rights, or use another remote.",
+            ) from e
+        except OSError as e:
+            if e.errno in _FULL:
+                raise StorageFullError(
+                    f"Remote {self.name!r}: no room left at {self.url}.", hint="Free some space, then try again."
+                ) from e
+            raise
