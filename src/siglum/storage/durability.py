@@ -13,6 +13,7 @@ import os
 import secrets
 from collections.abc import Iterable
 from types import TracebackType
+from typing import Self
 
 TEMPORARY_SUFFIX = ".tmp"
 _TOKEN_LENGTH = 22
@@ -76,10 +77,10 @@ def _syncfs(fd: int) -> bool:
 
 
 class DurableBatch:
-    """Files on one file system that become durable and visible together. Used from several threads by the caller's care.
+    """Files on one file system that become durable and visible together.
 
-    `commit` returns only when everything is durable under its final name. Leaving the `with` block by an exception, or
-    without `commit`, removes the temporaries; nothing of the batch is then visible.
+    Several threads may add to it at once. `commit` returns only when everything is durable under its final name. Leaving
+    the `with` block by an exception, or without `commit`, removes the temporaries; nothing of the batch is then visible.
     """
 
     def __init__(self, root: str) -> None:
@@ -90,7 +91,7 @@ class DurableBatch:
         self._staged: dict[str, str] = {}  # final path -> temporary path
         self._loose: set[str] = set()  # temporaries without a final path yet
 
-    def __enter__(self) -> DurableBatch:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -111,7 +112,7 @@ class DurableBatch:
         return path
 
     def stage(self, temporary: str, final: str) -> None:
-        """Have `commit` rename `temporary`, completely written and closed, to `final`. The first one for a name wins."""
+        """Have `commit` rename `temporary`, written and closed, to `final`. The first one for a name wins."""
         if final in self._staged:
             self.drop(temporary)
             return

@@ -20,6 +20,7 @@ import os
 import struct
 import time
 from types import TracebackType
+from typing import Self
 
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.durability import discard, temporary_name, write_all
@@ -58,7 +59,7 @@ class StatIndex:
         self._dirty = False
         self._today = time.time_ns() // _NANOSECONDS_A_DAY
 
-    def __enter__(self) -> StatIndex:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

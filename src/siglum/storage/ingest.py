@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from siglum.core.errors import ConflictError
 from siglum.core.hashes import DIR_SUFFIX
@@ -30,7 +30,7 @@ class IngestBatch:
         self._files = DurableBatch(store.root)
         self._folders: set[str] = set()
 
-    def __enter__(self) -> IngestBatch:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

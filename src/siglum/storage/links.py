@@ -16,7 +16,7 @@ from siglum.core.errors import InvalidInputError
 from siglum.storage.durability import discard, temporary_name, write_all
 from siglum.storage.hashing import BLOCK_SIZE
 
-_FICLONE = 0x40049409  # linux/fs.h: share all blocks of one file with another
+FICLONE = 0x40049409  # linux/fs.h: share all blocks of one file with another
 # What a file system answers that cannot link this way: the next type is tried.
 _CANNOT_LINK = {
     errno.EXDEV,
@@ -109,7 +109,7 @@ def _copy(source: str, temporary: str, mode: int, clone: bool) -> None:
         out = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
             if clone:
-                fcntl.ioctl(out, _FICLONE, fd)
+                fcntl.ioctl(out, FICLONE, fd)
                 return
             while block := os.read(fd, BLOCK_SIZE):
                 write_all(out, block)

@@ -7,6 +7,7 @@ transfer goes on where it stopped.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -80,10 +81,7 @@ def plan_push(oids: Iterable[str], cache: ObjectStore, remote: Remote) -> Transf
     failures of the plan. Raises UnavailableError when the remote is not there but should be.
     """
     asked = list(dict.fromkeys(oids))
-    try:
-        there = remote.exists([key_of(oid) for oid in asked])
-    except NotFoundError:
-        there = set()
+    there = remote.exists([key_of(oid) for oid in asked])
     failures: dict[str, TransferFailure] = {}
     manifests: list[Manifest] = []
     wanted: dict[str, None] = {}
@@ -115,8 +113,9 @@ def plan_fetch(oids: Iterable[str], cache: ObjectStore, remote: Remote) -> Trans
     """Return what the cache lacks of these objects and of the files that their manifests list.
 
     A manifest that the cache lacks is fetched now, kept in memory, and stored when its files are there. Objects that
-    the remote does not have are failures of the plan.
+    the remote does not have are failures of the plan. Raises UnavailableError when the remote is not there.
     """
+    remote.check()
     asked = list(dict.fromkeys(oids))
     failures: dict[str, TransferFailure] = {}
     manifests: list[Manifest] = []
@@ -154,8 +153,7 @@ def run_transfer(plan: TransferPlan, jobs: int = DEFAULT_JOBS, progress: Progres
     What makes going on senseless is raised: a remote that is away, a full disk, missing rights.
     """
     runner = _Runner(plan, jobs, progress)
-    files = [(oid, oid) for oid in plan.files]
-    runner.move([oid for oid, _ in files])
+    runner.move(plan.files)
     lost = {failure.oid for failure in runner.failures}
     complete = []
     for manifest in plan.manifests:
@@ -229,10 +227,8 @@ def _groups(oids: Sequence[str], plan: TransferPlan) -> Iterator[list[str]]:
     for oid in oids:
         group.append(oid)
         if plan.direction == "push":
-            try:
+            with contextlib.suppress(FileNotFoundError):  # gone since it was planned: moving it says so
                 size += os.stat(plan.cache.path_of(oid)).st_size
-            except FileNotFoundError:
-                pass  # gone since it was planned: moving it says so
         if len(group) >= _GROUP or size >= _GROUP_BYTES:
             yield group
             group, size = [], 0

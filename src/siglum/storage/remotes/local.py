@@ -1,4 +1,4 @@
-"""A remote that is a folder: a disk, a mounted share. The layout is that of DVC's local remotes, objects have mode 0444.
+"""A remote that is a folder: a disk, a mounted share. Layout and mode (0444) are those of DVC's local remotes.
 
 Bytes are hashed on their way, both ways; they are flushed before they get their final name.
 """
@@ -30,7 +30,7 @@ _LIST_FROM = 512
 
 
 class LocalRemote:
-    """Objects below the folder `url`, which the first `put` creates. Implements `Remote` and `BulkRemote`."""
+    """Objects below the folder `url`, which the first `put` creates if the one above it exists. Implements `Remote` and `BulkRemote`."""
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name
@@ -45,7 +45,7 @@ class LocalRemote:
 
     def exists(self, keys: Iterable[str]) -> set[str]:
         asked = list(keys)
-        self.check()
+        self._check_can_be_made()
         with self._errors():
             if len(asked) < _LIST_FROM:
                 return {key for key in asked if os.path.isfile(self._path(key))}
@@ -117,13 +117,16 @@ class LocalRemote:
             raise InvalidInputError(f"{key!r} is not a key of an object.")
         return f"{self.url}/{key}"
 
-    def _batch(self) -> DurableBatch:
+    def _check_can_be_made(self) -> None:
         parent = os.path.dirname(self.url)
         if not os.path.isdir(self.url) and not os.path.isdir(parent):
             raise UnavailableError(
                 f"Remote {self.name!r} is not there: neither {self.url} nor the folder above it exists.",
                 hint="Mount or create it, or correct its URL with `siglum remote modify`.",
             )
+
+    def _batch(self) -> DurableBatch:
+        self._check_can_be_made()
         return DurableBatch(self.url)
 
     def _stage(self, batch: DurableBatch, source: str, key: str, oid: str | None) -> int:
