@@ -1,0 +1,118 @@
+"""Points of a metric series packed into bytes, and back. Pure functions; the formats are private to the database.
+
+A *tail* is a row of 24-byte records (step, timestamp, value; little-endian), in the order in which they came: cheap to
+append to. A *segment* is the same in columns, sorted by (timestamp, step, value): steps and timestamps as a first value
+and differences of the least width that holds them, values as doubles, deflated where that saves a tenth. A segment of
+1,000 points with regular steps takes 9 to 11 bytes a point.
+
+    segment  = version u8 (1) | crc32 of the rest u32 | count u32 | column steps | column timestamps | values
+    column   = width u8 (0, 1, 2, 4 or 8) | first i64 | least difference i64 | (count - 1) × width offsets to it
+             | width u8 (255) | count × i64, when the differences do not fit
+    values   = deflated u8 (0 or 1) | doubles
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+import sys
+import zlib
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeAlias
+
+from siglum.core.errors import IntegrityError
+
+Point: TypeAlias = tuple[int, int, float]
+"""(step, timestamp, value)."""
+
+RECORD: Final = struct.Struct("<qqd")
+_HEAD: Final = struct.Struct("<BII")
+_COLUMN: Final = struct.Struct("<Bqq")
+_VERSION: Final = 1
+_RAW: Final = 255
+_TYPECODES: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
+
+
+def point_order(point: Point) -> tuple[int, int, bool, float]:
+    """Sort key of a history: by timestamp, step, value; NaN after all numbers."""
+    step, timestamp, value = point
+    nan = value != value
+    return timestamp, step, nan, 0.0 if nan else value
+
+
+def encode_tail(points: Iterable[Point]) -> bytes:
+    """Pack points as a tail."""
+    return b"".join(itertools.starmap(RECORD.pack, points))
+
+
+def decode_tail(data: bytes) -> list[Point]:
+    """Unpack a tail. Raises IntegrityError when it is damaged."""
+    if len(data) % RECORD.size:
+        raise IntegrityError("A metric series in the database is damaged: its tail has a broken record.")
+    return list(RECORD.iter_unpack(data))
+
+
+def encode_segment(points: Sequence[Point]) -> bytes:
+    """Pack at least one point as a segment, sorted by `point_order`."""
+    steps, timestamps, values = zip(*sorted(points, key=point_order), strict=True)
+    body = b"".join(
+        (
+            len(points).to_bytes(4, "little"),
+            _encode_column(steps),
+            _encode_column(timestamps),
+            _encode_values(values),
+        )
+    )
+    return _VERSION.to_bytes(1, "little") + zlib.crc32(body).to_bytes(4, "little") + body
+
+
+def decode_segment(data: bytes) -> list[Point]:
+    """Unpack a segment, sorted by `point_order`. Raises IntegrityError when it is damaged."""
+    if len(data) < _HEAD.size or data[0] != _VERSION or zlib.crc32(data[5:]) != int.from_bytes(data[1:5], "little"):
+        raise IntegrityError("A metric series in the database is damaged: a segment's checksum does not match.")
+    count = _HEAD.unpack_from(data)[2]
+    steps, position = _decode_column(data, _HEAD.size, count)
+    timestamps, position = _decode_column(data, position, count)
+    packed = data[position + 1 :]
+    values = array("d", zlib.decompress(packed) if data[position] else packed)
+    return list(zip(steps, timestamps, _little_endian(values), strict=True))
+
+
+def _encode_column(numbers: Sequence[int]) -> bytes:
+    differences = [b - a for a, b in itertools.pairwise(numbers)]
+    least = min(differences, default=0)
+    spread = max(differences, default=0) - least
+    if spread >= 1 << 64 or not -(1 << 63) <= least < 1 << 63:
+        return _RAW.to_bytes(1, "little") + _little_endian(array("q", numbers)).tobytes()
+    if spread == 0:
+        return _COLUMN.pack(0, numbers[0], least)
+    width = next(w for w in (1, 2, 4, 8) if spread < 1 << 8 * w)
+    offsets = array(_TYPECODES[width], [d - least for d in differences])
+    return _COLUMN.pack(width, numbers[0], least) + _little_endian(offsets).tobytes()
+
+
+def _decode_column(data: bytes, position: int, count: int) -> tuple[Sequence[int], int]:
+    width = data[position]
+    if width == _RAW:
+        end = position + 1 + 8 * count
+        return _little_endian(array("q", data[position + 1 : end])), end
+    _, first, least = _COLUMN.unpack_from(data, position)
+    position += _COLUMN.size
+    if width == 0:
+        return [first + i * least for i in range(count)], position
+    end = position + width * (count - 1)
+    offsets = _little_endian(array(_TYPECODES[width], data[position:end]))
+    return list(itertools.accumulate((o + least for o in offsets), initial=first)), end
+
+
+def _encode_values(values: Sequence[float]) -> bytes:
+    plain = _little_endian(array("d", values)).tobytes()
+    deflated = zlib.compress(plain, 1)
+    return b"\x01" + deflated if len(deflated) * 10 <= len(plain) * 9 else b"\x00" + plain
+
+
+def _little_endian(numbers: array) -> array:  # type: ignore[type-arg]  # of ints or of floats, alike
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers

@@ -1,0 +1,33 @@
+"""What the artifact store knows of its files without reading them: path, size in bytes, SHA-256."""
+
+from __future__ import annotations
+
+from siglum.tracking.sql.database import Database
+
+
+class SqlArtifactIndex:
+    """Implements the artifact store's index on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, path: str, size: int, sha256: str) -> None:
+        """Remember a file; what was remembered under that path is replaced."""
+        self._database.write(
+            lambda sql: sql.run(
+                """INSERT INTO artifact_index (path, size, sha256) VALUES (?, ?, ?)
+                   ON CONFLICT (path) DO UPDATE SET size = excluded.size, sha256 = excluded.sha256""",
+                (path, size, sha256),
+            )
+        )
+
+    def get(self, path: str) -> tuple[int, str] | None:
+        """Return size and SHA-256 of the file at `path`, None when it is not known."""
+        row = self._database.read(
+            lambda sql: sql.one("SELECT size, sha256 FROM artifact_index WHERE path = ?", (path,))
+        )
+        return (row[0], row[1]) if row else None
+
+    def remove(self, path: str) -> None:
+        """Forget a file; nothing happens when it is not known."""
+        self._database.write(lambda sql: sql.run("DELETE FROM artifact_index WHERE path = ?", (path,)))

@@ -1,0 +1,147 @@
+"""Many writers, one transaction: how a write comes to be acknowledged only when it is committed and flushed.
+
+Callers queue units of work. One thread takes what has gathered, runs each unit under a savepoint of its own in one
+transaction, commits once, and only then tells the callers. While it waits for the disk, the next group gathers, so the
+cost of a flush is shared by as many as are waiting.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from typing import Any, Final, TypeVar
+
+from siglum.core.errors import ConflictError, InternalError, SiglumError
+from siglum.tracking.sql.port import Session, Sql
+
+T = TypeVar("T")
+
+GROUP_WEIGHT: Final = 20_000
+"""A group is closed when its units weigh this much, so that nobody waits long for the units of others."""
+
+
+class _Unit:
+    """One piece of work and the caller who waits for it."""
+
+    __slots__ = ("failure", "future", "result", "weight", "work")
+
+    def __init__(self, work: Callable[[Sql], Any], weight: int) -> None:
+        self.work = work
+        self.weight = weight
+        self.future: Future[Any] = Future()
+        self.result: Any = None
+        self.failure: BaseException | None = None
+
+    def resolve(self) -> None:
+        """Tell the caller."""
+        if self.failure is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.failure)
+
+
+class GroupCommit:
+    """The writer thread. `session` yields the connection to write with; it is entered once for each group."""
+
+    def __init__(self, session: Callable[[], AbstractContextManager[Session]], name: str) -> None:
+        self._session = session
+        self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[Sql], T], weight: int = 1) -> Future[T]:
+        """Queue a unit. Its future is resolved once the unit is durable, or has failed and changed nothing."""
+        unit = _Unit(work, weight)
+        with self._closing:
+            if self._closed:
+                raise ConflictError("The database has been closed.")
+            self._queue.put(unit)
+        return unit.future
+
+    def close(self) -> None:
+        """Finish all that was queued, then end the thread."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _work(self) -> None:
+        open_for_more = True
+        while open_for_more:
+            first = self._queue.get()
+            if first is None:
+                return
+            group, open_for_more = self._gather(first)
+            try:
+                with self._session() as session:
+                    _commit_group(session, group)
+            except BaseException as error:  # noqa: BLE001  whatever it was, the callers must hear of it
+                _fail(group, error)
+            for unit in group:
+                unit.resolve()
+
+    def _gather(self, first: _Unit) -> tuple[list[_Unit], bool]:
+        group, weight = [first], first.weight
+        while weight < GROUP_WEIGHT:
+            try:
+                unit = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if unit is None:
+                return group, False
+            group.append(unit)
+            weight += unit.weight
+        return group, True
+
+
+def _commit_group(session: Session, group: list[_Unit]) -> None:
+    session.run("BEGIN IMMEDIATE")
+    try:
+        for unit in group:
+            _run_unit(session, unit, alone=len(group) == 1)
+        session.run("COMMIT")
+    except BaseException:
+        if session.in_transaction:
+            session.run("ROLLBACK")
+        raise
+
+
+def _run_unit(session: Session, unit: _Unit, *, alone: bool) -> None:
+    """Run one unit; its failure undoes what it did and nothing else. Raises when the whole transaction is gone."""
+    if alone:
+        unit.result = unit.work(session)  # the transaction itself is the savepoint
+        return
+    session.run("SAVEPOINT unit")
+    try:
+        unit.result = unit.work(session)
+    except Exception as error:
+        if not session.in_transaction:
+            raise  # a full disk or a broken file ends the transaction, and the work of all units in it
+        unit.failure = error
+        session.run("ROLLBACK TO unit")
+    session.run("RELEASE unit")
+
+
+def _fail(group: list[_Unit], error: BaseException) -> None:
+    """Give each caller an exception object of its own: their threads will write tracebacks into it."""
+    for unit in group:
+        if unit.failure is None or len(group) == 1:
+            unit.failure = error if len(group) == 1 else _copy(error)
+
+
+def _copy(error: BaseException) -> BaseException:
+    if isinstance(error, SiglumError):
+        copy = error.__class__.__new__(error.__class__)
+        copy.__dict__.update(error.__dict__)
+        copy.args = error.args
+    else:
+        copy = InternalError(f"{type(error).__name__}: {error}")
+    copy.__cause__ = error
+    return copy

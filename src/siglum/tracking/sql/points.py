@@ -1,0 +1,254 @@
+"""Metric points in the database: one summary row per (run, key), a short unpacked tail, and packed segments.
+
+A point goes to the tail. When the tail is full it becomes a small segment; when the small segments of a series hold
+enough points they are merged into one that stays as it is. So an append rewrites at most `TAIL_POINTS` points, each
+point is packed about twice in its life, and a series of n points has about n / SEGMENT_POINTS segments.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from siglum.tracking.series import (
+    RECORD,
+    Point,
+    decode_segment,
+    decode_tail,
+    encode_segment,
+    encode_tail,
+    point_order,
+)
+from siglum.tracking.sql.port import Row, Sql, marks
+
+TAIL_POINTS: Final = 64
+SEGMENT_POINTS: Final = 1_000
+FINAL_POINTS: Final = 500
+"""A segment with this many points is never merged again."""
+
+_SUMMARY_COLUMNS: Final = "count, last_step, last_timestamp, last_value, min_value, min_step, max_value, max_step"
+_PUT_SUMMARY: Final = f"""
+    INSERT INTO metric_summaries (run_key, key_id, {_SUMMARY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (run_key, key_id) DO UPDATE SET count = excluded.count, last_step = excluded.last_step,
+        last_timestamp = excluded.last_timestamp, last_value = excluded.last_value,
+        min_value = excluded.min_value, min_step = excluded.min_step,
+        max_value = excluded.max_value, max_step = excluded.max_step"""  # noqa: S608  only constants
+_PUT_TAIL: Final = """
+    INSERT INTO metric_tails (run_key, key_id, data) VALUES (?, ?, ?)
+    ON CONFLICT (run_key, key_id) DO UPDATE SET data = excluded.data"""
+
+
+class MetricSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A series in a few numbers. `last_*` is the greatest point by (step, timestamp, value), NaN below all numbers.
+
+    Minimum and maximum leave NaN out and are None when there is nothing else; their steps are the first that came.
+    """
+
+    count: int
+    last_step: int
+    last_timestamp: int
+    last_value: float
+    min_value: float | None = None
+    min_step: int | None = None
+    max_value: float | None = None
+    max_step: int | None = None
+
+
+def from_column(value: float | None) -> float:
+    """Return a value as it was logged: the database keeps NaN as NULL."""
+    return math.nan if value is None else value
+
+
+def append_points(
+    sql: Sql, run_key: int, points: Mapping[str, Sequence[Point]], known_keys: Mapping[str, int]
+) -> dict[str, int]:
+    """Add points to series of one run, exact duplicates once. Returns ids of keys that `known_keys` did not have."""
+    new_keys = _intern_keys(sql, [key for key in points if key not in known_keys])
+    by_id = {known_keys.get(key) or new_keys[key]: series for key, series in points.items()}
+    stored = _read_states(sql, run_key, list(by_id))
+    summaries: list[tuple[int, int, *tuple[object, ...]]] = []
+    tails: list[tuple[int, int, bytes]] = []
+    spills: list[tuple[int, list[Point]]] = []
+    for key_id, series in by_id.items():
+        row = stored.get(key_id)
+        fresh = _without_duplicates(sql, run_key, key_id, series, row)
+        if not fresh:
+            continue
+        summaries.append((run_key, key_id, *_summarise(row, fresh)))
+        tail: bytes = (row[8] or b"") if row else b""
+        if len(tail) // RECORD.size + len(fresh) <= TAIL_POINTS:
+            tails.append((run_key, key_id, tail + encode_tail(fresh)))
+        else:
+            spills.append((key_id, decode_tail(tail) + fresh))
+            if tail:
+                tails.append((run_key, key_id, b""))
+    sql.many(_PUT_SUMMARY, summaries)
+    if tails:
+        sql.many(_PUT_TAIL, tails)
+    for key_id, spilled in spills:
+        _add_segment(sql, run_key, key_id, spilled)
+    return new_keys
+
+
+def _intern_keys(sql: Sql, keys: Sequence[str]) -> dict[str, int]:
+    if not keys:
+        return {}
+    select = f"SELECT key, key_id FROM metric_keys WHERE key IN ({marks(len(keys))})"  # noqa: S608
+    found: dict[str, int] = dict(sql.all(select, keys))
+    missing = [key for key in keys if key not in found]
+    if missing:
+        sql.many("INSERT INTO metric_keys (key) VALUES (?)", ((key,) for key in missing))
+        found = dict(sql.all(select, keys))
+    return found
+
+
+def _read_states(sql: Sql, run_key: int, key_ids: Sequence[int]) -> dict[int, Row]:
+    """Return, by key, the summary's columns and the tail's bytes."""
+    rows = sql.all(
+        f"""SELECT s.{_SUMMARY_COLUMNS.replace(", ", ", s.")}, t.data, s.key_id FROM metric_summaries s
+            LEFT JOIN metric_tails t ON t.run_key = s.run_key AND t.key_id = s.key_id
+            WHERE s.run_key = ? AND s.key_id IN ({marks(len(key_ids))})""",  # noqa: S608
+        (run_key, *key_ids),
+    )
+    return {row[9]: row for row in rows}
+
+
+def _without_duplicates(sql: Sql, run_key: int, key_id: int, series: Sequence[Point], row: Row | None) -> list[Point]:
+    """Return the points that are not stored yet, each once, in the order given."""
+    if len(series) == 1 and (row is None or series[0][:2] > (row[1], row[2])):
+        return list(series)
+    fresh = {RECORD.pack(*point): point for point in series}
+    # no stored point is above the last (step, timestamp): only what is not beyond it can be a duplicate
+    old = [p for p in fresh.values() if row is not None and p[:2] <= (row[1], row[2])]
+    if old and row is not None:
+        for known in _overlapping(sql, run_key, key_id, old, row[8] or b""):
+            fresh.pop(RECORD.pack(*known), None)
+    return list(fresh.values())
+
+
+def _overlapping(sql: Sql, run_key: int, key_id: int, points: Sequence[Point], tail: bytes) -> Iterator[Point]:
+    """Yield stored points among which duplicates of `points` would be."""
+    yield from decode_tail(tail)
+    steps, timestamps = [p[0] for p in points], [p[1] for p in points]
+    rows = sql.all(
+        """SELECT data FROM metric_segments WHERE run_key = ? AND key_id = ?
+           AND min_step <= ? AND max_step >= ? AND min_timestamp <= ? AND max_timestamp >= ?""",
+        (run_key, key_id, max(steps), min(steps), max(timestamps), min(timestamps)),
+    )
+    for (data,) in rows:
+        yield from decode_segment(data)
+
+
+def _last_order(point: Point) -> tuple[int, int, bool, float]:
+    step, timestamp, value = point
+    number = value == value
+    return step, timestamp, number, value if number else 0.0
+
+
+def _summarise(row: Row | None, fresh: Sequence[Point]) -> tuple[object, ...]:
+    """Return the summary's columns with the points added."""
+    last = fresh[0] if len(fresh) == 1 else max(fresh, key=_last_order)
+    if row is None:
+        count, low, low_step, high, high_step = 0, None, None, None, None
+    else:
+        count, low, low_step, high, high_step = row[0], row[4], row[5], row[6], row[7]
+        stored_last = (row[1], row[2], from_column(row[3]))
+        if last[:2] <= stored_last[:2]:
+            last = max(stored_last, last, key=_last_order)
+    for step, _, value in fresh:
+        # NaN compares false with everything, so it gets in only where nothing stands yet
+        if value < low if low is not None else value == value:
+            low, low_step = value, step
+        if value > high if high is not None else value == value:
+            high, high_step = value, step
+    return count + len(fresh), *last, low, low_step, high, high_step
+
+
+def _add_segment(sql: Sql, run_key: int, key_id: int, points: list[Point]) -> None:
+    """Store points as a segment, merged with the small ones once they are enough together."""
+    small = sql.all(
+        "SELECT segment_id, count FROM metric_segments WHERE run_key = ? AND key_id = ? AND count < ?",
+        (run_key, key_id, FINAL_POINTS),
+    )
+    if len(points) < FINAL_POINTS and sum(count for _, count in small) + len(points) >= SEGMENT_POINTS:
+        ids = [segment_id for segment_id, _ in small]
+        where = f"WHERE segment_id IN ({marks(len(ids))})"
+        for (data,) in sql.all(f"SELECT data FROM metric_segments {where}", ids):  # noqa: S608
+            points.extend(decode_segment(data))
+        sql.run(f"DELETE FROM metric_segments {where}", ids)  # noqa: S608
+    points.sort(key=point_order)
+    pieces = max(1, round(len(points) / SEGMENT_POINTS))
+    size = -(-len(points) // pieces)
+    for start in range(0, len(points), size):
+        piece = points[start : start + size]
+        steps = [p[0] for p in piece]
+        sql.run(
+            """INSERT INTO metric_segments
+               (run_key, key_id, count, min_step, max_step, min_timestamp, max_timestamp, data)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            (run_key, key_id, len(piece), min(steps), max(steps), piece[0][1], piece[-1][1], encode_segment(piece)),
+        )
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+def read_summaries(sql: Sql, run_key: int) -> dict[str, MetricSummary]:
+    """Return the summaries of all series of a run, by key."""
+    rows = sql.all(
+        f"""SELECT k.key, {_SUMMARY_COLUMNS} FROM metric_summaries s JOIN metric_keys k ON k.key_id = s.key_id
+            WHERE s.run_key = ? ORDER BY k.key""",  # noqa: S608
+        (run_key,),
+    )
+    return {
+        key: MetricSummary(
+            count=count,
+            last_step=step,
+            last_timestamp=timestamp,
+            last_value=from_column(value),
+            min_value=low,
+            min_step=low_step,
+            max_value=high,
+            max_step=high_step,
+        )
+        for key, count, step, timestamp, value, low, low_step, high, high_step in rows
+    }
+
+
+def read_series(sql: Sql, run_key: int, key: str, after: Point | None, limit: int | None) -> list[Point]:
+    """Return points in `point_order`, those after `after`, at most `limit` of them; no more is unpacked than needed."""
+    row = sql.one("SELECT key_id FROM metric_keys WHERE key = ?", (key,))
+    if row is None:
+        return []
+    key_id = row[0]
+    tail = sql.one("SELECT data FROM metric_tails WHERE run_key = ? AND key_id = ?", (run_key, key_id))
+    waiting = decode_tail(tail[0]) if tail else []
+    segments = sql.all(
+        """SELECT segment_id, min_timestamp FROM metric_segments
+           WHERE run_key = ? AND key_id = ? AND max_timestamp >= ? ORDER BY min_timestamp""",
+        (run_key, key_id, after[1] if after else -(2**63)),
+    )
+    return _merge(sql, segments, waiting, after, limit)
+
+
+def _merge(
+    sql: Sql, segments: Iterable[Row], waiting: list[Point], after: Point | None, limit: int | None
+) -> list[Point]:
+    done: list[Point] = []
+    low = point_order(after) if after else None
+    waiting = [p for p in waiting if low is None or point_order(p) > low]
+    for segment_id, begins in segments:
+        # what is older than all segments to come is in its final place
+        waiting.sort(key=point_order)
+        ready = next((i for i, p in enumerate(waiting) if p[1] >= begins), len(waiting))
+        done.extend(waiting[:ready])
+        del waiting[:ready]
+        if limit is not None and len(done) >= limit:
+            return done[:limit]
+        row = sql.one("SELECT data FROM metric_segments WHERE segment_id = ?", (segment_id,))
+        assert row is not None, "read in the same snapshot"
+        points = decode_segment(row[0])
+        waiting.extend(points if low is None else (p for p in points if point_order(p) > low))
+    done.extend(sorted(waiting, key=point_order))
+    return done if limit is None else done[:limit]

@@ -1,0 +1,389 @@
+"""Runs in the database: making, reading, changing, deleting. Metrics are in `points`, search in `run_search`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from siglum.core.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
+from siglum.tracking.entities import (
+    Dataset,
+    DatasetInput,
+    LifecycleStage,
+    LoggedModelInput,
+    LoggedModelOutput,
+    Metric,
+    Run,
+    RunData,
+    RunInfo,
+    RunInputs,
+    RunOutputs,
+    RunStatus,
+    Tag,
+)
+from siglum.tracking.series import Point
+from siglum.tracking.sql.experiments import require_active
+from siglum.tracking.sql.pages import grouped
+from siglum.tracking.sql.pins import refuse_if_run_is_pinned
+from siglum.tracking.sql.points import append_points, from_column
+from siglum.tracking.sql.port import Row, Sql, marks
+
+RUN_NAME_TAG: Final = "mlflow.runName"
+RUN_COLUMNS: Final = (
+    "r.run_key, r.run_id, r.run_name, r.experiment_id, r.user_id, r.status, r.start_time, r.end_time, r.artifact_uri, "
+    "r.lifecycle_stage"
+)
+_CHUNK: Final = 10_000
+_PUT_TAG: Final = """
+    INSERT INTO run_tags (run_key, key, value) VALUES (?, ?, ?)
+    ON CONFLICT (run_key, key) DO UPDATE SET value = excluded.value"""
+
+
+class NewRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run to be made, checked and complete."""
+
+    run_id: str
+    experiment_id: str
+    run_name: str
+    user_id: str
+    start_time: int
+    tags: dict[str, str]
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+def create(sql: Sql, new: NewRun) -> Run:
+    """Insert a run in status RUNNING."""
+    number, location = require_active(sql, new.experiment_id)
+    if sql.one("SELECT 1 FROM runs WHERE run_id = ?", (new.run_id,)):
+        raise AlreadyExistsError(f"Run {new.run_id!r} already exists.")
+    row = sql.one(
+        """INSERT INTO runs (run_id, experiment_id, run_name, user_id, status, start_time, artifact_uri)
+           VALUES (?, ?, ?, ?, 'RUNNING', ?, ?) RETURNING run_key""",
+        (
+            new.run_id,
+            number,
+            new.run_name,
+            new.user_id,
+            new.start_time,
+            f"{location.rstrip('/')}/{new.run_id}/artifacts",
+        ),
+    )
+    assert row is not None, "INSERT … RETURNING returns the row"
+    _put_tags(sql, row[0], new.tags | {RUN_NAME_TAG: new.run_name})
+    return get(sql, new.run_id)
+
+
+def require_run(sql: Sql, run_id: str) -> tuple[int, int, LifecycleStage]:
+    """Return key, experiment and life-cycle stage of a run."""
+    row = sql.one("SELECT run_key, experiment_id, lifecycle_stage FROM runs WHERE run_id = ?", (run_id,))
+    if row is None:
+        raise _not_found(sql, run_id)
+    return row[0], row[1], LifecycleStage(row[2])
+
+
+def _not_found(sql: Sql, run_id: str) -> NotFoundError:
+    hint = None
+    if len(run_id) >= 4 and run_id.isalnum():
+        rows = sql.all("SELECT run_id FROM runs WHERE run_id LIKE ? LIMIT 2", (run_id + "%",))
+        if len(rows) == 1:
+            hint = f"Did you mean {rows[0][0]!r}?"
+    return NotFoundError(f"Run with id={run_id} not found.", hint=hint)
+
+
+def require_active_run(sql: Sql, run_id: str) -> tuple[int, int]:
+    """Return key and experiment of a run. Raises ConflictError when it has been deleted."""
+    key, experiment_id, stage = require_run(sql, run_id)
+    if stage is not LifecycleStage.ACTIVE:
+        raise ConflictError(
+            f"The run {run_id} must be in the 'active' state; it has been deleted.", hint="Restore it first."
+        )
+    return key, experiment_id
+
+
+def update(sql: Sql, run_id: str, *, status: RunStatus | None, end_time: int | None, run_name: str | None) -> RunInfo:
+    """Change what is not None; an empty name is no name."""
+    key, _ = require_active_run(sql, run_id)
+    changes: dict[str, Any] = {"status": status.value if status else None, "end_time": end_time}
+    changes["run_name"] = run_name or None
+    changes = {column: value for column, value in changes.items() if value is not None}
+    if changes:
+        assignments = ", ".join(f"{column} = ?" for column in changes)
+        sql.run(f"UPDATE runs SET {assignments} WHERE run_key = ?", (*changes.values(), key))  # noqa: S608
+    if run_name:
+        _put_tags(sql, key, {RUN_NAME_TAG: run_name})
+    row = sql.one(f"SELECT {RUN_COLUMNS} FROM runs r WHERE r.run_key = ?", (key,))  # noqa: S608
+    assert row is not None, "it was there a moment ago, in this transaction"
+    return _info(row)
+
+
+def delete(sql: Sql, run_id: str, now: int) -> None:
+    """Mark a run as deleted."""
+    key, _, stage = require_run(sql, run_id)
+    if stage is LifecycleStage.ACTIVE:
+        refuse_if_run_is_pinned(sql, run_id)
+        sql.run("UPDATE runs SET lifecycle_stage = 'deleted', deleted_time = ? WHERE run_key = ?", (now, key))
+
+
+def restore(sql: Sql, run_id: str) -> None:
+    """Undo `delete`."""
+    key, _, _ = require_run(sql, run_id)
+    sql.run("UPDATE runs SET lifecycle_stage = 'active', deleted_time = NULL WHERE run_key = ?", (key,))
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """What is logged at once, checked. `model_points` are (model id, point) of metrics that name a model."""
+
+    series: dict[str, list[Point]]
+    params: dict[str, str]
+    tags: dict[str, str]
+    model_points: Sequence[Metric] = ()
+
+
+def log_batch(sql: Sql, run_id: str, batch: Batch, known_keys: dict[str, int]) -> dict[str, int]:
+    """Store a batch. Returns ids of metric keys that `known_keys` did not have."""
+    key, _ = require_active_run(sql, run_id)
+    if batch.params:
+        _add_params(sql, run_id, key, batch.params)
+    new_keys = append_points(sql, key, batch.series, known_keys) if batch.series else {}
+    if batch.model_points:
+        _add_model_points(sql, key, batch.model_points)
+    if batch.tags:
+        if name := batch.tags.get(RUN_NAME_TAG):
+            sql.run("UPDATE runs SET run_name = ? WHERE run_key = ?", (name, key))
+        _put_tags(sql, key, batch.tags)
+    return new_keys
+
+
+def _put_tags(sql: Sql, run_key: int, tags: dict[str, str]) -> None:
+    sql.many(_PUT_TAG, [(run_key, key, value) for key, value in tags.items()])
+
+
+def _add_params(sql: Sql, run_id: str, run_key: int, params: dict[str, str]) -> None:
+    stored: dict[str, str] = dict(
+        sql.all(
+            f"SELECT key, value FROM run_params WHERE run_key = ? AND key IN ({marks(len(params))})",  # noqa: S608
+            (run_key, *params),
+        )
+    )
+    for key, value in params.items():
+        if stored.get(key, value) != value:
+            raise ConflictError(
+                f"Parameter {key!r} of run {run_id} is {_short(stored[key])} and cannot be changed to {_short(value)}.",
+                hint="A parameter is logged once; log the other value in a new run, or under another name.",
+            )
+    sql.many(
+        "INSERT INTO run_params (run_key, key, value) VALUES (?, ?, ?)",
+        [(run_key, key, value) for key, value in params.items() if key not in stored],
+    )
+
+
+def _short(value: str) -> str:
+    return repr(value if len(value) <= 100 else value[:100] + "…")
+
+
+def _add_model_points(sql: Sql, run_key: int, points: Sequence[Metric]) -> None:
+    keys = model_keys(sql, {p.model_id for p in points if p.model_id is not None})
+    sql.many(
+        """INSERT INTO logged_model_metrics
+           (model_key, key, run_key, timestamp, step, dataset_name, dataset_digest, value)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (model_key, key, run_key, timestamp, step, dataset_name, dataset_digest)
+           DO UPDATE SET value = excluded.value""",
+        [
+            (
+                keys[p.model_id or ""],
+                p.key,
+                run_key,
+                p.timestamp,
+                p.step,
+                p.dataset_name or "",
+                p.dataset_digest or "",
+                p.value,
+            )
+            for p in points
+        ],
+    )
+
+
+def model_keys(sql: Sql, model_ids: Iterable[str]) -> dict[str, int]:
+    """Return the keys of logged models by id. Raises NotFoundError when one is not there."""
+    ids = list(model_ids)
+    rows = sql.all(f"SELECT model_id, model_key FROM logged_models WHERE model_id IN ({marks(len(ids))})", ids)  # noqa: S608
+    found: dict[str, int] = dict(rows)
+    for model_id in ids:
+        if model_id not in found:
+            raise NotFoundError(f"Logged model with ID {model_id!r} not found.")
+    return found
+
+
+def delete_tag(sql: Sql, run_id: str, key: str) -> None:
+    """Remove one tag of an active run."""
+    run_key, _ = require_active_run(sql, run_id)
+    if sql.one("DELETE FROM run_tags WHERE run_key = ? AND key = ? RETURNING key", (run_key, key)) is None:
+        raise NotFoundError(f"No tag with name: {key} in run with id {run_id}.")
+
+
+def log_inputs(sql: Sql, run_id: str, datasets: Sequence[DatasetInput], models: Sequence[LoggedModelInput]) -> None:
+    """Record what a run read. What is recorded already stays as it is."""
+    run_key, experiment_id = require_active_run(sql, run_id)
+    for item in datasets:
+        dataset_key = _dataset_key(sql, experiment_id, item.dataset)
+        if sql.one("SELECT 1 FROM run_datasets WHERE run_key = ? AND dataset_key = ?", (run_key, dataset_key)):
+            continue
+        sql.run("INSERT INTO run_datasets (run_key, dataset_key) VALUES (?, ?)", (run_key, dataset_key))
+        sql.many(
+            "INSERT INTO run_dataset_tags (run_key, dataset_key, key, value) VALUES (?, ?, ?, ?)",
+            [(run_key, dataset_key, k, v) for k, v in {t.key: t.value for t in item.tags}.items()],
+        )
+    if models:
+        keys = model_keys(sql, {m.model_id for m in models})
+        sql.many(
+            "INSERT INTO run_model_inputs (run_key, model_key) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [(run_key, key) for key in keys.values()],
+        )
+
+
+def _dataset_key(sql: Sql, experiment_id: int, dataset: Dataset) -> int:
+    where = "WHERE experiment_id = ? AND name = ? AND digest = ?"
+    known = (experiment_id, dataset.name, dataset.digest)
+    row = sql.one(f"SELECT dataset_key FROM datasets {where}", known)  # noqa: S608
+    if row is None:
+        row = sql.one(
+            """INSERT INTO datasets (experiment_id, name, digest, source_type, source, schema, profile)
+               VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING dataset_key""",
+            (*known, dataset.source_type, dataset.source, dataset.schema, dataset.profile),
+        )
+    assert row is not None, "INSERT … RETURNING returns the row"
+    return int(row[0])
+
+
+def log_outputs(sql: Sql, run_id: str, models: Sequence[LoggedModelOutput]) -> None:
+    """Record what a run made. What is recorded already stays as it is."""
+    run_key, _ = require_active_run(sql, run_id)
+    keys = model_keys(sql, {m.model_id for m in models})
+    sql.many(
+        "INSERT INTO run_model_outputs (run_key, model_key, step) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(run_key, keys[m.model_id], m.step) for m in models],
+    )
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+def get(sql: Sql, run_id: str) -> Run:
+    """Return a run with all it logged, deleted or not."""
+    row = sql.one(f"SELECT {RUN_COLUMNS} FROM runs r WHERE r.run_id = ?", (run_id,))  # noqa: S608
+    if row is None:
+        raise _not_found(sql, run_id)
+    return load(sql, [row])[0]
+
+
+def load(sql: Sql, rows: Sequence[Row]) -> list[Run]:
+    """Return whole runs for rows of RUN_COLUMNS, in a number of statements that does not grow with them."""
+    runs: list[Run] = []
+    for start in range(0, len(rows), _CHUNK):
+        runs.extend(_load_chunk(sql, rows[start : start + _CHUNK]))
+    return runs
+
+
+def _load_chunk(sql: Sql, rows: Sequence[Row]) -> list[Run]:
+    keys = [row[0] for row in rows]
+
+    def of_runs(select: str, make: Callable[..., Any]) -> dict[int, list[Any]]:
+        return grouped(sql.all(select.replace("(@)", f"({marks(len(keys))})"), keys), make)
+
+    metrics = of_runs(
+        """SELECT s.run_key, k.key, s.last_value, s.last_timestamp, s.last_step
+           FROM metric_summaries s JOIN metric_keys k ON k.key_id = s.key_id WHERE s.run_key IN (@) ORDER BY k.key""",
+        _metric,
+    )
+    params = of_runs("SELECT run_key, key, value FROM run_params WHERE run_key IN (@) ORDER BY key", _pair)
+    tags = of_runs("SELECT run_key, key, value FROM run_tags WHERE run_key IN (@) ORDER BY key", _pair)
+    inputs = _load_inputs(of_runs)
+    model_inputs = of_runs(
+        """SELECT i.run_key, m.model_id FROM run_model_inputs i JOIN logged_models m ON m.model_key = i.model_key
+           WHERE i.run_key IN (@) ORDER BY i.model_key""",
+        lambda model_id: LoggedModelInput(model_id=model_id),
+    )
+    outputs = of_runs(
+        """SELECT o.run_key, m.model_id, o.step FROM run_model_outputs o
+           JOIN logged_models m ON m.model_key = o.model_key WHERE o.run_key IN (@) ORDER BY o.model_key""",
+        lambda model_id, step: LoggedModelOutput(model_id=model_id, step=step),
+    )
+    return [
+        Run(
+            info=_info(row),
+            data=RunData(
+                metrics={m.key: m.value for m in metrics.get(row[0], ())},
+                params=dict(params.get(row[0], ())),
+                tags=dict(tags.get(row[0], ())),
+                latest=tuple(metrics.get(row[0], ())),
+            ),
+            inputs=RunInputs(
+                dataset_inputs=tuple(inputs.get(row[0], ())), model_inputs=tuple(model_inputs.get(row[0], ()))
+            ),
+            outputs=RunOutputs(model_outputs=tuple(outputs.get(row[0], ()))),
+        )
+        for row in rows
+    ]
+
+
+def _load_inputs(of_runs: Callable[[str, Callable[..., Any]], dict[int, list[Any]]]) -> dict[int, list[DatasetInput]]:
+    datasets = of_runs(
+        """SELECT i.run_key, i.dataset_key, d.name, d.digest, d.source_type, d.source, d.schema, d.profile
+           FROM run_datasets i JOIN datasets d ON d.dataset_key = i.dataset_key
+           WHERE i.run_key IN (@) ORDER BY i.dataset_key""",
+        lambda key, *fields: (key, fields),
+    )
+    if not datasets:
+        return {}
+    tags = of_runs(
+        """SELECT run_key, dataset_key, key, value FROM run_dataset_tags WHERE run_key IN (@)
+           ORDER BY dataset_key, key""",
+        lambda dataset_key, key, value: (dataset_key, Tag(key, value)),
+    )
+    return {
+        run_key: [
+            DatasetInput(
+                dataset=Dataset(
+                    name=name, digest=digest, source_type=source_type, source=source, schema=schema, profile=profile
+                ),
+                tags=tuple(tag for of, tag in tags.get(run_key, ()) if of == dataset_key),
+            )
+            for dataset_key, (name, digest, source_type, source, schema, profile) in items
+        ]
+        for run_key, items in datasets.items()
+    }
+
+
+def _pair(key: str, value: str) -> tuple[str, str]:
+    return key, value
+
+
+def _metric(key: str, value: float | None, timestamp: int, step: int) -> Metric:
+    return Metric(key, from_column(value), timestamp, step)
+
+
+def _info(row: Row) -> RunInfo:
+    _, run_id, run_name, experiment_id, user_id, status, start_time, end_time, artifact_uri, stage = row
+    return RunInfo(
+        run_id=run_id,
+        run_name=run_name,
+        experiment_id=str(experiment_id),
+        user_id=user_id,
+        status=RunStatus(status),
+        start_time=start_time,
+        end_time=end_time,
+        artifact_uri=artifact_uri,
+        lifecycle_stage=LifecycleStage(stage),
+    )
+
+
+def resolve_name(run_name: str | None, tags: dict[str, str], random_name: Callable[[], str]) -> str:
+    """Return the name of a new run. Raises InvalidInputError when name and tag disagree."""
+    tagged = tags.get(RUN_NAME_TAG)
+    if run_name and tagged and run_name != tagged:
+        raise InvalidInputError(
+            f"The run's name is given twice, as run_name={run_name!r} and as tag {RUN_NAME_TAG}={tagged!r}."
+        )
+    return run_name or tagged or random_name()

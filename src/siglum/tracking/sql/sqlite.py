@@ -1,0 +1,147 @@
+"""SQLite through apsw: connections with the right settings, and errors that say what to do.
+
+All that is SQLite's own stands here: pragmas, file names, result codes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import apsw
+
+from siglum.core.errors import (
+    BusyError,
+    FileFormatError,
+    IntegrityError,
+    InternalError,
+    InvalidInputError,
+    NotFoundError,
+    PermissionDeniedError,
+    SiglumError,
+    StorageFullError,
+    UnavailableError,
+)
+from siglum.tracking.sql.port import Row
+
+BUSY_TIMEOUT_MS: Final = 30_000
+_JOURNAL_ATTEMPTS: Final = 200
+
+
+class SqliteSession:
+    """One connection to one file. `on_statement` is called before each statement, for those who count."""
+
+    def __init__(self, path: str, *, writes: bool, on_statement: Callable[[], None]) -> None:
+        self._path = path
+        self._count = on_statement
+        folder = os.path.dirname(path) or "."
+        if not os.path.isdir(folder):
+            raise NotFoundError(
+                f"{path}: the folder of the database does not exist.", hint=f"Create it: mkdir -p {folder}"
+            )
+        try:
+            self._connection = apsw.Connection(path)
+            self._configure(writes)
+        except apsw.Error as error:
+            raise translate(error, path) from error
+
+    def _configure(self, writes: bool) -> None:
+        connection = self._connection
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        connection.create_scalar_function("fold", _fold, 1, deterministic=True)
+        connection.pragma("case_sensitive_like", True)
+        connection.pragma("foreign_keys", True)
+        connection.pragma("synchronous", "FULL")
+        if writes:
+            self._use_wal()
+        else:
+            connection.pragma("query_only", True)
+
+    def _use_wal(self) -> None:
+        # SQLite does not wait for others when the journal mode changes, so several processes that open a new
+        # file at once have to take turns here.
+        for attempt in range(_JOURNAL_ATTEMPTS):
+            try:
+                self._connection.pragma("journal_mode", "wal")
+            except apsw.BusyError:
+                if attempt == _JOURNAL_ATTEMPTS - 1:
+                    raise
+                apsw.sleep(25)
+            else:
+                return
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def all(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
+        self._count()
+        try:
+            return self._connection.execute(statement, values).fetchall()
+        except (apsw.Error, UnicodeEncodeError, OverflowError) as error:
+            raise translate(error, self._path) from error
+
+    def one(self, statement: str, values: Sequence[Any] = ()) -> Row | None:
+        rows = self.all(statement, values)
+        return rows[0] if rows else None
+
+    def run(self, statement: str, values: Sequence[Any] = ()) -> None:
+        self.all(statement, values)
+
+    def many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        self._count()
+        try:
+            self._connection.executemany(statement, rows).fetchall()
+        except (apsw.Error, UnicodeEncodeError, OverflowError) as error:
+            raise translate(error, self._path) from error
+
+    def script(self, statements: str) -> None:
+        self.all(statements)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _fold(*values: Any) -> Any:
+    return values[0].lower() if isinstance(values[0], str) else values[0]
+
+
+def translate(error: Exception, path: str) -> SiglumError:
+    """Return the error of ours that says what SQLite's means for the user of the file at `path`."""
+    match error:
+        case apsw.FullError():
+            return StorageFullError(
+                f"{path}: no room left on the disk; the change was not stored.",
+                hint="Make room and repeat the command; what was stored before is whole.",
+            )
+        case apsw.ReadOnlyError() | apsw.PermissionsError():
+            return PermissionDeniedError(
+                f"{path}: the database cannot be written.", hint="Check who owns the file and its folder."
+            )
+        case apsw.CantOpenError():
+            return NotFoundError(
+                f"{path}: the database cannot be opened.", hint="Check that it is a file and that you may read it."
+            )
+        case apsw.NotADBError():
+            return FileFormatError(path, "this is not an SQLite database, or it is encrypted.")
+        case apsw.CorruptError():
+            return IntegrityError(
+                f"{path}: the database is damaged ({error}).",
+                hint="Keep a copy of the file, then restore a backup or try `sqlite3 FILE .recover`.",
+            )
+        case apsw.BusyError() | apsw.LockedError():
+            return BusyError(
+                f"{path}: another process has kept the database locked for {BUSY_TIMEOUT_MS // 1000} seconds.",
+                hint="Wait for it to finish, or end it, and try again.",
+            )
+        case apsw.IOError():
+            return UnavailableError(f"{path}: reading or writing failed ({error}).", hint="Check the disk.")
+        case UnicodeEncodeError():
+            return InvalidInputError("A text holds half of a surrogate pair, which is no character.")
+        case OverflowError():
+            return InvalidInputError("A number does not fit 64 bits.")
+        case apsw.TooBigError():
+            return InvalidInputError("A text or value is too long for the database.")
+        case _:
+            return InternalError(f"{path}: {type(error).__name__}: {error}")
