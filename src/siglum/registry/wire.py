@@ -146,7 +146,7 @@ class RegisteredModelsAnswer(Message, kw_only=True):
 
 
 class CreateModelVersion(Message, kw_only=True):
-    """POST model-versions/create."""
+    """POST model-versions/create. `storage_location` is Siglum's own: where the client believes the files to be."""
 
     name: str
     source: str
@@ -155,6 +155,7 @@ class CreateModelVersion(Message, kw_only=True):
     run_link: str | None = None
     description: str | None = None
     model_id: str | None = None
+    storage_location: str | None = None
 
 
 class VersionName(Message, kw_only=True):

@@ -55,8 +55,8 @@ class ExperimentMessage(Message, kw_only=True):
 
     experiment_id: str
     name: str
-    artifact_location: str = ""
-    lifecycle_stage: str = "active"
+    artifact_location: str | None = None
+    lifecycle_stage: str | None = None
     last_update_time: Int64 | None = None
     creation_time: Int64 | None = None
     tags: list[TagMessage] = []

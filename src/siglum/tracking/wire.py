@@ -169,8 +169,8 @@ def read_experiment(message: ExperimentMessage) -> Experiment:
     return Experiment(
         experiment_id=message.experiment_id,
         name=message.name,
-        artifact_location=message.artifact_location,
-        lifecycle_stage=LifecycleStage(message.lifecycle_stage),
+        artifact_location=message.artifact_location or "",
+        lifecycle_stage=LifecycleStage(message.lifecycle_stage or "active"),
         creation_time=message.creation_time or 0,
         last_update_time=message.last_update_time or 0,
         tags=read_tag_map(message.tags),

@@ -1,1 +1,1 @@
-"""The stores over HTTP: MLflow's REST API, spoken by Siglum's server and by MLflow's."""
+"""The stores over HTTP: a session, and one class for each port. Works against Siglum's server and MLflow's."""

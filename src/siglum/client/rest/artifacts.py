@@ -1,0 +1,191 @@
+"""`ArtifactStore` over the artifact service of a server: files are streamed, whole ones are never in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import io
+import os
+import posixpath
+from collections.abc import Iterator, Sequence
+from typing import IO, Any, BinaryIO
+from urllib.parse import quote
+
+from siglum.client.rest.session import RestSession
+from siglum.core.errors import IntegrityError, InvalidInputError, NotFoundError, UnavailableError
+from siglum.storage.artifacts.base import ArtifactEntry
+from siglum.storage.artifacts.paths import parse_artifact_path, parse_folder_path
+from siglum.tracking import calls
+from siglum.tracking.calls import Empty
+
+CHUNK = 1024 * 1024
+_SERVICE = "/api/2.0/mlflow-artifacts/artifacts"
+
+
+class RestArtifactStore:
+    """Files below one folder of a server's artifact service; `prefix` is that folder, its root when empty.
+
+    Siglum's server tells the SHA-256 of each file; what arrives, there or here, with another one is refused.
+    MLflow's server tells none: there only the announced length is checked.
+    """
+
+    def __init__(self, session: RestSession, prefix: str = "") -> None:
+        self._session = session
+        self._prefix = "/".join(parse_folder_path(prefix.strip("/")))
+
+    def put(self, path: str, source: BinaryIO) -> ArtifactEntry:
+        path = _checked(path)
+        upload = _Upload(source)
+        headers = {"Content-Type": "application/octet-stream"}
+        if upload.size is not None:
+            headers["Content-Length"] = str(upload.size)
+        else:
+            headers["Transfer-Encoding"] = "chunked"
+        response = self._session.stream(
+            "PUT", self._address(path), upload, headers=headers, idempotent=upload.size is not None
+        )
+        self._session.read(response)
+        stored = _etag(response)
+        if stored is not None and stored != upload.sha256:
+            raise IntegrityError(f"{path}: the server stored other bytes than were sent (SHA-256 {stored}).")
+        return ArtifactEntry(path=path, is_dir=False, size=upload.sent, sha256=upload.sha256)
+
+    def put_file(self, path: str, local_path: str) -> ArtifactEntry:
+        with open(local_path, "rb") as source:
+            return self.put(path, source)
+
+    @contextlib.contextmanager
+    def open(self, path: str) -> Iterator[BinaryIO]:
+        path = _checked(path)
+        response = self._session.stream("GET", self._address(path))
+        download = _Download(path, response, self._session)
+        try:
+            yield io.BufferedReader(download, CHUNK)
+        finally:
+            if not download.finished:
+                self._session.abandon()
+
+    def get_file(self, path: str, local_path: str) -> None:
+        with self.open(path) as source:
+            try:
+                with open(local_path, "xb") as target:
+                    while chunk := source.read(CHUNK):
+                        target.write(chunk)
+            except FileExistsError:
+                raise
+            except BaseException:
+                os.unlink(local_path)
+                raise
+
+    def stat(self, path: str) -> ArtifactEntry:
+        path = _checked(path)
+        folder, name = posixpath.split(path)
+        for entry in self.list(folder):
+            if posixpath.basename(entry.path) == name:
+                return entry
+        raise NotFoundError(f"No such artifact: '{path}'.")
+
+    def list(self, path: str = "") -> Sequence[ArtifactEntry]:
+        path = "/".join(parse_folder_path(path))
+        folder = posixpath.join(self._prefix, path) if path else self._prefix
+        answer = self._session.call("GET", _SERVICE, calls.ArtifactPath(path=folder), calls.ArtifactsAnswer)
+        entries = []
+        for file in answer.files:
+            name = posixpath.basename(file.path.rstrip("/"))
+            entries.append(
+                ArtifactEntry(
+                    path=_checked(posixpath.join(path, name) if path else name),
+                    is_dir=file.is_dir,
+                    size=None if file.is_dir else file.file_size,
+                    sha256=file.sha256,
+                )
+            )
+        return sorted(entries, key=lambda entry: entry.path)
+
+    def delete(self, path: str) -> None:
+        self._session.call("DELETE", self._address(_checked(path)), Empty(), Empty)
+
+    def _address(self, path: str) -> str:
+        return f"{_SERVICE}/{quote(posixpath.join(self._prefix, path), safe='/')}"
+
+
+def _checked(path: str) -> str:
+    return "/".join(parse_artifact_path(path))
+
+
+def _etag(response: http.client.HTTPResponse) -> str | None:
+    """Return the SHA-256 that an answer's ETag holds; None for another kind of ETag."""
+    value = (response.getheader("ETag") or "").strip('"')
+    return value if len(value) == 64 and not set(value) - set("0123456789abcdef") else None
+
+
+class _Upload:
+    """A body for `http.client`: reads in large pieces, hashes what it gives, and starts anew when it is rewound."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
+        self.size: int | None = None
+        self._start = 0
+        if source.seekable():
+            self._start = source.tell()
+            self.size = source.seek(0, os.SEEK_END) - self._start
+            source.seek(self._start)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.sent = 0
+        self._hash = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def read(self, _size: int = -1) -> bytes:
+        chunk = self._source.read(CHUNK)
+        if self.size is not None and self.sent + len(chunk) > self.size:
+            raise InvalidInputError("A file grew while it was sent.", hint="Send it again once nothing writes to it.")
+        self.sent += len(chunk)
+        self._hash.update(chunk)
+        return chunk
+
+    def rewind(self) -> None:
+        if self.size is not None:
+            self._source.seek(self._start)
+        self._begin()
+
+
+class _Download(io.RawIOBase):
+    """The body of an answer as a file, checked at its end against the announced length and SHA-256."""
+
+    def __init__(self, path: str, response: http.client.HTTPResponse, session: RestSession) -> None:
+        self._path = path
+        self._response = response
+        self._session = session
+        self._announced = _etag(response)
+        self._hash = hashlib.sha256()
+        self.finished = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._response.length
+        try:
+            count = self._response.readinto(buffer)
+        except (http.client.HTTPException, OSError) as error:
+            raise UnavailableError(
+                f"{self._path}: the connection to {self._session.url} broke in the middle ({error})."
+            ) from None
+        if count:
+            self._hash.update(memoryview(buffer)[:count])
+            return count
+        if left:
+            raise UnavailableError(
+                f"{self._path}: the connection to {self._session.url} ended {left:,} bytes before the file's end.",
+                hint="The server may have found the file damaged; its log says more.",
+            )
+        self.finished = True
+        if self._announced is not None and self._hash.hexdigest() != self._announced:
+            raise IntegrityError(f"{self._path}: what arrived is not the file that the server has on record.")
+        return 0

@@ -1,0 +1,36 @@
+"""Put the stores, the table of routes and the guard together into an ASGI application."""
+
+from __future__ import annotations
+
+import msgspec
+
+from siglum.registry.store import RegistryStore
+from siglum.server.dispatch import Dispatcher
+from siglum.server.guard import Guard
+from siglum.server.route import Services
+from siglum.server.routes import ROUTES
+from siglum.storage.artifacts.base import ArtifactStore
+from siglum.tracking.store import TrackingStore
+
+MAX_JSON = 64 * 1024 * 1024
+"""The largest JSON body in bytes. The schema of a data set may be 1 MiB and its profile 16 MiB."""
+
+
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server serves, and to whom. Who made the stores closes them, after the server has stopped.
+
+    `tracking_uri` is for the person who started the server; no client sees it.
+    """
+
+    tracking: TrackingStore
+    registry: RegistryStore
+    artifacts: ArtifactStore
+    tracking_uri: str = ""
+    allowed_hosts: tuple[str, ...] = ()
+    max_json: int = MAX_JSON
+
+
+def create_app(config: ServerConfig) -> Dispatcher:
+    """Return the ASGI application that serves these stores."""
+    services = Services(config.tracking, config.registry, config.artifacts)
+    return Dispatcher(ROUTES, services, Guard(config.allowed_hosts), max_json=config.max_json)

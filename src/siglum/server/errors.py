@@ -1,0 +1,85 @@
+"""The one place where an error becomes an HTTP answer.
+
+Every failing route answers with the same JSON shape: `error_code` and `message`, which MLflow's clients read, and
+`siglum` with the error's own code, message and hint, from which `client.rest` makes the same error again. What is
+certain to fail again is never a 5xx, since MLflow's client would repeat it for minutes.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from typing import Any
+
+import msgspec
+
+from siglum.core.errors import (
+    InternalError,
+    InvalidInputError,
+    PermissionDeniedError,
+    SearchSyntaxError,
+    SiglumError,
+    StorageFullError,
+)
+
+_log = logging.getLogger("siglum.server")
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_MISSING_FIELD = "Object missing required field `"
+
+
+class RefusedError(SiglumError):
+    """A request that HTTP itself refuses: no such endpoint, wrong method, wrong type, too large."""
+
+    code = "refused"
+
+    def __init__(
+        self, status: int, wire_code: str, message: str, *, hint: str | None = None, allow: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.error_code = wire_code
+        self.allow = allow
+
+
+def answer(error: BaseException) -> tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]:
+    """Return status, JSON body and further headers for an error. A bug is logged with its traceback."""
+    found = _as_siglum_error(error)
+    status, code = found.http_status, found.wire_code
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    if isinstance(found, RefusedError):
+        status, code = found.status, found.error_code
+        if found.allow:
+            headers = ((b"allow", ", ".join(found.allow).encode()),)
+    own: dict[str, Any] = {"code": found.code, "message": found.message, "hint": found.hint}
+    if isinstance(found, SearchSyntaxError):
+        own |= {"problem": found.problem, "text": found.text, "position": found.position}
+    return status, msgspec.json.encode({"error_code": code, "message": str(found), "siglum": own}), headers
+
+
+def _as_siglum_error(error: BaseException) -> SiglumError:
+    if isinstance(error, SiglumError):
+        return error
+    if isinstance(error, msgspec.ValidationError):
+        return InvalidInputError(_validation_message(str(error)))
+    if isinstance(error, msgspec.DecodeError | UnicodeDecodeError | RecursionError):
+        return InvalidInputError("The request's body is not JSON in UTF-8.")
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return StorageFullError("The server has no room left for this.", hint="Free some space and try again.")
+    if isinstance(error, OSError) and error.errno in _FORBIDDEN:
+        return PermissionDeniedError("The server may not write to its own storage.")
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return InvalidInputError("A name is too long for the server's file system.")
+    _log.error("A request failed because of a bug.", exc_info=error)
+    return InternalError("The server failed because of a bug in Siglum.", hint="Its log says more.")
+
+
+def _validation_message(problem: str) -> str:
+    """Say what is wrong with a field, in MLflow's words. Where it is, msgspec says: `$.tags[0].key`."""
+    what, _, place = problem.partition(" - at ")
+    where = place.strip("`").removeprefix("$").removeprefix(".")
+    if what.startswith(_MISSING_FIELD):
+        name = what.removeprefix(_MISSING_FIELD).rstrip("`")
+        return f"Missing value for required parameter '{f'{where}.{name}' if where else name}'."
+    return f"Invalid value for parameter '{where or 'body'}' supplied: {what.replace('`', '')}."

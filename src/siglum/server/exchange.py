@@ -1,0 +1,182 @@
+"""One request and its answer, for handlers that stream: the body as a blocking file, the answer from one."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import Executor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import AbstractContextManager
+from typing import Any, BinaryIO, TypeAlias, TypeVar
+
+import msgspec
+
+from siglum.server.errors import RefusedError
+from siglum.server.guard import Headers
+
+Scope: TypeAlias = MutableMapping[str, Any]
+ASGIMessage: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[ASGIMessage]]
+Send: TypeAlias = Callable[[ASGIMessage], Awaitable[None]]
+HeaderList: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+T = TypeVar("T")
+
+CHUNK = 256 * 1024
+IDLE_SECONDS = 60
+"""How long a client may send nothing in the middle of an upload, which occupies a thread."""
+
+COMMON_HEADERS: HeaderList = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class Exchange(msgspec.Struct):
+    """A request with what is needed to answer it. `files` is the pool for threads that wait for disk and client."""
+
+    headers: Headers
+    receive: Receive
+    send: Send
+    files: Executor
+    started: bool = False
+
+    async def respond(self, status: int, body: bytes, headers: HeaderList = ()) -> None:
+        """Answer at once with a whole body."""
+        await self.start(status, (*headers, (b"content-length", str(len(body)).encode())))
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def start(self, status: int, headers: HeaderList) -> None:
+        """Send status and headers; from here on an error can only cut the connection."""
+        self.started = True
+        all_headers = [*COMMON_HEADERS, *headers]
+        await self.send({"type": "http.response.start", "status": status, "headers": all_headers})
+
+    async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run something that waits for the disk."""
+        return await asyncio.get_running_loop().run_in_executor(self.files, function, *arguments)
+
+    async def with_body(self, function: Callable[[BinaryIO], T]) -> T:
+        """Run `function` in a thread with the request's body as a file that is read as it arrives."""
+        body = io.BufferedReader(_Body(self, asyncio.get_running_loop()), CHUNK)
+        return await self.in_thread(function, body)
+
+    async def read_body(self, limit: int) -> bytes:
+        """Return the whole body. Raises RefusedError as soon as it is known to be longer than `limit` bytes."""
+        declared = self.headers.content_length
+        if declared is not None and declared.isdecimal() and int(declared) > limit:
+            raise _too_large(limit)
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def respond_file(
+        self, opened: AbstractContextManager[BinaryIO], size: int, headers: HeaderList, *, etag: str | None
+    ) -> None:
+        """Answer with a file's bytes, or with the one range of them that was asked for.
+
+        An error in the middle cuts the connection before the announced length, so that no client takes a damaged
+        file for a whole one.
+        """
+        source = await self.in_thread(opened.__enter__)
+        try:
+            span = _range(self.headers.range, size) if source.seekable() else None
+            start, stop = span or (0, size)
+            announced: list[tuple[bytes, bytes]] = [*headers, (b"content-length", str(stop - start).encode())]
+            if source.seekable():
+                announced.append((b"accept-ranges", b"bytes"))
+            if etag:
+                announced.append((b"etag", f'"{etag}"'.encode()))
+            if span:
+                announced.append((b"content-range", f"bytes {start}-{stop - 1}/{size}".encode()))
+                source.seek(start)
+            await self.start(206 if span else 200, tuple(announced))
+            left = stop - start
+            while left > 0:
+                chunk = await self.in_thread(source.read, min(CHUNK, left))
+                if not chunk:
+                    raise EOFError("a file became shorter while it was sent")
+                left -= len(chunk)
+                await self.send({"type": "http.response.body", "body": chunk, "more_body": True})
+            # One more read lets a store that verifies what it delivers see the end before the client does.
+            if span is None:
+                await self.in_thread(source.read, 1)
+            await self.send({"type": "http.response.body", "body": b""})
+        finally:
+            await self.in_thread(opened.__exit__, None, None, None)
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before its request was whole. There is nobody to answer."""
+
+
+class _Body(io.RawIOBase):
+    """A request's body, read from a thread while the event loop receives it."""
+
+    def __init__(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
+        self._exchange = exchange
+        self._loop = loop
+        self._pending = memoryview(b"")
+        self._more = True
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._pending and self._more:
+            received = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
+            try:
+                message = received.result(IDLE_SECONDS)
+            except FutureTimeoutError:
+                received.cancel()
+                raise RefusedError(408, "DEADLINE_EXCEEDED", "The upload stopped before its end.") from None
+            if message["type"] == "http.disconnect":
+                raise ClientGoneError
+            self._pending = memoryview(message.get("body", b""))
+            self._more = message.get("more_body", False)
+        count = min(len(buffer), len(self._pending))
+        buffer[:count] = self._pending[:count]
+        self._pending = self._pending[count:]
+        return count
+
+    async def _next(self) -> ASGIMessage:
+        return await self._exchange.receive()
+
+
+def _too_large(limit: int) -> RefusedError:
+    return RefusedError(413, "INVALID_PARAMETER_VALUE", f"The request's body is larger than {limit:,} bytes.")
+
+
+def _range(header: str | None, size: int) -> tuple[int, int] | None:
+    """Return the bytes (start, stop) that a Range header asks for; None for the whole file.
+
+    Only a single range is understood; several are answered with the whole file, as RFC 9110 allows.
+    """
+    unit, _, spec = (header or "").partition("=")
+    first, dash, last = spec.strip().partition("-")
+    if unit.strip().lower() != "bytes" or not dash or not all(part.isdecimal() or not part for part in (first, last)):
+        return None
+    if not first:
+        if not last:
+            return None
+        start, stop = max(0, size - int(last)), size
+    else:
+        start, stop = int(first), min(size, int(last) + 1) if last else size
+        if last and int(last) < int(first):
+            return None
+    if start >= stop:
+        raise RefusedError(416, "INVALID_PARAMETER_VALUE", f"The file has {size} bytes; the range lies behind them.")
+    return start, stop

@@ -1,0 +1,1 @@
+"""What each route does: a request message in, a store call, an answer message out."""

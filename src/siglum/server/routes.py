@@ -1,0 +1,213 @@
+"""The one table of routes. Every prefix, the dispatcher and the permission test are derived from it."""
+
+from __future__ import annotations
+
+from siglum.registry import wire
+from siglum.server.handlers import (
+    artifacts,
+    experiments,
+    logged_models,
+    model_versions,
+    registered_models,
+    runs,
+    server_level,
+)
+from siglum.server.route import Api, JsonHandler, Permission, Route, StreamHandler
+from siglum.tracking import calls
+from siglum.tracking.messages import Message
+
+PUBLIC, READ, WRITE, MANAGE = Permission.PUBLIC, Permission.READ, Permission.WRITE, Permission.MANAGE
+
+
+def _row(
+    method: str,
+    path: str,
+    request: type[Message],
+    response: type[Message],
+    permission: Permission,
+    handler: JsonHandler,
+    api: Api = Api.V2,
+) -> Route:
+    return Route(
+        method=method,
+        path=path,
+        request=request,
+        response=response,
+        permission=permission,
+        handler=handler,
+        api=api,
+    )
+
+
+def _stream(
+    method: str,
+    path: str,
+    request: type[Message],
+    permission: Permission,
+    stream: StreamHandler,
+    api: Api,
+) -> Route:
+    return Route(method=method, path=path, request=request, permission=permission, stream=stream, api=api)
+
+
+_E, _R, _L = "/mlflow/experiments", "/mlflow/runs", "/mlflow/logged-models"
+_M, _V, _A = "/mlflow/registered-models", "/mlflow/model-versions", "/mlflow-artifacts/artifacts"
+
+ROUTES: tuple[Route, ...] = (
+    # -- experiments
+    _row("POST", f"{_E}/create", calls.CreateExperiment, calls.ExperimentId, WRITE, experiments.create),
+    _row("GET", f"{_E}/get", calls.ExperimentId, calls.ExperimentAnswer, READ, experiments.get),
+    _row("GET", f"{_E}/get-by-name", calls.GetExperimentByName, calls.ExperimentAnswer, READ, experiments.get_by_name),
+    _row("POST", f"{_E}/search", calls.SearchExperiments, calls.ExperimentsAnswer, READ, experiments.search),
+    _row("GET", f"{_E}/search", calls.SearchExperiments, calls.ExperimentsAnswer, READ, experiments.search),
+    _row("POST", f"{_E}/update", calls.UpdateExperiment, calls.Empty, MANAGE, experiments.update),
+    _row("POST", f"{_E}/delete", calls.ExperimentId, calls.Empty, MANAGE, experiments.delete),
+    _row("POST", f"{_E}/restore", calls.ExperimentId, calls.Empty, MANAGE, experiments.restore),
+    _row("POST", f"{_E}/set-experiment-tag", calls.SetExperimentTag, calls.Empty, WRITE, experiments.set_tag),
+    _row("POST", f"{_E}/delete-experiment-tag", calls.DeleteExperimentTag, calls.Empty, WRITE, experiments.delete_tag),
+    # -- runs
+    _row("POST", f"{_R}/create", calls.CreateRun, calls.RunAnswer, WRITE, runs.create),
+    _row("GET", f"{_R}/get", calls.RunIdRequest, calls.RunAnswer, READ, runs.get),
+    _row("POST", f"{_R}/update", calls.UpdateRun, calls.RunInfoAnswer, WRITE, runs.update),
+    _row("POST", f"{_R}/delete", calls.RunIdRequest, calls.Empty, MANAGE, runs.delete),
+    _row("POST", f"{_R}/restore", calls.RunIdRequest, calls.Empty, MANAGE, runs.restore),
+    _row("POST", f"{_R}/search", calls.SearchRuns, calls.RunsAnswer, READ, runs.search),
+    _row("POST", f"{_R}/log-metric", calls.LogMetric, calls.Empty, WRITE, runs.log_metric),
+    _row("POST", f"{_R}/log-parameter", calls.LogParam, calls.Empty, WRITE, runs.log_param),
+    _row("POST", f"{_R}/set-tag", calls.SetTag, calls.Empty, WRITE, runs.set_tag),
+    _row("POST", f"{_R}/delete-tag", calls.DeleteTag, calls.Empty, WRITE, runs.delete_tag),
+    _row("POST", f"{_R}/log-batch", calls.LogBatch, calls.Empty, WRITE, runs.log_batch),
+    _row("POST", f"{_R}/log-inputs", calls.LogInputs, calls.Empty, WRITE, runs.log_inputs),
+    _row("POST", f"{_R}/outputs", calls.LogOutputs, calls.Empty, WRITE, runs.log_outputs),
+    _row("GET", "/mlflow/metrics/get-history", calls.GetMetricHistory, calls.MetricsAnswer, READ, runs.metric_history),
+    # -- logged models
+    _row("POST", _L, calls.CreateLoggedModel, calls.LoggedModelAnswer, WRITE, logged_models.create),
+    _row("POST", f"{_L}/search", calls.SearchLoggedModels, calls.LoggedModelsAnswer, READ, logged_models.search),
+    _row("GET", f"{_L}/{{model_id}}", calls.GetLoggedModel, calls.LoggedModelAnswer, READ, logged_models.get),
+    _row(
+        "PATCH", f"{_L}/{{model_id}}", calls.FinalizeLoggedModel, calls.LoggedModelAnswer, WRITE, logged_models.finalize
+    ),
+    _row("DELETE", f"{_L}/{{model_id}}", calls.LoggedModelRequest, calls.Empty, MANAGE, logged_models.delete),
+    _row("PATCH", f"{_L}/{{model_id}}/tags", calls.SetLoggedModelTags, calls.Empty, WRITE, logged_models.set_tags),
+    _row(
+        "DELETE",
+        f"{_L}/{{model_id}}/tags/{{tag_key}}",
+        calls.DeleteLoggedModelTag,
+        calls.Empty,
+        WRITE,
+        logged_models.delete_tag,
+    ),
+    _row("POST", f"{_L}/{{model_id}}/params", calls.LogLoggedModelParams, calls.Empty, WRITE, logged_models.log_params),
+    # -- files
+    _row("GET", "/mlflow/artifacts/list", calls.ListArtifacts, calls.ArtifactsAnswer, READ, artifacts.list_run),
+    _row(
+        "GET",
+        f"{_L}/{{model_id}}/artifacts/directories",
+        calls.ListLoggedModelArtifacts,
+        calls.ArtifactsAnswer,
+        READ,
+        artifacts.list_logged_model,
+    ),
+    _stream(
+        "GET",
+        f"{_L}/{{model_id}}/artifacts/files",
+        calls.GetLoggedModelFile,
+        READ,
+        artifacts.get_logged_model_file,
+        Api.BROWSER,
+    ),
+    _stream("GET", "/get-artifact", calls.GetRunArtifact, READ, artifacts.get_run_file, Api.ROOT),
+    _stream("GET", "/model-versions/get-artifact", wire.GetVersionArtifact, READ, artifacts.get_version_file, Api.ROOT),
+    _row("GET", _A, calls.ArtifactPath, calls.ArtifactsAnswer, READ, artifacts.list_folder),
+    _stream("GET", f"{_A}/{{path:path}}", calls.ArtifactPath, READ, artifacts.get, Api.V2),
+    _stream("PUT", f"{_A}/{{path:path}}", calls.ArtifactPath, WRITE, artifacts.put, Api.V2),
+    _row("DELETE", f"{_A}/{{path:path}}", calls.ArtifactPath, calls.Empty, MANAGE, artifacts.delete),
+    # -- registered models
+    _row(
+        "POST", f"{_M}/create", wire.CreateRegisteredModel, wire.RegisteredModelAnswer, WRITE, registered_models.create
+    ),
+    _row("GET", f"{_M}/get", wire.RegisteredModelName, wire.RegisteredModelAnswer, READ, registered_models.get),
+    _row(
+        "PATCH", f"{_M}/update", wire.UpdateRegisteredModel, wire.RegisteredModelAnswer, WRITE, registered_models.update
+    ),
+    _row(
+        "POST", f"{_M}/rename", wire.RenameRegisteredModel, wire.RegisteredModelAnswer, MANAGE, registered_models.rename
+    ),
+    _row("DELETE", f"{_M}/delete", wire.RegisteredModelName, calls.Empty, MANAGE, registered_models.delete),
+    _row("GET", f"{_M}/search", wire.Search, wire.RegisteredModelsAnswer, READ, registered_models.search),
+    *(
+        _row(
+            method,
+            f"{_M}/get-latest-versions",
+            wire.GetLatestVersions,
+            wire.ModelVersionsAnswer,
+            READ,
+            registered_models.latest_versions,
+        )
+        for method in ("GET", "POST")
+    ),
+    _row("POST", f"{_M}/set-tag", wire.SetRegisteredModelTag, calls.Empty, WRITE, registered_models.set_tag),
+    _row("DELETE", f"{_M}/delete-tag", wire.DeleteRegisteredModelTag, calls.Empty, WRITE, registered_models.delete_tag),
+    _row("POST", f"{_M}/alias", wire.SetAlias, calls.Empty, MANAGE, registered_models.set_alias),
+    _row("DELETE", f"{_M}/alias", wire.AliasName, calls.Empty, MANAGE, registered_models.delete_alias),
+    _row("GET", f"{_M}/alias", wire.AliasName, wire.ModelVersionAnswer, READ, registered_models.get_by_alias),
+    # -- model versions
+    _row("POST", f"{_V}/create", wire.CreateModelVersion, wire.ModelVersionAnswer, WRITE, model_versions.create),
+    _row("GET", f"{_V}/get", wire.VersionName, wire.ModelVersionAnswer, READ, model_versions.get),
+    _row("PATCH", f"{_V}/update", wire.UpdateModelVersion, wire.ModelVersionAnswer, WRITE, model_versions.update),
+    _row(
+        "POST",
+        f"{_V}/transition-stage",
+        wire.TransitionStage,
+        wire.ModelVersionAnswer,
+        MANAGE,
+        model_versions.transition_stage,
+    ),
+    _row("DELETE", f"{_V}/delete", wire.VersionName, calls.Empty, MANAGE, model_versions.delete),
+    _row("GET", f"{_V}/search", wire.Search, wire.ModelVersionsAnswer, READ, model_versions.search),
+    _row("GET", f"{_V}/get-download-uri", wire.VersionName, wire.DownloadUriAnswer, READ, model_versions.download_uri),
+    _row("POST", f"{_V}/set-tag", wire.SetModelVersionTag, calls.Empty, WRITE, model_versions.set_tag),
+    _row("DELETE", f"{_V}/delete-tag", wire.DeleteModelVersionTag, calls.Empty, WRITE, model_versions.delete_tag),
+    # -- Siglum's own
+    _row(
+        "POST",
+        "/registered-models/alias",
+        wire.SetAlias,
+        wire.AliasMoveAnswer,
+        MANAGE,
+        registered_models.move_alias,
+        Api.SIGLUM,
+    ),
+    _row(
+        "DELETE",
+        "/registered-models/alias",
+        wire.AliasName,
+        wire.AliasMoveAnswer,
+        MANAGE,
+        registered_models.drop_alias,
+        Api.SIGLUM,
+    ),
+    _row(
+        "POST",
+        "/registered-models/rollback",
+        wire.Rollback,
+        wire.AliasMoveAnswer,
+        MANAGE,
+        registered_models.rollback,
+        Api.SIGLUM,
+    ),
+    _row("GET", "/audit", wire.GetAudit, wire.AuditAnswer, READ, registered_models.audit, Api.SIGLUM),
+    # -- the server itself
+    _row(
+        "GET",
+        "/mlflow/server-info",
+        calls.Empty,
+        server_level.ServerInfo,
+        PUBLIC,
+        server_level.server_info,
+        Api.V3,
+    ),
+    _stream("GET", "/health", calls.Empty, PUBLIC, server_level.health, Api.ROOT),
+    _stream("GET", "/version", calls.Empty, PUBLIC, server_level.version, Api.ROOT),
+    _stream("GET", "/", calls.Empty, PUBLIC, server_level.page, Api.ROOT),
+)
