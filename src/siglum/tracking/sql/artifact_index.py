@@ -28,6 +28,13 @@ class SqlArtifactIndex:
         )
         return (row[0], row[1]) if row else None
 
-    def remove(self, path: str) -> None:
-        """Forget a file; nothing happens when it is not known."""
-        self._database.write(lambda sql: sql.run("DELETE FROM artifact_index WHERE path = ?", (path,)))
+    def remove(self, path_prefix: str) -> None:
+        """Forget the file at this path and all files below it as a folder."""
+        below = path_prefix + "/"
+        # '0' is the character after '/': a range of the primary key, where LIKE would read every row
+        self._database.write(
+            lambda sql: sql.run(
+                "DELETE FROM artifact_index WHERE path = ? OR (path >= ? AND path < ?)",
+                (path_prefix, below, path_prefix + "0"),
+            )
+        )
