@@ -42,9 +42,12 @@ class RestArtifactStore:
             headers["Content-Length"] = str(upload.size)
         else:
             headers["Transfer-Encoding"] = "chunked"
-        response = self._session.stream(
-            "PUT", self._address(path), upload, headers=headers, idempotent=upload.size is not None
-        )
+        try:
+            response = self._session.stream(
+                "PUT", self._address(path), upload, headers=headers, idempotent=upload.size is not None
+            )
+        except _SourceFailedError as failure:
+            raise failure.error from None
         self._session.read(response)
         stored = _etag(response)
         if stored is not None and stored != upload.sha256:
@@ -120,6 +123,14 @@ def _etag(response: http.client.HTTPResponse) -> str | None:
     return value if len(value) == 64 and not set(value) - set("0123456789abcdef") else None
 
 
+class _SourceFailedError(Exception):
+    """The file that is sent could not be read. Told apart from a connection that fails, which may be tried again."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class _Upload:
     """A body for `http.client`: reads in large pieces, hashes what it gives, and starts anew when it is rewound."""
 
@@ -142,7 +153,10 @@ class _Upload:
         return self._hash.hexdigest()
 
     def read(self, _size: int = -1) -> bytes:
-        chunk = self._source.read(CHUNK)
+        try:
+            chunk = self._source.read(CHUNK)
+        except Exception as error:
+            raise _SourceFailedError(error) from error
         if self.size is not None and self.sent + len(chunk) > self.size:
             raise InvalidInputError("A file grew while it was sent.", hint="Send it again once nothing writes to it.")
         self.sent += len(chunk)

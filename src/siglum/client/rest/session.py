@@ -179,6 +179,9 @@ class RestSession:
                 self._pool.drop()
                 if delay is None or (sent and not idempotent):
                     raise self._unreachable(error, sent=sent) from None
+            except BaseException:
+                self._pool.drop()  # half a request has been sent
+                raise
             else:
                 if response.status not in BUSY or not idempotent or delay is None:
                     return response

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from siglum.client.rest.session import MLFLOW, RestSession
-from siglum.core.errors import NotFoundError, NotSupportedError
+from siglum.core.errors import InvalidInputError, NotFoundError, NotSupportedError
 from siglum.tracking import calls, wire
 from siglum.tracking.calls import Empty
 from siglum.tracking.entities import (
@@ -76,6 +76,8 @@ class RestTrackingStore:
         order_by: Sequence[str] = (),
         page_token: str | None = None,
     ) -> Page[Experiment]:
+        if max_results < 1:  # on the wire, 0 means the server's default
+            raise InvalidInputError(f"Invalid value {max_results} for parameter 'max_results' supplied.")
         request = calls.SearchExperiments(
             max_results=max_results,
             page_token=page_token,
