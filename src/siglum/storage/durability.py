@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import os
 import secrets
 from collections.abc import Iterable
@@ -17,18 +16,11 @@ from typing import Self
 
 TEMPORARY_SUFFIX = ".tmp"
 _TOKEN_LENGTH = 22
-_counter = itertools.count()
-_process_token = ""
-_process_id = 0
 
 
 def temporary_name() -> str:
     """Return a fresh file name of the form `.<22 url-safe characters>.tmp`, the one DVC uses, so both know litter."""
-    global _process_token, _process_id  # noqa: PLW0603 - renewed after a fork, so that no two processes share a prefix
-    if _process_id != os.getpid():
-        _process_token = secrets.token_urlsafe(9)  # 12 characters, 72 bits; the counter makes up the rest
-        _process_id = os.getpid()
-    return f".{_process_token}{next(_counter):010x}{TEMPORARY_SUFFIX}"
+    return f".{secrets.token_urlsafe(16)}{TEMPORARY_SUFFIX}"
 
 
 def is_temporary(name: str) -> bool:
@@ -79,8 +71,8 @@ def _syncfs(fd: int) -> bool:
 class DurableBatch:
     """Files on one file system that become durable and visible together.
 
-    Several threads may add to it at once. `commit` returns only when everything is durable under its final name. Leaving
-    the `with` block by an exception, or without `commit`, removes the temporaries; nothing of the batch is then visible.
+    Several threads may add to it at once. `commit` returns only when everything is durable under its final name.
+    Leaving the `with` block without it, by an exception or not, removes the temporaries; then nothing is visible.
     """
 
     def __init__(self, root: str) -> None:

@@ -24,7 +24,7 @@ LARGE_FILE = 4 << 20
 Hasher: TypeAlias = Any  # hashlib's classes have no public name
 
 
-class FileHash(msgspec.Struct, frozen=True):
+class FileHash(msgspec.Struct, frozen=True, gc=False):
     """What a file's bytes hash to (lower-case hex), and how many there were."""
 
     oid: str

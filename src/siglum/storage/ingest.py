@@ -28,7 +28,12 @@ class IngestBatch:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._files = DurableBatch(store.root)
+        self._oids: set[str] = set()
         self._folders: set[str] = set()
+        # Names of the store's folders as they were when first asked for: one listing is cheaper than many misses. An
+        # object that another process adds meanwhile is written once more, which is harmless.
+        self._listed: dict[str, frozenset[str]] = {}
+        self._umask_spares_mode: bool | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -43,8 +48,7 @@ class IngestBatch:
 
     def has(self, oid: str) -> bool:
         """Whether the object is in this batch already, or sound in the store."""
-        final = self._store.path_of(oid)
-        return final in self._files or self._is_there(oid, final)
+        return oid in self._oids or self._is_there(oid)
 
     def add_file(self, path: str, expected: str | None = None) -> FileHash:
         """Copy a file into the batch and hash it in the same pass; return its hash.
@@ -77,31 +81,47 @@ class IngestBatch:
 
     def add_bytes(self, data: bytes, oid: str) -> None:
         """Put bytes that are known to hash to `oid` into the batch."""
-        final = self._store.path_of(oid)
         if self.has(oid):
             return
-        temporary = self._files.temporary_for(self._folder_of(oid))
+        # Every temporary of a batch is in the store's root: new files of one folder lie together on the disk, which
+        # makes creating and flushing 20,000 of them a fifth cheaper than when they are spread over 256 folders.
+        temporary = self._files.temporary_for(self._store.root)
         fd = os.open(temporary, _CREATE, _OBJECT_MODE)
         try:
             write_all(fd, data)
-            os.fchmod(fd, _OBJECT_MODE)
+            self._make_read_only(fd)
         finally:
             os.close(fd)
-        self._files.stage(temporary, final)
+        self._stage(temporary, oid)
+
+    def _make_read_only(self, fd: int) -> None:
+        if self._umask_spares_mode is None:
+            self._umask_spares_mode = os.fstat(fd).st_mode & 0o777 == _OBJECT_MODE
+        if not self._umask_spares_mode:
+            os.fchmod(fd, _OBJECT_MODE)
+
+    def _stage(self, temporary: str, oid: str) -> None:
+        prefix = oid[:2]
+        if prefix not in self._folders:
+            os.makedirs(f"{self._store.root}/{prefix}", exist_ok=True)
+            self._folders.add(prefix)
+        self._oids.add(oid)
+        self._files.stage(temporary, f"{self._store.root}/{prefix}/{oid[2:]}")
 
     def receive(self, oid: str, fetch: Callable[[str], int]) -> int:
         """Have `fetch` write the object to the new file whose path it is given, verified; return what it returns.
 
         May be called from several threads at once.
         """
-        temporary = self._files.temporary_for(self._folder_of(oid))
+        self._store.path_of(oid)  # raises when it is not one: it may come from a file that somebody else wrote
+        temporary = self._files.temporary_for(self._store.root)
         try:
             size = fetch(temporary)
             os.chmod(temporary, _OBJECT_MODE)
         except BaseException:
             self._files.drop(temporary)
             raise
-        self._files.stage(temporary, self._store.path_of(oid))
+        self._stage(temporary, oid)
         return size
 
     def peek_manifest(self, oid: str, fetch: Callable[[str], int]) -> Manifest:
@@ -119,13 +139,12 @@ class IngestBatch:
         self._files.commit()
 
     def _copy_large(self, path: str, fd: int, before: os.stat_result, expected: str | None) -> FileHash:
-        # Its folder is known only when it is read; the store's root is on the same file system.
         temporary = self._files.temporary_for(self._store.root)
         hasher = md5()
         out = os.open(temporary, _CREATE, _OBJECT_MODE)
         try:
             size = hash_descriptor(fd, hasher, lambda block: write_all(out, block))
-            os.fchmod(out, _OBJECT_MODE)
+            self._make_read_only(out)
         finally:
             os.close(out)
         check_unchanged(path, before, os.fstat(fd), size)
@@ -134,25 +153,21 @@ class IngestBatch:
         if self.has(found.oid):
             self._files.drop(temporary)
         else:
-            self._folder_of(found.oid)
-            self._files.stage(temporary, self._store.path_of(found.oid))
+            self._stage(temporary, found.oid)
         return found
 
-    def _is_there(self, oid: str, final: str) -> bool:
+    def _is_there(self, oid: str) -> bool:
         """Whether a sound object is in the store; a damaged one is moved away, so that this batch heals it."""
-        if not os.path.exists(final):
+        names = self._listed.get(oid[:2])
+        if names is None:
+            names = self._listed[oid[:2]] = self._store.names_below(oid[:2])
+        if oid[2:] not in names:
             return False
         if self._store.is_sound(oid):
             return True
-        self._store.quarantine(oid)
+        if self._store.has(oid):
+            self._store.quarantine(oid)
         return False
-
-    def _folder_of(self, oid: str) -> str:
-        folder = f"{self._store.root}/{oid[:2]}"
-        if folder not in self._folders:
-            os.makedirs(folder, exist_ok=True)
-            self._folders.add(folder)
-        return folder
 
 
 def _check_expected(path: str, found: FileHash, expected: str | None) -> None:

@@ -17,7 +17,7 @@ from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.hashing import md5_bytes
 
 
-class ManifestEntry(msgspec.Struct, frozen=True, order=True):
+class ManifestEntry(msgspec.Struct, frozen=True, order=True, gc=False):
     """One file of a folder: its path below the folder (posix) and the MD5 of its bytes."""
 
     relpath: str
@@ -51,8 +51,8 @@ def make_manifest(entries: list[tuple[str, str]]) -> Manifest:
     return Manifest(tuple(ManifestEntry(relpath, oid) for relpath, oid in sorted(entries)))
 
 
-class _WireEntry(msgspec.Struct):
-    md5: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+class _WireEntry(msgspec.Struct, gc=False):
+    md5: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
     relpath: str
 
 

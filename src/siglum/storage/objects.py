@@ -57,7 +57,7 @@ class ObjectStore:
             prefix = oid[:2]
             names = listed.get(prefix)
             if names is None:
-                names = listed[prefix] = self._names(prefix)
+                names = listed[prefix] = self.names_below(prefix)
             if oid[2:] not in names:
                 absent.append(oid)
         return absent
@@ -70,11 +70,12 @@ class ObjectStore:
             return
         for prefix in prefixes:
             if _FOLDER.match(prefix):
-                for name in self._names(prefix):
+                for name in self.names_below(prefix):
                     if _OID.match(prefix + name):
                         yield prefix + name
 
-    def _names(self, prefix: str) -> frozenset[str]:
+    def names_below(self, prefix: str) -> frozenset[str]:
+        """Return the file names in the folder of the objects whose oids begin with these two digits."""
         try:
             return frozenset(os.listdir(f"{self.root}/{prefix}"))
         except FileNotFoundError:

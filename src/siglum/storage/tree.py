@@ -21,7 +21,7 @@ IsIgnored: TypeAlias = Callable[[str, bool], bool]
 """Takes a path (the root as given, joined with `/`) and whether it is a folder; a folder that is ignored is pruned."""
 
 
-class TreeEntry(msgspec.Struct, frozen=True):
+class TreeEntry(msgspec.Struct, frozen=True, gc=False):
     """One file: its path below the root (posix), the MD5 of its bytes, its stat."""
 
     relpath: str

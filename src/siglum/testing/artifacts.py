@@ -30,8 +30,8 @@ BAD_PATHS = (
 )  # fmt: skip
 
 ODD_PATHS = (
-    "a b", " a", "a ", "-a", "a;b", "a?b", "a%b", "95%.png", "a&b=c", "$(a)", "`a`", "a'b\"c", "*", "äöü/naïve 文件.txt",
-    "...", ".hidden", "run:b", "a..b", "CON", "x" * 255, "a/b/c/d/e/f/g/h",
+    "a b", " a", "a ", "-a", "a;b", "a?b", "a%b", "95%.png", "a&b=c", "$(a)", "`a`", "a'b\"c", "*",
+    "äöü/naïve 文件.txt", "...", ".hidden", "run:b", "a..b", "CON", "x" * 255, "a/b/c/d/e/f/g/h",
 )  # fmt: skip
 
 
@@ -176,7 +176,7 @@ class ArtifactStoreContract:
         """When the source breaks off, the old content stays."""
 
         class Broken(io.BytesIO):
-            def read(self, size: int | None = -1, /) -> bytes:
+            def read(self, _size: int | None = -1, /) -> bytes:
                 if self.tell() > 0:
                     raise ConnectionResetError("the sender went away")
                 return super().read(10)

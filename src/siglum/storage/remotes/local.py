@@ -30,7 +30,10 @@ _LIST_FROM = 512
 
 
 class LocalRemote:
-    """Objects below the folder `url`, which the first `put` creates if the one above it exists. Implements `Remote` and `BulkRemote`."""
+    """Objects below the folder `url`; the first `put` creates it if the one above it exists.
+
+    Implements `Remote` and `BulkRemote`.
+    """
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name
