@@ -8,7 +8,7 @@ import pytest
 
 from siglum.core.errors import InvalidInputError
 from siglum.storage import tree as tree_module
-from siglum.storage.hashing import FileHash, Hasher, hash_file
+from siglum.storage.hashing import LARGE_FILE, FileHash, Hasher, hash_file
 from siglum.storage.index import StatIndex
 from siglum.storage.objects import ObjectStore
 from siglum.storage.tree import scan_file, scan_tree
@@ -119,6 +119,21 @@ def test_known_files_still_reach_the_store(data: Path, tmp_path: Path, monkeypat
         assert scan_tree(str(data), index, into=batch).manifest == state.manifest
         batch.commit()
     assert store.missing(entry.oid for entry in state.entries) == []
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_large_files_among_small_ones(tmp_path: Path, stored: bool) -> None:
+    contents = {"a": b"a", "b": b"b" * LARGE_FILE, "c": b"", "d": b"d" * (LARGE_FILE + 1), "e": b"b" * LARGE_FILE}
+    (tmp_path / "data").mkdir()
+    for name, content in contents.items():
+        (tmp_path / "data" / name).write_bytes(content)
+    store = ObjectStore(str(tmp_path / "cache/files/md5"))
+    with store.batch() as batch:
+        state = scan_tree(str(tmp_path / "data"), None, None, batch if stored else None)
+        batch.commit()
+    assert [(e.relpath, e.oid) for e in state.entries] == [(name, md5(data)) for name, data in contents.items()]
+    files = [path for path in Path(store.root).rglob("*") if path.is_file()]
+    assert len(files) == (4 if stored else 0)
 
 
 def test_one_file(data: Path) -> None:

@@ -105,11 +105,10 @@ class DurableBatch:
 
     def stage(self, temporary: str, final: str) -> None:
         """Have `commit` rename `temporary`, written and closed, to `final`. The first one for a name wins."""
-        if final in self._staged:
+        if self._staged.setdefault(final, temporary) != temporary:
             self.drop(temporary)
-            return
-        self._staged[final] = temporary
-        self._loose.discard(temporary)
+        else:
+            self._loose.discard(temporary)
 
     def drop(self, temporary: str) -> None:
         """Remove a temporary that turned out not to be needed, or to be wrong."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat as stat_bits
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import msgspec
@@ -132,17 +131,4 @@ def sha256_file(path: str) -> FileHash:
 
 def md5_bytes(data: bytes) -> str:
     """Return the MD5 of `data` in hex."""
-    hasher = md5()
-    hasher.update(data)
-    digest: str = hasher.hexdigest()
-    return digest
-
-
-def md5_files(paths: Sequence[str]) -> list[FileHash]:
-    """Hash many files, in order. Large ones go to threads, which helps; small ones do not, since it would not."""
-    large = [path for path in paths if os.stat(path).st_size >= LARGE_FILE]
-    if len(large) < 2:
-        return [md5_file(path) for path in paths]
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        by_path = dict(zip(large, pool.map(md5_file, large), strict=True))
-    return [by_path.get(path) or md5_file(path) for path in paths]
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import threading
 import time
 from types import TracebackType
 from typing import Self
@@ -50,12 +51,13 @@ def fingerprint(status: os.stat_result) -> bytes:
 class StatIndex:
     """Fingerprints of files and the hashes of their bytes. Read on first use, written by `save` or on leaving `with`.
 
-    `path` is the index's own file; its folder is made when needed. Not for use by several threads at once.
+    `path` is the index's own file; its folder is made when needed. Several threads may use it at once.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._entries: dict[bytes, tuple[str, int]] | None = None
+        self._loading = threading.Lock()
         self._dirty = False
         self._today = time.time_ns() // _NANOSECONDS_A_DAY
 
@@ -106,7 +108,7 @@ class StatIndex:
             return
         latest: dict[bytes, bytes] = {}
         oldest_kept = self._today - _FORGET_AFTER_DAYS
-        for key, (oid, day) in self._entries.items():
+        for key, (oid, day) in list(self._entries.items()):
             if day >= oldest_kept:
                 # The last entry for an inode is the one that was put last.
                 is_dir = oid.endswith(DIR_SUFFIX)
@@ -129,7 +131,9 @@ class StatIndex:
 
     def _loaded(self) -> dict[bytes, tuple[str, int]]:
         if self._entries is None:
-            self._entries = _read(self._path)
+            with self._loading:
+                if self._entries is None:
+                    self._entries = _read(self._path)
         return self._entries
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from siglum.core.errors import ConflictError
+from siglum.core.errors import ConflictError, NotFoundError
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.durability import DurableBatch, write_all
 from siglum.storage.hashing import BLOCK_SIZE, FileHash, check_unchanged, hash_descriptor, md5, md5_bytes, open_regular
@@ -165,7 +166,7 @@ class IngestBatch:
             return False
         if self._store.is_sound(oid):
             return True
-        if self._store.has(oid):
+        with contextlib.suppress(NotFoundError):  # another thread or process moved it just now
             self._store.quarantine(oid)
         return False
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import stat as stat_bits
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import TypeAlias
 
 import msgspec
 
 from siglum.core.errors import InvalidInputError
-from siglum.storage.hashing import hash_file, md5, not_regular
+from siglum.storage.hashing import LARGE_FILE, hash_file, md5, not_regular
 from siglum.storage.index import StatIndex
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.manifest import Manifest, make_manifest
@@ -114,8 +114,17 @@ def scan_tree(
     With `into`, every file's bytes go into that batch in the same pass over them; the caller commits it, and adds the
     manifest if it wants it stored. Raises as `walk` does, and ConflictError when a file changes while it is read.
     """
-    found = walk(root, is_ignored)
-    entries = [TreeEntry(*_entry(relpath, path, status, index, into)) for relpath, path, status in found]
+    entries: list[TreeEntry] = []
+    large: list[tuple[str, str]] = []
+    for relpath, path, status in walk(root, is_ignored):
+        known = _known(status, index, into)
+        if known is not None:
+            entries.append(TreeEntry(relpath, known, status))
+        elif status.st_size >= LARGE_FILE:
+            large.append((relpath, path))
+        else:
+            entries.append(_read(relpath, path, index, into))
+    entries += _read_large(large, index, into)
     entries.sort(key=lambda entry: entry.relpath)
     return TreeState(root, tuple(entries))
 
@@ -123,24 +132,35 @@ def scan_tree(
 def scan_file(path: str, index: StatIndex | None = None, into: IngestBatch | None = None) -> TreeEntry:
     """Return the state of one file, as `scan_tree` does for each of a folder; its `relpath` is empty."""
     status = os.stat(path)
-    if stat_bits.S_ISREG(status.st_mode):
-        return TreeEntry(*_entry("", path, status, index, into))
-    raise not_regular(path, status)
+    if not stat_bits.S_ISREG(status.st_mode):
+        raise not_regular(path, status)
+    known = _known(status, index, into)
+    return _read("", path, index, into) if known is None else TreeEntry("", known, status)
 
 
-def _entry(
-    relpath: str, path: str, status: os.stat_result, index: StatIndex | None, into: IngestBatch | None
-) -> tuple[str, str, os.stat_result]:
-    known = index.get(status) if index is not None else None
+def _known(status: os.stat_result, index: StatIndex | None, into: IngestBatch | None) -> str | None:
+    """Return the hash of a file that need not be read: it is on record, and in the store if it is to be there."""
+    oid = index.get(status) if index is not None else None
+    return oid if oid is None or into is None or into.has(oid) else None
+
+
+def _read(relpath: str, path: str, index: StatIndex | None, into: IngestBatch | None) -> TreeEntry:
     if into is not None:
-        if known is not None and into.has(known):
-            return relpath, known, status
-        copied, seen = into.add_and_stat(path, None, index)
-        return relpath, copied.oid, seen
-    if known is not None:
-        return relpath, known, status
-    read_at = time.time_ns()
-    found, seen = hash_file(path, md5())
-    if index is not None:
-        index.put(seen, found.oid, read_at)
-    return relpath, found.oid, seen
+        found, status = into.add_and_stat(path, None, index)
+    else:
+        read_at = time.time_ns()
+        found, status = hash_file(path, md5())
+        if index is not None:
+            index.put(status, found.oid, read_at)
+    return TreeEntry(relpath, found.oid, status)
+
+
+def _read_large(files: list[tuple[str, str]], index: StatIndex | None, into: IngestBatch | None) -> Iterable[TreeEntry]:
+    """Read several large files at once: hashing gives the interpreter lock back. For small ones it would not pay."""
+    if len(files) < 2:
+        return [_read(relpath, path, index, into) for relpath, path in files]
+    # Imported here: it brings `logging`, and most scans, `siglum status` above all, have nothing large to read.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_workers=min(len(files), os.cpu_count() or 1)) as pool:
+        return list(pool.map(lambda file: _read(file[0], file[1], index, into), files))
