@@ -1,0 +1,116 @@
+"""The files of one run or model: an artifact store seen from one folder of it, and moving whole folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import BinaryIO
+
+from siglum.core.errors import NotFoundError
+from siglum.core.text import did_you_mean
+from siglum.storage.artifacts.base import ArtifactEntry, ArtifactStore
+
+
+class ArtifactFolder:
+    """An `ArtifactStore` whose root is a folder of another. `uri` is how runs and models refer to it."""
+
+    def __init__(self, store: ArtifactStore, prefix: str, uri: str) -> None:
+        self._store = store
+        self._prefix = prefix.strip("/")
+        self.uri = uri
+
+    def put(self, path: str, source: BinaryIO) -> ArtifactEntry:
+        return self._relative(self._store.put(self._full(path), source))
+
+    def put_file(self, path: str, local_path: str) -> ArtifactEntry:
+        return self._relative(self._store.put_file(self._full(path), local_path))
+
+    def open(self, path: str) -> AbstractContextManager[BinaryIO]:
+        return self._store.open(self._full(path))
+
+    def get_file(self, path: str, local_path: str) -> None:
+        self._store.get_file(self._full(path), local_path)
+
+    def stat(self, path: str) -> ArtifactEntry:
+        return self._relative(self._store.stat(self._full(path)))
+
+    def list(self, path: str = "") -> Sequence[ArtifactEntry]:
+        return [self._relative(entry) for entry in self._store.list(self._full(path))]
+
+    def delete(self, path: str) -> None:
+        self._store.delete(self._full(path))
+
+    def _full(self, path: str) -> str:
+        return f"{self._prefix}/{path}".strip("/") if self._prefix and path else self._prefix or path
+
+    def _relative(self, entry: ArtifactEntry) -> ArtifactEntry:
+        if not self._prefix:
+            return entry
+        path = entry.path.removeprefix(self._prefix).lstrip("/")
+        return ArtifactEntry(path=path, is_dir=entry.is_dir, size=entry.size, sha256=entry.sha256)
+
+
+def files_below(store: ArtifactStore, path: str = "") -> Iterator[ArtifactEntry]:
+    """Yield every file in and below a folder, by path; nothing when it is not there or is a file."""
+    for entry in store.list(path):
+        if entry.is_dir:
+            yield from files_below(store, entry.path)
+        else:
+            yield entry
+
+
+def upload_folder(store: ArtifactStore, local_dir: str, path: str = "") -> list[ArtifactEntry]:
+    """Store every file below a local folder under `path`; links are followed as the user's own files."""
+    stored = []
+    for folder, subfolders, names in os.walk(local_dir, followlinks=True):
+        subfolders.sort()
+        below = os.path.relpath(folder, local_dir).replace(os.sep, "/")
+        for name in sorted(names):
+            target = "/".join(part for part in (path, "" if below == "." else below, name) if part)
+            stored.append(store.put_file(target, os.path.join(folder, name)))
+    return stored
+
+
+def put_path(store: ArtifactStore, local_path: str, folder: str = "") -> None:
+    """Store a local file or folder under its own name, below `folder`. Raises NotFoundError."""
+    name = os.path.basename(os.path.abspath(local_path))
+    target = f"{folder.rstrip('/')}/{name}" if folder else name
+    if os.path.isdir(local_path):
+        upload_folder(store, local_path, target)
+    elif os.path.exists(local_path):
+        store.put_file(target, local_path)
+    else:
+        raise NotFoundError(f"There is no file {local_path!r} to log.")
+
+
+def download(store: ArtifactStore, path: str, target: str, *, what: str) -> str:
+    """Write the file or folder at `path` to the local path `target`, which must not exist, and return it.
+
+    Raises:
+        NotFoundError: Nothing is there; says what is near in the folder. `what` names the run or model.
+    """
+    wrote = False
+    for entry in files_below(store, path):
+        below = entry.path[len(path) :].lstrip("/") if path else entry.path
+        local = os.path.join(target, *below.split("/"))
+        os.makedirs(os.path.dirname(local), exist_ok=True)
+        store.get_file(entry.path, local)
+        wrote = True
+    if wrote:
+        return target
+    parent, _, name = path.rpartition("/")
+    siblings = {entry.path: entry for entry in store.list(parent)}
+    if path and path in siblings and not siblings[path].is_dir:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        store.get_file(path, target)
+        return target
+    if not path:
+        raise NotFoundError(f"{what} has no files.")
+    names = [sibling.rpartition("/")[2] for sibling in siblings]
+    raise NotFoundError(f"{what} has no file or folder {path!r}.", hint=did_you_mean(name, names) or _there(names))
+
+
+def _there(names: Sequence[str]) -> str | None:
+    shown = ", ".join(sorted(names)[:8])
+    return f"There is: {shown}{', …' if len(names) > 8 else ''}." if names else None

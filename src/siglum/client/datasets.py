@@ -1,0 +1,183 @@
+"""Data sets that were made in memory: what identifies a table or array, over all of its rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import urllib.parse
+from typing import TYPE_CHECKING, Any
+
+from siglum.core.errors import InvalidInputError
+from siglum.core.hashes import canonical_json
+from siglum.lineage.inputs import DataInput
+from siglum.tracking.entities import Dataset, DatasetInput, Tag
+
+if TYPE_CHECKING:
+    import numpy
+    import pandas
+
+CONTEXT_TAG = "mlflow.data.context"
+DIGEST_CHARACTERS = 32
+
+
+class DataSet:
+    """A table or array with a name, a digest of its content, and where it came from.
+
+    `hash` is `sha256:<hex>` over every value, the column names and the types; `digest` is its beginning, or what
+    the caller gave. `profile` counts rows and elements.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        content_hash: str,
+        digest: str | None,
+        source: str | None,
+        schema: dict[str, Any] | None,
+        profile: dict[str, int],
+        data: Any,
+        targets: Any = None,
+        predictions: str | None = None,
+    ) -> None:
+        self.name = name
+        self.hash = content_hash
+        self.digest = digest or content_hash.partition(":")[2][:DIGEST_CHARACTERS]
+        self.source = source
+        self.source_type = _source_type(source)
+        self.schema = schema
+        self.profile = profile
+        self.data = data
+        self.targets = targets
+        self.predictions = predictions
+
+    @property
+    def df(self) -> Any:
+        """The table itself, as MLflow calls it."""
+        return self.data
+
+    @property
+    def features(self) -> Any:
+        """The array itself, as MLflow calls it."""
+        return self.data
+
+    def as_data_input(self, context: str) -> DataInput:
+        """Return what goes into a recipe."""
+        return DataInput(path=self.source or self.name, hash=self.hash, context=context)
+
+    def as_dataset_input(self, context: str) -> DatasetInput:
+        """Return what goes on a run's record."""
+        source: dict[str, Any] = {"uri": self.source} if self.source else {"tags": {"mlflow.source.name": sys.argv[0]}}
+        dataset = Dataset(
+            name=self.name,
+            digest=self.digest,
+            source_type=self.source_type,
+            source=json.dumps(source | {"hash": self.hash}, sort_keys=True),
+            schema=json.dumps(self.schema) if self.schema is not None else None,
+            profile=json.dumps(self.profile),
+        )
+        return DatasetInput(dataset=dataset, tags=(Tag(CONTEXT_TAG, context),) if context else ())
+
+
+def from_pandas(
+    df: pandas.DataFrame,
+    source: str | None = None,
+    targets: str | None = None,
+    name: str | None = None,
+    digest: str | None = None,
+    predictions: str | None = None,
+) -> DataSet:
+    """Return a data set for a pandas table. Reads every row once.
+
+    Args:
+        df: The table.
+        source: The path or URI that it was read from.
+        targets: The column that is predicted.
+        name: What it is called; `dataset` when None.
+        digest: Use this digest instead of one of the content.
+        predictions: The column that holds predictions.
+
+    Raises:
+        InvalidInputError: `targets` or `predictions` name no column.
+    """
+    for column in (targets, predictions):
+        if column is not None and column not in df.columns:
+            raise InvalidInputError(
+                f"The table has no column {column!r}.", hint=f"It has {', '.join(map(str, df.columns))}."
+            )
+    return DataSet(
+        name=name or "dataset",
+        content_hash=_hash_table(df),
+        digest=digest,
+        source=source,
+        schema={"mlflow_colspec": [{"type": str(dtype), "name": str(column)} for column, dtype in df.dtypes.items()]},
+        profile={"num_rows": len(df), "num_elements": int(df.size)},
+        data=df,
+        targets=targets,
+        predictions=predictions,
+    )
+
+
+def from_numpy(
+    features: numpy.ndarray[Any, Any] | dict[str, numpy.ndarray[Any, Any]],
+    source: str | None = None,
+    targets: numpy.ndarray[Any, Any] | dict[str, numpy.ndarray[Any, Any]] | None = None,
+    name: str | None = None,
+    digest: str | None = None,
+) -> DataSet:
+    """Return a data set for an array, or several by name, and the targets that belong to them."""
+    arrays = {"features": features, "targets": targets}
+    specs, rows, elements = {}, 0, 0
+    hashed = hashlib.sha256(b"siglum.numpy.v1")
+    for role, given in arrays.items():
+        if given is None:
+            continue
+        listed = given if isinstance(given, dict) else {"": given}
+        for key, array in sorted(listed.items()):
+            described = {"dtype": str(array.dtype), "shape": [-1, *array.shape[1:]]}
+            hashed.update(canonical_json([role, key, str(array.dtype), list(array.shape)]))
+            hashed.update(_bytes_of(array))
+            if role == "features":
+                rows, elements = max(rows, len(array)), elements + int(array.size)
+                specs[key] = described
+    return DataSet(
+        name=name or "dataset",
+        content_hash="sha256:" + hashed.hexdigest(),
+        digest=digest,
+        source=source,
+        schema={"mlflow_tensorspec": {"features": [{"name": key, **spec} for key, spec in specs.items()]}},
+        profile={"num_rows": rows, "num_elements": elements},
+        data=features,
+        targets=targets,
+    )
+
+
+def _hash_table(df: pandas.DataFrame) -> str:
+    # Optional extra: whoever has a table has pandas.
+    from pandas.util import hash_pandas_object
+
+    hashed = hashlib.sha256(b"siglum.table.v1")
+    hashed.update(canonical_json([[str(column), str(dtype)] for column, dtype in df.dtypes.items()]))
+    for position in range(df.shape[1]):
+        column = df.iloc[:, position]
+        try:
+            values = hash_pandas_object(column, index=False)
+        except TypeError:  # lists and other values without a hash
+            values = hash_pandas_object(column.map(repr), index=False)
+        hashed.update(values.to_numpy().tobytes())
+    hashed.update(hash_pandas_object(df.index, index=False).to_numpy().tobytes())
+    return "sha256:" + hashed.hexdigest()
+
+
+def _bytes_of(array: numpy.ndarray[Any, Any]) -> bytes:
+    if array.dtype.hasobject:
+        return repr(array.tolist()).encode("utf-8", "surrogatepass")
+    return array.tobytes()
+
+
+def _source_type(source: str | None) -> str:
+    if source is None:
+        return "code"
+    scheme = urllib.parse.urlsplit(source).scheme
+    return scheme if len(scheme) > 1 and scheme != "file" else "local"

@@ -1,0 +1,87 @@
+"""MLflow's module-level functions, which know an active run and an experiment; `client.state` is what they share."""
+
+from __future__ import annotations
+
+from siglum.client.fluent.experiments import (
+    create_experiment,
+    delete_experiment,
+    delete_experiment_tag,
+    get_experiment,
+    get_experiment_by_name,
+    restore_experiment,
+    search_experiments,
+    set_experiment,
+    set_experiment_tag,
+    set_experiment_tags,
+)
+from siglum.client.fluent.files import (
+    get_artifact_uri,
+    log_artifact,
+    log_artifacts,
+    log_dict,
+    log_figure,
+    log_image,
+    log_stream,
+    log_text,
+)
+from siglum.client.fluent.logging import (
+    delete_tag,
+    log_input,
+    log_inputs,
+    log_metric,
+    log_metrics,
+    log_param,
+    log_params,
+    set_tag,
+    set_tags,
+)
+from siglum.client.fluent.models import (
+    delete_logged_model_tag,
+    finalize_logged_model,
+    get_logged_model,
+    initialize_logged_model,
+    log_model_params,
+    register_model,
+    set_logged_model_tags,
+    set_model_version_tag,
+)
+from siglum.client.fluent.runs import (
+    ActiveRun,
+    active_run,
+    delete_run,
+    end_run,
+    get_parent_run,
+    get_run,
+    last_active_run,
+    restore_run,
+    start_run,
+)
+from siglum.client.fluent.search import (
+    search_logged_models,
+    search_model_versions,
+    search_registered_models,
+    search_runs,
+)
+from siglum.client.fluent.settings import (
+    flush,
+    flush_async_logging,
+    get_registry_uri,
+    get_tracking_uri,
+    is_tracking_uri_set,
+    set_registry_uri,
+    set_tracking_uri,
+)
+from siglum.lineage.seeds import seed_everything
+
+__all__ = [
+    "ActiveRun", "active_run", "create_experiment", "delete_experiment", "delete_experiment_tag",
+    "delete_logged_model_tag", "delete_run", "delete_tag", "end_run", "finalize_logged_model", "flush",
+    "flush_async_logging", "get_artifact_uri", "get_experiment", "get_experiment_by_name", "get_logged_model",
+    "get_parent_run", "get_registry_uri", "get_run", "get_tracking_uri", "initialize_logged_model",
+    "is_tracking_uri_set", "last_active_run", "log_artifact", "log_artifacts", "log_dict", "log_figure", "log_image",
+    "log_input", "log_inputs", "log_metric", "log_metrics", "log_model_params", "log_param", "log_params",
+    "log_stream", "log_text", "register_model", "restore_experiment", "restore_run", "search_experiments",
+    "search_logged_models", "search_model_versions", "search_registered_models", "search_runs", "seed_everything",
+    "set_experiment", "set_experiment_tag", "set_experiment_tags", "set_logged_model_tags", "set_model_version_tag",
+    "set_registry_uri", "set_tag", "set_tags", "set_tracking_uri", "start_run",
+]  # fmt: skip

@@ -1,0 +1,259 @@
+"""The life of runs: start, resume, nest, end, and what is captured on the way."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from siglum.client import active, recording, state
+from siglum.client.active import RunScope, parse_status
+from siglum.client.fluent.experiments import as_tags, current_experiment_id
+from siglum.client.tracking_uri import environment_value
+from siglum.core.clock import now_ms
+from siglum.core.errors import ConflictError, InvalidInputError, NotSupportedError, SiglumError
+from siglum.tracking.entities import LifecycleStage, Run, RunStatus, Tag
+
+PARENT_TAG = "mlflow.parentRunId"
+NOTE_TAG = "mlflow.note.content"
+
+_log = logging.getLogger("siglum")
+
+
+class ActiveRun(Run, frozen=True, kw_only=True):
+    """A run as it was when it became active; leaving its `with` block ends it, FAILED after an exception."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        _leave(self, exc)
+
+
+def start_run(
+    run_id: str | None = None,
+    experiment_id: str | None = None,
+    run_name: str | None = None,
+    nested: bool = False,
+    parent_run_id: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    description: str | None = None,
+    log_system_metrics: bool | None = None,
+) -> ActiveRun:
+    """Start a run, or go on with the one named by `run_id` (or by SIGLUM_RUN_ID, MLFLOW_RUN_ID, once).
+
+    A new run records by itself what it needs to be made again: commit and uncommitted change, command, packages,
+    the data of its pipeline stage. The run is active in this thread until `end_run`, or until its `with` block ends.
+
+    Raises:
+        ConflictError: Another run is active in this thread and `nested` is false, or the run has been deleted.
+        NotFoundError: No such run, parent or experiment.
+        NotSupportedError: `log_system_metrics=True`; this version does not sample them.
+    """
+    if log_system_metrics:
+        raise NotSupportedError("System metrics are not sampled by this version.", hint="Leave log_system_metrics out.")
+    parents = active.stack()
+    if parents and not nested:
+        raise ConflictError(
+            f"Run {parents[-1].run_id} is already active in this thread.",
+            hint="End it with end_run(), or start this one with nested=True.",
+        )
+    resumed = run_id or _run_id_from_environment()
+    if resumed is not None:
+        scope = _resume(resumed, experiment_id, run_name, _with_note(tags, description))
+    else:
+        scope = _create(
+            experiment_id or current_experiment_id(),
+            run_name,
+            parent_run_id or (parents[-1].run_id if parents else None),
+            parents[-1] if parents else None,
+            _with_note(tags, description),
+        )
+    parents.append(scope)
+    state.set_last_run_id(scope.run_id)
+    return scope.run
+
+
+def end_run(status: str = "FINISHED") -> None:
+    """End this thread's innermost active run; nothing happens when there is none.
+
+    Raises:
+        SiglumError: Metric points that could not be stored; the run has ended all the same.
+    """
+    wanted = parse_status(status)
+    if active.stack():
+        _end(active.stack().pop(), wanted)
+
+
+def _leave(run: ActiveRun, error: BaseException | None) -> None:
+    """End the run whose `with` block was left; runs started inside and not ended are ended first."""
+    scopes = active.stack()
+    status = RunStatus.FINISHED if error is None else RunStatus.FAILED
+    if all(scope.run_id != run.info.run_id for scope in scopes):
+        return  # ended in the block, by end_run()
+    while scopes:
+        scope = scopes.pop()
+        try:
+            _end(scope, status)
+        except SiglumError as unsent:
+            if error is None:
+                raise
+            error.add_note(f"Also: {unsent}")  # the first error is the one that people must see
+        if scope.run_id == run.info.run_id:
+            break
+
+
+def _end(scope: RunScope, status: RunStatus) -> None:
+    store, problems = scope.session.stores.tracking, []
+    steps: tuple[Callable[[], object], ...] = (
+        lambda: scope.session.queue.flush(scope.run_id),
+        lambda: recording.finish(scope),
+        lambda: store.update_run(scope.run_id, status=status, end_time=now_ms()),
+    )
+    for step in steps:  # each is tried, whatever became of those before
+        try:
+            step()
+        except SiglumError as error:
+            problems.append(error)
+    if problems:
+        raise problems[0]
+
+
+def active_run() -> ActiveRun | None:
+    """Return this thread's innermost active run as it was when it became active; see `get_run` for the present."""
+    scope = active.current()
+    return scope.run if scope is not None else None
+
+
+def last_active_run() -> Run | None:
+    """Return the active run, else the run that was last active in this process, as it is now; None without any."""
+    scope = active.current()
+    last = scope.run_id if scope is not None else state.last_run_id()
+    return get_run(last) if last is not None else None
+
+
+def get_run(run_id: str) -> Run:
+    """Return a run with all it logged, deleted or not. Raises NotFoundError."""
+    session = session_of(run_id)
+    session.queue.flush(run_id)
+    return session.stores.tracking.get_run(run_id)
+
+
+def get_parent_run(run_id: str) -> Run | None:
+    """Return the run that `run_id` is nested in, or None."""
+    parent = get_run(run_id).data.tags.get(PARENT_TAG)
+    return get_run(parent) if parent is not None else None
+
+
+def delete_run(run_id: str) -> None:
+    """Mark a run as deleted; it can be restored."""
+    session = session_of(run_id)
+    session.queue.flush(run_id)
+    session.stores.tracking.delete_run(run_id)
+
+
+def restore_run(run_id: str) -> None:
+    """Undo `delete_run`."""
+    state.session().stores.tracking.restore_run(run_id)
+
+
+def session_of(run_id: str) -> state.Session:
+    """Return the session of an active run, of any other the one in force."""
+    for scope in active.stack():
+        if scope.run_id == run_id:
+            return scope.session
+    return state.session()
+
+
+def current_scope() -> RunScope:
+    """Return this thread's active run; like MLflow, start one when there is none."""
+    scope = active.current()
+    if scope is None:
+        start_run()
+        scope = active.stack()[-1]
+    return scope
+
+
+def end_runs_at_exit() -> None:
+    """End this thread's active runs when the interpreter ends: FAILED when it ends with an exception."""
+    failed = hasattr(sys, "last_value") and not hasattr(sys, "ps1")
+    while active.stack():
+        try:
+            _end(active.stack().pop(), RunStatus.FAILED if failed else RunStatus.FINISHED)
+        except SiglumError as error:
+            _log.error("At exit: %s", error)  # nobody is left to raise to
+
+
+def _create(
+    experiment_id: str, run_name: str | None, parent_run_id: str | None, parent: RunScope | None, tags: dict[str, Any]
+) -> RunScope:
+    session = state.session()
+    if parent_run_id is not None:
+        if parent is None or parent.run_id != parent_run_id:
+            session.stores.tracking.get_run(parent_run_id)  # it must be there
+        tags = {PARENT_TAG: parent_run_id, **tags}
+    captured = recording.capture_for(parent)
+    run = session.stores.tracking.create_run(
+        experiment_id,
+        user_id=captured.user,
+        run_name=run_name,
+        start_time=now_ms(),
+        tags=as_tags({**captured.tags(), **tags}),
+    )
+    scope = RunScope(_active(run), session, captured, recording.open_inputs(parent))
+    recording.begin(scope)
+    return scope
+
+
+def _resume(run_id: str, experiment_id: str | None, run_name: str | None, tags: dict[str, Any]) -> RunScope:
+    session = state.session()
+    store = session.stores.tracking
+    run = store.get_run(run_id)
+    if run.info.lifecycle_stage != LifecycleStage.ACTIVE:
+        raise ConflictError(f"Run {run_id} has been deleted.", hint="Restore it with restore_run() first.")
+    if experiment_id is not None and experiment_id != run.info.experiment_id:
+        raise InvalidInputError(
+            f"Run {run_id} belongs to experiment {run.info.experiment_id}, not {experiment_id}.",
+            hint="Leave experiment_id out when a run is resumed.",
+        )
+    store.update_run(run_id, status=RunStatus.RUNNING, run_name=run_name)
+    if tags:
+        store.log_batch(run_id, tags=[Tag(key, str(value)) for key, value in tags.items()])
+    scope = RunScope(_active(store.get_run(run_id)), session, recording.capture_for(None), recording.open_inputs(None))
+    if recording.is_recorded(run):
+        scope.recorded = False  # what started the run stays on record, unless this process logs a model in it
+    else:
+        recording.begin(scope)
+    return scope
+
+
+def _active(run: Run) -> ActiveRun:
+    return ActiveRun(info=run.info, data=run.data, inputs=run.inputs, outputs=run.outputs)
+
+
+def _with_note(tags: Mapping[str, Any] | None, description: str | None) -> dict[str, Any]:
+    found = dict(tags or {})
+    if description is not None:
+        if NOTE_TAG in found:
+            raise InvalidInputError(f"Give the description either as an argument or as the tag {NOTE_TAG!r}.")
+        found[NOTE_TAG] = description
+    return found
+
+
+def _run_id_from_environment() -> str | None:
+    """Return the run that a parent process wants to be continued; only the first run of the process continues it."""
+    if active.stack():
+        return None
+    found = environment_value(os.environ, "RUN_ID")
+    os.environ.pop("SIGLUM_RUN_ID", None)
+    os.environ.pop("MLFLOW_RUN_ID", None)
+    return found
+
+
+atexit.register(end_runs_at_exit)  # after `state` registered its own: runs end before their stores are closed

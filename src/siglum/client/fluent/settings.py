@@ -1,0 +1,56 @@
+"""Which stores the fluent API speaks to, and when what was logged is there."""
+
+from __future__ import annotations
+
+import os
+
+from siglum.client import active, state
+
+
+def set_tracking_uri(uri: str | os.PathLike[str]) -> None:
+    """Set where runs are kept: `http(s)://…` or `sqlite:///…`; an empty string goes back to the default.
+
+    Runs that are active stay where they were started. The experiment that was set is forgotten.
+
+    Raises:
+        InvalidInputError: A scheme that there is not.
+        NotSupportedError: A folder (file stores are not supported), or a database other than SQLite.
+    """
+    state.set_uris(tracking=os.fspath(uri))
+
+
+def get_tracking_uri() -> str:
+    """Return where runs are kept: what was set, else the environment's, else the project's embedded store."""
+    return state.tracking_uri()
+
+
+def is_tracking_uri_set() -> bool:
+    """Whether a call or the environment has set where runs are kept."""
+    return state.is_tracking_uri_set()
+
+
+def set_registry_uri(uri: str) -> None:
+    """Set where models are registered; an empty string means: where the runs are."""
+    state.set_uris(registry=uri)
+
+
+def get_registry_uri() -> str:
+    """Return where models are registered."""
+    return state.registry_uri()
+
+
+def flush() -> None:
+    """Return when every metric point logged so far is stored.
+
+    Raises:
+        UnavailableError: The server does not answer; the points are kept and tried again.
+        SiglumError: Points that were refused, of any run.
+    """
+    scope = active.current()
+    session = scope.session if scope is not None else state.session()
+    session.queue.flush()
+
+
+def flush_async_logging() -> None:
+    """Do the same as `flush`, under MLflow's name."""
+    flush()

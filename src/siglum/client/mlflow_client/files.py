@@ -1,0 +1,87 @@
+"""MlflowClient: the files of runs and logged models."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+from siglum.client import artifact_content
+from siglum.client.artifact_folder import ArtifactFolder, download, put_path, upload_folder
+from siglum.client.mlflow_client.base import ClientBase
+from siglum.core.errors import NotFoundError
+from siglum.tracking.entities import FileInfo
+
+
+class FileMethods(ClientBase):
+    """Artifacts by run or model id."""
+
+    def log_artifact(self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
+        """Store a local file or folder, below the folder `artifact_path` when given. Raises NotFoundError."""
+        put_path(self._run_files(run_id), os.fspath(local_path), artifact_path or "")
+
+    def log_artifacts(self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None) -> None:
+        """Store everything in a local folder, below the folder `artifact_path` when given."""
+        _check_folder(local_dir)
+        upload_folder(self._run_files(run_id), os.fspath(local_dir), artifact_path or "")
+
+    def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
+        """Store a text as a UTF-8 file."""
+        artifact_content.put(self._run_files(run_id), artifact_file, text.encode())
+
+    def log_dict(self, run_id: str, dictionary: Mapping[str, Any] | list[Any], artifact_file: str) -> None:
+        """Store a mapping or list as YAML when the name ends in .yml or .yaml, else as JSON."""
+        content = artifact_content.document_bytes(dictionary, artifact_file)
+        artifact_content.put(self._run_files(run_id), artifact_file, content)
+
+    def log_stream(self, run_id: str, stream: BinaryIO, artifact_file: str) -> None:
+        """Store all that a binary stream yields."""
+        self._run_files(run_id).put(artifact_content.file_path(artifact_file), stream)
+
+    def log_figure(
+        self, run_id: str, figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None
+    ) -> None:
+        """Store a Matplotlib or Plotly figure in the format that the name ends in."""
+        content = artifact_content.figure_bytes(figure, artifact_file, save_kwargs)
+        artifact_content.put(self._run_files(run_id), artifact_file, content)
+
+    def log_image(self, run_id: str, image: Any, artifact_file: str) -> None:
+        """Store a Pillow image or an array in the format that the name ends in."""
+        content = artifact_content.image_bytes(image, artifact_file)
+        artifact_content.put(self._run_files(run_id), artifact_file, content)
+
+    def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
+        """Return what is directly in a folder of a run's files; paths are relative to all its files."""
+        return _listed(self._run_files(run_id), path)
+
+    def download_artifacts(self, run_id: str, path: str, dst_path: str | None = None) -> str:
+        """Copy a file or folder into `dst_path` (a new temporary folder when None) and return where it is."""
+        target = tempfile.mkdtemp(prefix="siglum-") if dst_path is None else os.path.abspath(dst_path)
+        return download(self._run_files(run_id), path, os.path.join(target, *path.split("/")), what=f"Run {run_id}")
+
+    def log_model_artifact(
+        self, model_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None
+    ) -> None:
+        """Store a local file or folder with a logged model."""
+        put_path(self._model_files(model_id), os.fspath(local_path), artifact_path or "")
+
+    def log_model_artifacts(
+        self, model_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None
+    ) -> None:
+        """Store everything in a local folder with a logged model."""
+        _check_folder(local_dir)
+        upload_folder(self._model_files(model_id), os.fspath(local_dir), artifact_path or "")
+
+    def list_logged_model_artifacts(self, model_id: str, path: str | None = None) -> list[FileInfo]:
+        """Return what is directly in a folder of a logged model's files."""
+        return _listed(self._model_files(model_id), path)
+
+
+def _listed(files: ArtifactFolder, path: str | None) -> list[FileInfo]:
+    return [FileInfo(path=entry.path, is_dir=entry.is_dir, file_size=entry.size) for entry in files.list(path or "")]
+
+
+def _check_folder(local_dir: str | os.PathLike[str]) -> None:
+    if not os.path.isdir(local_dir):
+        raise NotFoundError(f"There is no folder {os.fspath(local_dir)!r} to log.")

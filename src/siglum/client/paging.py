@@ -1,0 +1,36 @@
+"""Lists that come in pages: one page with its token as MLflow gives it, and all pages together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from siglum.tracking.store import Page
+
+T = TypeVar("T")
+
+PAGE_SIZE = 1000
+
+
+class PagedList(list[T]):
+    """One page of results; `token` is None on the last."""
+
+    def __init__(self, page: Page[T]) -> None:
+        super().__init__(page.items)
+        self.token = page.next_token
+
+
+def collect(
+    fetch: Callable[[int, str | None], Page[T]], max_results: int | None, page_size: int = PAGE_SIZE
+) -> list[T]:
+    """Return all results, at most `max_results`; `fetch` takes a page's size and token."""
+    found: list[T] = []
+    token: str | None = None
+    while max_results is None or len(found) < max_results:
+        wanted = page_size if max_results is None else min(page_size, max_results - len(found))
+        page = fetch(wanted, token)
+        found.extend(page.items)
+        token = page.next_token
+        if token is None:
+            break
+    return found

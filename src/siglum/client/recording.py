@@ -1,0 +1,114 @@
+"""Putting on record what a run captures by itself: tags, files, inputs, and at its end the recipe."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+
+from siglum.client.active import RunScope
+from siglum.core.errors import SiglumError
+from siglum.lineage.capture import RECIPE_FILE, Capture, capture
+from siglum.lineage.code import MAX_DIFF_BYTES
+from siglum.lineage.inputs import DataInput, InputLog, close_log, open_log
+from siglum.lineage.recipe import MAX_TAG_CHARACTERS, Recipe
+from siglum.tracking.entities import Dataset, DatasetInput, Run, Tag
+
+CONTEXT_TAG = "mlflow.data.context"
+DIGEST_TAG = "siglum.recipe_digest"
+RECIPE_TAG = "siglum.recipe"
+DIRTY_TAG = "siglum.git.dirty"
+PROBLEMS_TAG = "siglum.capture.problems"
+
+
+def capture_for(parent: RunScope | None) -> Capture:
+    """Return the circumstances of a new run: those of its parent in this process, else what is found now."""
+    if parent is not None:
+        return parent.capture
+    limit = os.environ.get("SIGLUM_MAX_DIFF_BYTES", "")
+    max_diff = int(limit) if limit.isdecimal() else MAX_DIFF_BYTES
+    return capture(os.getcwd(), os.environ, sys.argv, sys.orig_argv, max_diff=max_diff)
+
+
+def open_inputs(parent: RunScope | None) -> InputLog:
+    """Begin to attribute data that is read to a run."""
+    return open_log(parent.inputs if parent is not None else None)
+
+
+def is_recorded(run: Run) -> bool:
+    """Whether circumstances are on a run's record already."""
+    return DIGEST_TAG in run.data.tags or DIRTY_TAG in run.data.tags
+
+
+def begin(scope: RunScope) -> None:
+    """Put a run's circumstances on record. A store that fails is noted in a tag: training goes on."""
+    try:
+        _put_files(scope)
+        _log_inputs(scope, scope.capture.inputs)
+    except (SiglumError, OSError) as error:
+        problems = [*scope.capture.problems, f"Not all circumstances could be kept: {error}"]
+        tag = Tag(PROBLEMS_TAG, " ".join(problems)[:MAX_TAG_CHARACTERS])
+        scope.session.stores.tracking.log_batch(scope.run_id, tags=[tag])
+
+
+def finish(scope: RunScope) -> None:
+    """Put the recipe on record as it is at the end of a run, and what the run read."""
+    close_log(scope.inputs)
+    if scope.recorded:
+        write_recipe(scope)
+    else:
+        _log_inputs(scope, scope.inputs.all())
+
+
+def write_recipe(scope: RunScope) -> Recipe:
+    """Put the recipe on record as it is now, and return it. In a resumed run, this process's circumstances too."""
+    store = scope.session.stores.tracking
+    tags: dict[str, str] = {}
+    if not scope.recorded:
+        _put_files(scope)
+        tags = scope.capture.tags()
+        scope.recorded = True
+    inputs = scope.inputs.all()
+    _log_inputs(scope, (*scope.capture.inputs, *inputs))
+    recipe = scope.capture.recipe(store.get_run(scope.run_id).data.params, inputs)
+    text = recipe.to_json()
+    scope.session.stores.artifacts_for(scope.run.info.artifact_uri).put(RECIPE_FILE, io.BytesIO(text))
+    tags |= recipe_tags(recipe, MAX_TAG_CHARACTERS)
+    store.log_batch(scope.run_id, tags=[Tag(key, value) for key, value in tags.items()])
+    return recipe
+
+
+def recipe_tags(recipe: Recipe, limit: int) -> dict[str, str]:
+    """Return the tags that carry a recipe: the digest, and the recipe itself when it is at most `limit` long."""
+    text = recipe.to_json().decode()
+    return {DIGEST_TAG: recipe.digest} | ({RECIPE_TAG: text} if len(text) <= limit else {})
+
+
+def dataset_input(item: DataInput) -> DatasetInput:
+    """Return an input as runs have them on record: the digest is the content's address, the source says where it is."""
+    algorithm, _, digest = item.hash.partition(":")
+    source = {
+        "path": item.path, "hash": item.hash, "pointer": item.pointer, "rev": item.rev, "repo": item.repo,
+        "via": item.via,
+    }  # fmt: skip
+    dataset = Dataset(
+        name=item.place[-500:],
+        digest=digest[:36],
+        source_type="dvc" if item.pointer or item.repo else "local",
+        source=json.dumps({key: value for key, value in source.items() if value is not None}, sort_keys=True),
+        profile=json.dumps({"hash_algorithm": algorithm}),
+    )
+    return DatasetInput(dataset=dataset, tags=(Tag(CONTEXT_TAG, item.context),) if item.context else ())
+
+
+def _log_inputs(scope: RunScope, inputs: tuple[DataInput, ...]) -> None:
+    if inputs:
+        datasets = [dataset_input(item) for item in inputs]
+        scope.session.stores.tracking.log_inputs(scope.run_id, datasets=datasets)
+
+
+def _put_files(scope: RunScope) -> None:
+    artifacts = scope.session.stores.artifacts_for(scope.run.info.artifact_uri)
+    for path, content in scope.capture.files().items():
+        artifacts.put(path, io.BytesIO(content))

@@ -1,0 +1,170 @@
+"""What the fluent API remembers in this process: URIs, the experiment, each thread's active runs, open stores.
+
+The only global state of the library. Everything else takes its stores as arguments.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+from collections.abc import Sequence
+
+from siglum.client.metric_queue import MetricQueue
+from siglum.client.stores import Stores, open_stores
+from siglum.client.tracking_uri import default_tracking_uri, environment_value, parse_tracking_uri
+from siglum.core.errors import SiglumError
+from siglum.tracking.entities import Metric
+
+_log = logging.getLogger("siglum")
+
+
+class Session:
+    """Open stores and the queue of metric points on their way to them."""
+
+    def __init__(self, stores: Stores, uris: tuple[str, str]) -> None:
+        self.stores = stores
+        self.uris = uris
+        self.queue = MetricQueue(self._send)
+
+    def _send(self, run_id: str, points: Sequence[Metric]) -> None:
+        self.stores.tracking.log_batch(run_id, metrics=points)
+
+    def close(self) -> None:
+        """Send what is queued, then close the stores even if that failed."""
+        try:
+            self.queue.close()
+        finally:
+            self.stores.close()
+
+
+class _Process:
+    """State shared by all threads of the process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.tracking_uri: str | None = None
+        self.registry_uri: str | None = None
+        self.uri_cwd: str | None = None
+        self.experiment_id: str | None = None
+        self.last_run_id: str | None = None
+        self.sessions: dict[tuple[str, str], Session] = {}
+        self.inherited: list[Session] = []
+        self.generation = 0
+
+
+_process = _Process()
+
+
+def set_uris(*, tracking: str | None = None, registry: str | None = None) -> None:
+    """Remember URIs, checked; relative paths are taken from the current folder, now."""
+    cwd = os.getcwd()
+    for uri in (tracking, registry):
+        if uri:
+            parse_tracking_uri(uri, cwd)
+    with _process.lock:
+        if tracking is not None:
+            if tracking != _process.tracking_uri:
+                _process.experiment_id = None  # an id means something in its own store only
+            _process.tracking_uri = tracking or None
+        if registry is not None:
+            _process.registry_uri = registry or None
+        _process.uri_cwd = cwd
+
+
+def tracking_uri() -> str:
+    """Return the URI in force, as it was set."""
+    return _process.tracking_uri or default_tracking_uri(os.environ, os.getcwd())
+
+
+def is_tracking_uri_set() -> bool:
+    """Whether the URI was set by a call or the environment."""
+    return _process.tracking_uri is not None or environment_value(os.environ) is not None
+
+
+def registry_uri() -> str:
+    """Return the registry's URI: as it was set, else the tracking URI."""
+    return _process.registry_uri or environment_value(os.environ, "REGISTRY_URI") or tracking_uri()
+
+
+def session(tracking: str | None = None, registry: str | None = None) -> Session:
+    """Return the open session for URIs (None: those in force), opening it on first use."""
+    cwd = _process.uri_cwd or os.getcwd() if tracking is None and _process.tracking_uri else os.getcwd()
+    given = tracking
+    tracking = tracking or tracking_uri()
+    registry = registry or (registry_uri() if given is None or given == tracking_uri() else tracking)
+    key = (parse_tracking_uri(tracking, cwd).uri, parse_tracking_uri(registry, cwd).uri)
+    found = _process.sessions.get(key)
+    if found is None:
+        with _process.lock:
+            found = _process.sessions.get(key)
+            if found is None:
+                found = _process.sessions[key] = Session(open_stores(key[0], cwd, registry_uri=key[1]), key)
+    return found
+
+
+def generation() -> int:
+    """Return a number that changes when open sessions are given up: who holds one must ask again."""
+    return _process.generation
+
+
+def experiment_id() -> str | None:
+    """Return the experiment that was set, None when none was."""
+    return _process.experiment_id
+
+
+def set_experiment_id(experiment: str | None) -> None:
+    """Remember the experiment that new runs go to."""
+    _process.experiment_id = experiment
+
+
+def last_run_id() -> str | None:
+    """Return the run that was last made active in this process."""
+    return _process.last_run_id
+
+
+def set_last_run_id(run_id: str) -> None:
+    """Remember the run that was last made active."""
+    _process.last_run_id = run_id
+
+
+def close_all() -> None:
+    """Send what is queued and close all stores; the next use opens them again.
+
+    Raises:
+        SiglumError: Points that could not be stored, of the first session that had any.
+    """
+    with _process.lock:
+        sessions, _process.sessions = list(_process.sessions.values()), {}
+        _process.generation += 1
+    first: SiglumError | None = None
+    for each in sessions:
+        try:
+            each.close()
+        except SiglumError as error:
+            first = first or error
+    if first is not None:
+        raise first
+
+
+def close_at_exit() -> None:
+    """Close everything when the interpreter ends; with nobody left to raise to, what was lost is logged."""
+    try:
+        close_all()
+    except SiglumError as error:
+        _log.error("At exit: %s", error)  # nobody is left to raise to
+
+
+def _after_fork_in_child() -> None:
+    # SQLite connections and sockets belong to the parent: closing them here would break its locks, so they are
+    # kept alive, unused; the child opens its own.
+    _process.lock = threading.RLock()
+    _process.inherited.extend(_process.sessions.values())
+    _process.sessions = {}
+    _process.generation += 1
+
+
+atexit.register(close_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,164 @@
+"""What a tracking URI opens: the tracking store, the registry and the files of runs and models behind it.
+
+The one place that chooses implementations: a database in this process, or a server over HTTP.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import urllib.parse
+from typing import Protocol
+
+import msgspec
+
+from siglum.client.artifact_folder import ArtifactFolder
+from siglum.client.rest.artifacts import RestArtifactStore
+from siglum.client.rest.registry import RestRegistryStore
+from siglum.client.rest.session import Credentials, RestSession
+from siglum.client.rest.tracking import RestTrackingStore
+from siglum.client.tracking_uri import (
+    EMBEDDED_FOLDER,
+    DatabaseLocation,
+    ServerLocation,
+    default_tracking_uri,
+    environment_value,
+    parse_tracking_uri,
+)
+from siglum.core.errors import InvalidInputError, NotSupportedError
+from siglum.registry.sql.store import SqlRegistryStore
+from siglum.registry.store import RegistryStore
+from siglum.storage.artifacts.base import ArtifactStore
+from siglum.storage.artifacts.local import LocalArtifactStore
+from siglum.tracking.sql.artifact_index import SqlArtifactIndex
+from siglum.tracking.sql.database import open_database
+from siglum.tracking.sql.store import SqlTrackingStore
+from siglum.tracking.store import TrackingStore
+
+PROXY_SCHEME = "mlflow-artifacts"
+_PROXY_PATH = re.compile(r"(?P<base>https?://.+?)/(ajax-)?api/2\.0/mlflow-artifacts/artifacts(?P<path>/.*)?\Z")
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+class Stores:
+    """The stores behind one tracking URI (and registry URI, where it differs). May be used from any thread."""
+
+    def __init__(
+        self,
+        uri: str,
+        tracking: TrackingStore,
+        registry: RegistryStore,
+        proxied: ArtifactStore,
+        closing: tuple[_Closable, ...] = (),
+    ) -> None:
+        self.uri = uri
+        self.tracking = tracking
+        self.registry = registry
+        self._proxied = proxied
+        self._closing = closing
+
+    def artifacts_for(self, artifact_uri: str) -> ArtifactFolder:
+        """Return the files at an artifact URI of a run, experiment or logged model; nothing is looked up yet.
+
+        Raises:
+            NotSupportedError: Files that are kept where this version cannot reach them (s3:, gs:, …).
+        """
+        parts = urllib.parse.urlsplit(artifact_uri)
+        if parts.scheme == PROXY_SCHEME:
+            path = urllib.parse.unquote(parts.path).strip("/")
+            store = self._proxied if not parts.netloc else self._remote(f"{self._http_scheme()}://{parts.netloc}")
+            return ArtifactFolder(store, path, artifact_uri)
+        if parts.scheme in ("http", "https"):
+            match = _PROXY_PATH.match(artifact_uri)
+            if match is None:
+                raise NotSupportedError(f"{artifact_uri!r} is not the address of a tracking server's artifacts.")
+            path = urllib.parse.unquote(match["path"] or "").strip("/")
+            return ArtifactFolder(self._remote(match["base"]), path, artifact_uri)
+        if parts.scheme in ("", "file"):
+            local = urllib.parse.unquote(parts.path) if parts.scheme else artifact_uri
+            if not os.path.isabs(local):
+                raise InvalidInputError(f"The artifact location {artifact_uri!r} is not an absolute path.")
+            return ArtifactFolder(LocalArtifactStore(local), "", artifact_uri)
+        raise NotSupportedError(
+            f"The artifacts at {artifact_uri!r} cannot be reached: this version has no access to {parts.scheme}:.",
+            hint="Let the tracking server keep them (mlflow-artifacts:), or use a folder.",
+        )
+
+    def close(self) -> None:
+        """Close every store. Repeating it changes nothing."""
+        with contextlib.ExitStack() as stack:  # one that fails to close does not keep the others open
+            for each in reversed(self._closing):
+                stack.callback(each.close)
+            stack.callback(self.registry.close)
+            stack.callback(self.tracking.close)
+
+    def _http_scheme(self) -> str:
+        return "https" if self.uri.startswith("https:") else "http"
+
+    def _remote(self, url: str) -> ArtifactStore:
+        if urllib.parse.urlsplit(url).netloc != urllib.parse.urlsplit(self.uri).netloc:
+            return RestArtifactStore(RestSession(url))  # a record may name any host: credentials stay with ours
+        return RestArtifactStore(_session(url))
+
+
+class _Opened(msgspec.Struct, frozen=True):
+    tracking: TrackingStore
+    registry: RegistryStore
+    proxied: ArtifactStore
+    closing: tuple[_Closable, ...]
+
+
+def open_stores(uri: str | None = None, cwd: str | None = None, *, registry_uri: str | None = None) -> Stores:
+    """Open what a tracking URI names; None means the environment, else the project's embedded store.
+
+    A database that is not there is created, with its folder. A server is not called yet.
+
+    Args:
+        uri: `http(s)://…` or `sqlite:///…`.
+        cwd: What relative paths and the embedded store are found from; the current folder when None.
+        registry_uri: Where models are registered; the tracking URI when None and none is in the environment.
+
+    Raises:
+        InvalidInputError: A scheme that there is not.
+        NotSupportedError: A file store, or a database other than SQLite.
+    """
+    cwd = os.getcwd() if cwd is None else cwd
+    if registry_uri is None and uri is None:
+        registry_uri = environment_value(os.environ, "REGISTRY_URI")
+    location = parse_tracking_uri(uri or default_tracking_uri(os.environ, cwd), cwd)
+    elsewhere = parse_tracking_uri(registry_uri, cwd) if registry_uri else location
+    opened = _open(location)
+    if elsewhere == location:
+        return Stores(location.uri, opened.tracking, opened.registry, opened.proxied, opened.closing)
+    other = _open(elsewhere)
+    closing: tuple[_Closable, ...] = (opened.registry, other.tracking, *opened.closing, *other.closing)
+    return Stores(location.uri, opened.tracking, other.registry, opened.proxied, closing)
+
+
+def _open(location: ServerLocation | DatabaseLocation) -> _Opened:
+    if isinstance(location, ServerLocation):
+        session = _session(location.url)
+        return _Opened(RestTrackingStore(session), RestRegistryStore(session), RestArtifactStore(session), (session,))
+    prepare_folder(os.path.dirname(location.path))
+    database = open_database(location.uri)
+    artifacts = LocalArtifactStore(location.artifact_root, SqlArtifactIndex(database))
+    return _Opened(SqlTrackingStore(database), SqlRegistryStore(database), artifacts, (database,))
+
+
+def _session(url: str) -> RestSession:
+    return RestSession(url, Credentials.from_environment(os.environ))
+
+
+def prepare_folder(folder: str) -> None:
+    """Create the folder of a database; the embedded one keeps itself out of Git."""
+    os.makedirs(folder, exist_ok=True)
+    if os.path.basename(folder) != EMBEDDED_FOLDER:
+        return
+    ignore = os.path.join(folder, ".gitignore")
+    if not os.path.exists(ignore):
+        with open(ignore, "w", encoding="utf-8") as file:
+            file.write("*\n")
