@@ -193,6 +193,20 @@ class RegisteredModelContract(_Fixtures):
         with pytest.raises(InvalidInputError):
             store.search_registered_models(page_token="§")
 
+    def test_search_leaves_prompts_out(self, store: RegistryStore) -> None:
+        """Also with the clause that MLflow's client adds to each search, which models without the tag must pass."""
+        prefix = unique("prompts")
+        store.create_registered_model(f"{prefix}-model", change=ANN)
+        store.create_registered_model(f"{prefix}-prompt", change=ANN, tags=[Tag("mlflow.prompt.is_prompt", "true")])
+
+        def found(clause: str) -> list[str]:
+            page = store.search_registered_models(filter_string=f"name LIKE '{prefix}%'{clause}")
+            return [model.name.removeprefix(prefix) for model in page.items]
+
+        assert found("") == ["-model"]
+        assert found(" AND tag.`mlflow.prompt.is_prompt` != 'true'") == ["-model"]
+        assert found(" AND tag.`mlflow.prompt.is_prompt` = 'true'") == ["-prompt"]
+
 
 class ModelVersionContract(_Fixtures):
     """Versions, their tags and stages."""

@@ -11,7 +11,7 @@ from siglum.tracking.search.compile import Relation, SearchSchema, SortKey, comp
 from siglum.tracking.search.grammar import MODEL_VERSIONS, REGISTERED_MODELS
 from siglum.tracking.search.paging import query_digest
 from siglum.tracking.search.parser import parse_filter, parse_order
-from siglum.tracking.search.tree import FieldKind
+from siglum.tracking.search.tree import And, Comparison, Field, FieldKind, Node, Not, Operator, Or
 from siglum.tracking.sql.pages import PageQuery
 from siglum.tracking.sql.port import Sql
 from siglum.tracking.store import Page
@@ -46,6 +46,38 @@ _BY_NAME_AND_NUMBER: Final = (SortKey("m.name"), SortKey("v.version", descending
 _LAST_UPDATED: Final = (SortKey("v.last_updated_timestamp", descending=True),)
 
 
+_PROMPT: Final = Comparison(Field(FieldKind.TAG, "mlflow.prompt.is_prompt"), Operator.EQ, "true")
+
+
+def _prompts_apart(tree: Node | None) -> Node:
+    """Leave out MLflow's prompts, which are registered models with a tag, unless the filter asks by that tag.
+
+    MLflow's client adds `tag.mlflow.prompt.is_prompt != 'true'` to each search, and means models without it, too.
+    """
+    named, tree = _without_tag_passes(tree)
+    if tree is None:
+        return Not(_PROMPT)
+    return tree if named else And((tree, Not(_PROMPT)))
+
+
+def _without_tag_passes(tree: Node | None) -> tuple[bool, Node | None]:
+    """Say whether the prompt tag is named, and let `!=` on it pass what does not have it."""
+    if isinstance(tree, Comparison):
+        if tree.field != _PROMPT.field:
+            return False, tree
+        if tree.operator is Operator.NE:
+            return True, Not(Comparison(tree.field, Operator.EQ, tree.value))
+        return True, tree
+    if isinstance(tree, Not):
+        named, part = _without_tag_passes(tree.part)
+        return named, Not(part) if part is not None else None
+    if tree is None:
+        return False, None
+    found = [_without_tag_passes(part) for part in tree.parts]
+    parts = tuple(part for _, part in found if part is not None)
+    return any(named for named, _ in found), And(parts) if isinstance(tree, And) else Or(parts)
+
+
 def registered_models(
     sql: Sql, *, filter_string: str, max_results: int, order_by: Sequence[str], page_token: str | None
 ) -> Page[RegisteredModel]:
@@ -54,7 +86,7 @@ def registered_models(
     rows, token = PageQuery(
         columns=MODEL_COLUMNS,
         source="registered_models m",
-        conditions=[compile_filter(parse_filter(filter_string, REGISTERED_MODELS), _MODELS)],
+        conditions=[compile_filter(_prompts_apart(parse_filter(filter_string, REGISTERED_MODELS)), _MODELS)],
         keys=compile_order(clauses, _MODELS, (), _BY_NAME),
         digest=query_digest("registered models", filter_string, list(order_by)),
         max_results=max_results,
