@@ -29,33 +29,48 @@ _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _MISSING_FIELD = "Object missing required field `"
 
 
-class RefusedError(SiglumError):
-    """A request that HTTP itself refuses: no such endpoint, wrong method, wrong type, too large."""
+class RefusedError(Exception):
+    """A request that HTTP itself refuses: no such endpoint, wrong method, wrong type, too large.
 
-    code = "refused"
+    Also an error that MLflow answers with another status and code than is usual for its kind: `of` is that error.
+    """
 
     def __init__(
-        self, status: int, wire_code: str, message: str, *, hint: str | None = None, allow: tuple[str, ...] = ()
+        self,
+        status: int,
+        wire_code: str,
+        message: str,
+        *,
+        allow: tuple[str, ...] = (),
+        of: SiglumError | None = None,
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message)
         self.status = status
-        self.error_code = wire_code
+        self.wire_code = wire_code
+        self.message = message
         self.allow = allow
+        self.of = of
 
 
 def answer(error: BaseException) -> tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]:
     """Return status, JSON body and further headers for an error. A bug is logged with its traceback."""
+    if isinstance(error, RefusedError):
+        own = {"code": "refused", "message": error.message, "hint": None} if error.of is None else _own(error.of)
+        allow = ((b"allow", ", ".join(error.allow).encode()),) if error.allow else ()
+        return error.status, _body(error.wire_code, error.message, own), allow
     found = _as_siglum_error(error)
-    status, code = found.http_status, found.wire_code
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    if isinstance(found, RefusedError):
-        status, code = found.status, found.error_code
-        if found.allow:
-            headers = ((b"allow", ", ".join(found.allow).encode()),)
-    own: dict[str, Any] = {"code": found.code, "message": found.message, "hint": found.hint}
-    if isinstance(found, SearchSyntaxError):
-        own |= {"problem": found.problem, "text": found.text, "position": found.position}
-    return status, msgspec.json.encode({"error_code": code, "message": str(found), "siglum": own}), headers
+    return found.http_status, _body(found.wire_code, str(found), _own(found)), ()
+
+
+def _body(wire_code: str, message: str, own: dict[str, Any]) -> bytes:
+    return msgspec.json.encode({"error_code": wire_code, "message": message, "siglum": own})
+
+
+def _own(error: SiglumError) -> dict[str, Any]:
+    own: dict[str, Any] = {"code": error.code, "message": error.message, "hint": error.hint}
+    if isinstance(error, SearchSyntaxError):
+        own |= {"problem": error.problem, "text": error.text, "position": error.position}
+    return own
 
 
 def _as_siglum_error(error: BaseException) -> SiglumError:

@@ -91,7 +91,7 @@ ROUTES: tuple[Route, ...] = (
     _row("PATCH", f"{_L}/{{model_id}}/tags", calls.SetLoggedModelTags, calls.Empty, WRITE, logged_models.set_tags),
     _row(
         "DELETE",
-        f"{_L}/{{model_id}}/tags/{{tag_key}}",
+        f"{_L}/{{model_id}}/tags/{{tag_key:path}}",  # MLflow's client does not encode a slash in a key
         calls.DeleteLoggedModelTag,
         calls.Empty,
         WRITE,

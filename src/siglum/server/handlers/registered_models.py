@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from siglum.core.errors import NotFoundError
 from siglum.registry import wire
+from siglum.server.errors import RefusedError
 from siglum.server.route import Call, Services
 from siglum.tracking.calls import Empty
 from siglum.tracking.entities import Tag
@@ -91,8 +93,12 @@ def delete_alias(services: Services, request: wire.AliasName, call: Call) -> Emp
 
 
 def get_by_alias(services: Services, request: wire.AliasName, _call: Call) -> wire.ModelVersionAnswer:
-    """Return the version that an alias points at."""
-    found = services.registry.get_version_by_alias(request.name, request.alias)
+    """Return the version that an alias points at. For a missing alias MLflow's code is that of a bad value."""
+    try:
+        found = services.registry.get_version_by_alias(request.name, request.alias)
+    except NotFoundError as error:
+        services.registry.get_registered_model(request.name)  # a missing model stays what it is
+        raise RefusedError(400, "INVALID_PARAMETER_VALUE", str(error), of=error) from None
     return wire.ModelVersionAnswer(model_version=wire.write_model_version(found))
 
 
