@@ -89,7 +89,8 @@ def check_unchanged(path: str, before: os.stat_result, after: os.stat_result, re
 
 def hash_descriptor(fd: int, hasher: Hasher, sink: Callable[[memoryview], object] | None = None) -> int:
     """Feed all that `fd` yields to `hasher`, and to `sink` if given; return the number of bytes."""
-    buffer = bytearray(BLOCK_SIZE)
+    # Clearing a whole block would take longer than reading a small file.
+    buffer = bytearray(min(BLOCK_SIZE, os.fstat(fd).st_size + 1))
     view = memoryview(buffer)
     total = 0
     while n := os.readv(fd, [buffer]):
