@@ -1,9 +1,9 @@
 """Points of a metric series packed into bytes, and back. Pure functions; the formats are private to the database.
 
-A *tail* is a row of 24-byte records (step, timestamp, value; little-endian), in the order in which they came: cheap to
-append to. A *segment* is the same in columns, sorted by (timestamp, step, value): steps and timestamps as a first value
-and differences of the least width that holds them, values as doubles, deflated where that saves a tenth. A segment of
-1,000 points with regular steps takes 9 to 11 bytes a point.
+A *journal entry* is a row of 28-byte records (key, step, timestamp, value; little-endian) of one batch: cheap to
+write. A *segment* holds points of one series in columns, sorted by (timestamp, step, value): steps and timestamps as a
+first value and differences of the least width that holds them, values as doubles, deflated where that saves a tenth. A
+segment of 1,000 points with regular steps takes 9 to 11 bytes a point.
 
     segment  = version u8 (1) | crc32 of the rest u32 | count u32 | column steps | column timestamps | values
     column   = width u8 (0, 1, 2, 4 or 8) | first i64 | least difference i64 | (count - 1) × width offsets to it
@@ -18,7 +18,7 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from siglum.core.errors import IntegrityError
@@ -26,11 +26,13 @@ from siglum.core.errors import IntegrityError
 Point: TypeAlias = tuple[int, int, float]
 """(step, timestamp, value)."""
 
-RECORD: Final = struct.Struct("<qqd")
+_RECORD: Final = struct.Struct("<Iqqd")
+_POINT: Final = struct.Struct("<qqd")
 _HEAD: Final = struct.Struct("<BII")
 _COLUMN: Final = struct.Struct("<Bqq")
 _VERSION: Final = 1
 _RAW: Final = 255
+_WORTH_DEFLATING: Final = 200
 _TYPECODES: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
@@ -41,16 +43,21 @@ def point_order(point: Point) -> tuple[int, int, bool, float]:
     return timestamp, step, nan, 0.0 if nan else value
 
 
-def encode_tail(points: Iterable[Point]) -> bytes:
-    """Pack points as a tail."""
-    return b"".join(itertools.starmap(RECORD.pack, points))
+def point_bytes(point: Point) -> bytes:
+    """Return what makes a point the same as another: its exact bits, so that NaN equals NaN."""
+    return _POINT.pack(*point)
 
 
-def decode_tail(data: bytes) -> list[Point]:
-    """Unpack a tail. Raises IntegrityError when it is damaged."""
-    if len(data) % RECORD.size:
-        raise IntegrityError("A metric series in the database is damaged: its tail has a broken record.")
-    return list(RECORD.iter_unpack(data))
+def encode_journal(points: Iterable[tuple[int, int, int, float]]) -> bytes:
+    """Pack points, each after the id of its key."""
+    return b"".join(itertools.starmap(_RECORD.pack, points))
+
+
+def decode_journal(data: bytes) -> Iterator[tuple[int, int, int, float]]:
+    """Unpack a journal entry. Raises IntegrityError when it is damaged."""
+    if len(data) % _RECORD.size:
+        raise IntegrityError("A metric series in the database is damaged: its journal has a broken record.")
+    return _RECORD.iter_unpack(data)
 
 
 def encode_segment(points: Sequence[Point]) -> bytes:
@@ -108,6 +115,8 @@ def _decode_column(data: bytes, position: int, count: int) -> tuple[Sequence[int
 
 def _encode_values(values: Sequence[float]) -> bytes:
     plain = _little_endian(array("d", values)).tobytes()
+    if len(values) < _WORTH_DEFLATING:
+        return b"\x00" + plain
     deflated = zlib.compress(plain, 1)
     return b"\x01" + deflated if len(deflated) * 10 <= len(plain) * 9 else b"\x00" + plain
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from siglum.core import limits
 from siglum.core.errors import InvalidInputError
+from siglum.core.limits import INT64_MAX, INT64_MIN
 from siglum.core.names import check_int64, check_key, check_text
 from siglum.tracking.entities import Dataset, DatasetInput, Metric, Param, Tag
 from siglum.tracking.series import Point
@@ -40,22 +41,25 @@ def check_params(params: Sequence[Param]) -> dict[str, str]:
     return found
 
 
-def group_metrics(metrics: Iterable[Metric]) -> dict[str, list[Point]]:
-    """Return points by key, each checked, in the order given."""
+def group_metrics(metrics: Iterable[Metric], good_keys: Container[str] = ()) -> dict[str, list[Point]]:
+    """Return points by key, each checked, in the order given. `good_keys` are known to be right."""
     series: dict[str, list[Point]] = {}
     for i, metric in enumerate(metrics):
         points = series.get(metric.key)
         if points is None:
-            check_key(metric.key, f"metrics[{i}].name")
+            if metric.key not in good_keys:
+                check_key(metric.key, f"metrics[{i}].name")
             points = series[metric.key] = []
         step, timestamp = metric.step, metric.timestamp
         if timestamp < 0:
             raise InvalidInputError(
                 f"Invalid value {timestamp} for parameter 'metrics[{i}].timestamp' supplied: negative."
             )
-        check_int64(timestamp, f"metrics[{i}].timestamp")
-        check_int64(step, f"metrics[{i}].step")
-        points.append((step, timestamp, exact_value(metric.value)))
+        if timestamp > INT64_MAX or not INT64_MIN <= step <= INT64_MAX:
+            check_int64(timestamp, f"metrics[{i}].timestamp")
+            check_int64(step, f"metrics[{i}].step")
+        value = float(metric.value)
+        points.append((step, timestamp, value + 0.0 if value == value else math.nan))
     return series
 
 

@@ -1,8 +1,8 @@
-"""Metric points in the database: one summary row per (run, key), a short unpacked tail, and packed segments.
+"""Metric points in the database: a summary for each (run, key), a journal for each run, and packed segments.
 
-A point goes to the tail. When the tail is full it becomes a small segment; when the small segments of a series hold
-enough points they are merged into one that stays as it is. So an append rewrites at most `TAIL_POINTS` points, each
-point is packed about twice in its life, and a series of n points has about n / SEGMENT_POINTS segments.
+A batch is written as one journal entry, however many keys it has. When the journal of a run is long enough, its points
+are moved to a small segment for each key; when the small segments of a series hold enough points, they are merged into
+one that stays as it is. So an append rewrites nothing but summaries, and each point is packed about twice in its life.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from typing import Final
 import msgspec
 
 from siglum.tracking.series import (
-    RECORD,
     Point,
+    decode_journal,
     decode_segment,
-    decode_tail,
+    encode_journal,
     encode_segment,
-    encode_tail,
+    point_bytes,
     point_order,
 )
 from siglum.tracking.sql.port import Row, Sql, marks
 
-TAIL_POINTS: Final = 64
+JOURNAL_ENTRIES: Final = 512
+JOURNAL_POINTS: Final = 65_536
+"""How long the journal of a run gets: reading a series has to look through all of it."""
+
 SEGMENT_POINTS: Final = 1_000
 FINAL_POINTS: Final = 500
 """A segment with this many points is never merged again."""
@@ -36,9 +39,6 @@ _PUT_SUMMARY: Final = f"""
         last_timestamp = excluded.last_timestamp, last_value = excluded.last_value,
         min_value = excluded.min_value, min_step = excluded.min_step,
         max_value = excluded.max_value, max_step = excluded.max_step"""  # noqa: S608  only constants
-_PUT_TAIL: Final = """
-    INSERT INTO metric_tails (run_key, key_id, data) VALUES (?, ?, ?)
-    ON CONFLICT (run_key, key_id) DO UPDATE SET data = excluded.data"""
 
 
 class MetricSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,29 +67,20 @@ def append_points(
 ) -> dict[str, int]:
     """Add points to series of one run, exact duplicates once. Returns ids of keys that `known_keys` did not have."""
     new_keys = _intern_keys(sql, [key for key in points if key not in known_keys])
-    by_id = {known_keys.get(key) or new_keys[key]: series for key, series in points.items()}
+    by_id = {new_keys[key] if key in new_keys else known_keys[key]: series for key, series in points.items()}
     stored = _read_states(sql, run_key, list(by_id))
-    summaries: list[tuple[int, int, *tuple[object, ...]]] = []
-    tails: list[tuple[int, int, bytes]] = []
-    spills: list[tuple[int, list[Point]]] = []
-    for key_id, series in by_id.items():
-        row = stored.get(key_id)
-        fresh = _without_duplicates(sql, run_key, key_id, series, row)
-        if not fresh:
-            continue
-        summaries.append((run_key, key_id, *_summarise(row, fresh)))
-        tail: bytes = (row[8] or b"") if row else b""
-        if len(tail) // RECORD.size + len(fresh) <= TAIL_POINTS:
-            tails.append((run_key, key_id, tail + encode_tail(fresh)))
-        else:
-            spills.append((key_id, decode_tail(tail) + fresh))
-            if tail:
-                tails.append((run_key, key_id, b""))
-    sql.many(_PUT_SUMMARY, summaries)
-    if tails:
-        sql.many(_PUT_TAIL, tails)
-    for key_id, spilled in spills:
-        _add_segment(sql, run_key, key_id, spilled)
+    fresh = _without_duplicates(sql, run_key, by_id, stored)
+    sql.many(
+        _PUT_SUMMARY,
+        [(run_key, key_id, *_summarise(stored.get(key_id), series)) for key_id, series in fresh.items()],
+    )
+    records = [(key_id, *point) for key_id, series in fresh.items() for point in series]
+    if records:
+        sql.run(
+            "INSERT INTO metric_journal (run_key, count, data) VALUES (?, ?, ?)",
+            (run_key, len(records), encode_journal(records)),
+        )
+        _compact(sql, run_key)
     return new_keys
 
 
@@ -106,40 +97,74 @@ def _intern_keys(sql: Sql, keys: Sequence[str]) -> dict[str, int]:
 
 
 def _read_states(sql: Sql, run_key: int, key_ids: Sequence[int]) -> dict[int, Row]:
-    """Return, by key, the summary's columns and the tail's bytes."""
+    """Return the columns of summaries by key."""
     rows = sql.all(
-        f"""SELECT s.{_SUMMARY_COLUMNS.replace(", ", ", s.")}, t.data, s.key_id FROM metric_summaries s
-            LEFT JOIN metric_tails t ON t.run_key = s.run_key AND t.key_id = s.key_id
-            WHERE s.run_key = ? AND s.key_id IN ({marks(len(key_ids))})""",  # noqa: S608
+        f"""SELECT {_SUMMARY_COLUMNS}, key_id FROM metric_summaries
+            WHERE run_key = ? AND key_id IN ({marks(len(key_ids))})""",  # noqa: S608
         (run_key, *key_ids),
     )
-    return {row[9]: row for row in rows}
+    return {row[8]: row for row in rows}
 
 
-def _without_duplicates(sql: Sql, run_key: int, key_id: int, series: Sequence[Point], row: Row | None) -> list[Point]:
-    """Return the points that are not stored yet, each once, in the order given."""
-    if len(series) == 1 and (row is None or series[0][:2] > (row[1], row[2])):
-        return list(series)
-    fresh = {RECORD.pack(*point): point for point in series}
-    # no stored point is above the last (step, timestamp): only what is not beyond it can be a duplicate
-    old = [p for p in fresh.values() if row is not None and p[:2] <= (row[1], row[2])]
-    if old and row is not None:
-        for known in _overlapping(sql, run_key, key_id, old, row[8] or b""):
-            fresh.pop(RECORD.pack(*known), None)
-    return list(fresh.values())
+def _without_duplicates(
+    sql: Sql, run_key: int, by_id: Mapping[int, Sequence[Point]], stored: Mapping[int, Row]
+) -> dict[int, Sequence[Point]]:
+    """Return the points that are not stored yet, each once, in the order given; keys without any are left out."""
+    fresh: dict[int, Sequence[Point]] = {}
+    suspects: dict[int, dict[bytes, Point]] = {}
+    for key_id, series in by_id.items():
+        row = stored.get(key_id)
+        # no stored point is above the last (step, timestamp), so what is beyond it cannot be a duplicate
+        if len(series) == 1 and (row is None or series[0][:2] > (row[1], row[2])):
+            fresh[key_id] = series
+            continue
+        distinct = {point_bytes(point): point for point in series}
+        if row is not None and min(distinct.values())[:2] <= (row[1], row[2]):
+            suspects[key_id] = distinct
+        else:
+            fresh[key_id] = list(distinct.values())
+    if suspects:
+        for key_id, step, timestamp, value in _journal(sql, run_key):
+            if key_id in suspects:
+                suspects[key_id].pop(point_bytes((step, timestamp, value)), None)
+        for key_id, distinct in suspects.items():
+            _drop_stored(sql, run_key, key_id, distinct)
+            if distinct:
+                fresh[key_id] = list(distinct.values())
+    return fresh
 
 
-def _overlapping(sql: Sql, run_key: int, key_id: int, points: Sequence[Point], tail: bytes) -> Iterator[Point]:
-    """Yield stored points among which duplicates of `points` would be."""
-    yield from decode_tail(tail)
-    steps, timestamps = [p[0] for p in points], [p[1] for p in points]
+def _drop_stored(sql: Sql, run_key: int, key_id: int, distinct: dict[bytes, Point]) -> None:
+    """Take out of `distinct` what segments hold already."""
+    if not distinct:
+        return
+    steps, timestamps = [p[0] for p in distinct.values()], [p[1] for p in distinct.values()]
     rows = sql.all(
         """SELECT data FROM metric_segments WHERE run_key = ? AND key_id = ?
            AND min_step <= ? AND max_step >= ? AND min_timestamp <= ? AND max_timestamp >= ?""",
         (run_key, key_id, max(steps), min(steps), max(timestamps), min(timestamps)),
     )
     for (data,) in rows:
-        yield from decode_segment(data)
+        for point in decode_segment(data):
+            distinct.pop(point_bytes(point), None)
+
+
+def _journal(sql: Sql, run_key: int) -> Iterator[tuple[int, int, int, float]]:
+    for (data,) in sql.all("SELECT data FROM metric_journal WHERE run_key = ?", (run_key,)):
+        yield from decode_journal(data)
+
+
+def _compact(sql: Sql, run_key: int) -> None:
+    """Move the journal of a run to segments, once it is long."""
+    row = sql.one("SELECT count(*), sum(count) FROM metric_journal WHERE run_key = ?", (run_key,))
+    if row is None or (row[0] < JOURNAL_ENTRIES and row[1] < JOURNAL_POINTS):
+        return
+    series: dict[int, list[Point]] = {}
+    for key_id, step, timestamp, value in _journal(sql, run_key):
+        series.setdefault(key_id, []).append((step, timestamp, value))
+    for key_id, points in series.items():
+        _add_segments(sql, run_key, key_id, points)
+    sql.run("DELETE FROM metric_journal WHERE run_key = ?", (run_key,))
 
 
 def _last_order(point: Point) -> tuple[int, int, bool, float]:
@@ -150,6 +175,11 @@ def _last_order(point: Point) -> tuple[int, int, bool, float]:
 
 def _summarise(row: Row | None, fresh: Sequence[Point]) -> tuple[object, ...]:
     """Return the summary's columns with the points added."""
+    if row is None and len(fresh) == 1:
+        step, timestamp, value = fresh[0]
+        if value != value:
+            return 1, step, timestamp, value, None, None, None, None
+        return 1, step, timestamp, value, value, step, value, step
     last = fresh[0] if len(fresh) == 1 else max(fresh, key=_last_order)
     if row is None:
         count, low, low_step, high, high_step = 0, None, None, None, None
@@ -167,8 +197,8 @@ def _summarise(row: Row | None, fresh: Sequence[Point]) -> tuple[object, ...]:
     return count + len(fresh), *last, low, low_step, high, high_step
 
 
-def _add_segment(sql: Sql, run_key: int, key_id: int, points: list[Point]) -> None:
-    """Store points as a segment, merged with the small ones once they are enough together."""
+def _add_segments(sql: Sql, run_key: int, key_id: int, points: list[Point]) -> None:
+    """Store points as segments, merged with the small ones once they are enough together."""
     small = sql.all(
         "SELECT segment_id, count FROM metric_segments WHERE run_key = ? AND key_id = ? AND count < ?",
         (run_key, key_id, FINAL_POINTS),
@@ -222,8 +252,7 @@ def read_series(sql: Sql, run_key: int, key: str, after: Point | None, limit: in
     if row is None:
         return []
     key_id = row[0]
-    tail = sql.one("SELECT data FROM metric_tails WHERE run_key = ? AND key_id = ?", (run_key, key_id))
-    waiting = decode_tail(tail[0]) if tail else []
+    waiting = [(step, timestamp, value) for of, step, timestamp, value in _journal(sql, run_key) if of == key_id]
     segments = sql.all(
         """SELECT segment_id, min_timestamp FROM metric_segments
            WHERE run_key = ? AND key_id = ? AND max_timestamp >= ? ORDER BY min_timestamp""",

@@ -205,7 +205,7 @@ class SqlTrackingStore:
     ) -> None:
         check_batch_sizes(len(metrics), len(params), len(tags))
         batch = runs.Batch(
-            series=group_metrics(metrics),
+            series=group_metrics(metrics, self._key_ids),
             params=check_params(params),
             tags=check_tags(tags, limits.RUN_TAG_VALUE),
             model_points=[_checked_model_point(metric) for metric in metrics if metric.model_id is not None],

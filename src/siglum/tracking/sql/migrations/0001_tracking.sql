@@ -66,16 +66,17 @@ CREATE TABLE metric_summaries (
     PRIMARY KEY (run_key, key_id)
 ) WITHOUT ROWID;
 
--- The newest points of a series, unpacked, in the order in which they came: what a single append rewrites.
-CREATE TABLE metric_tails (
-    run_key INTEGER NOT NULL,
-    key_id INTEGER NOT NULL,
-    data BLOB NOT NULL,
-    PRIMARY KEY (run_key, key_id),
-    FOREIGN KEY (run_key, key_id) REFERENCES metric_summaries
-) WITHOUT ROWID;
+-- The newest points of a run as they came, one row for each batch: records (key, step, timestamp, value), see
+-- tracking.series. An append writes here and to the summaries; when a run has many, they are moved to segments.
+CREATE TABLE metric_journal (
+    journal_id INTEGER PRIMARY KEY,
+    run_key INTEGER NOT NULL REFERENCES runs,
+    count INTEGER NOT NULL,
+    data BLOB NOT NULL
+);
+CREATE INDEX metric_journal_by_run ON metric_journal (run_key, count);
 
--- The other points, packed in columns (tracking.series), sorted by (timestamp, step, value) in each segment.
+-- All older points, packed in columns (tracking.series), sorted by (timestamp, step, value) in each segment.
 CREATE TABLE metric_segments (
     segment_id INTEGER PRIMARY KEY,
     run_key INTEGER NOT NULL,

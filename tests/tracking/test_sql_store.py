@@ -1,0 +1,241 @@
+"""What the SQL store promises beyond the contract: exact infinities, summaries, pins, a bounded count of statements."""
+
+from __future__ import annotations
+
+import math
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from siglum.core.errors import ConflictError
+from siglum.registry.entities import Change
+from siglum.registry.sql.store import SqlRegistryStore
+from siglum.testing.tracking import unique
+from siglum.tracking.entities import Dataset, DatasetInput, Metric, Param, Tag
+from siglum.tracking.sql.artifact_index import SqlArtifactIndex
+from siglum.tracking.sql.database import Database, open_database
+from siglum.tracking.sql.points import JOURNAL_ENTRIES, JOURNAL_POINTS, MetricSummary
+from siglum.tracking.sql.port import Sql
+from siglum.tracking.sql.store import SqlTrackingStore
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = open_database(f"sqlite:///{tmp_path}/siglum.db")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def store(database: Database) -> SqlTrackingStore:
+    return SqlTrackingStore(database)
+
+
+@pytest.fixture
+def sql_count(database: Database) -> Callable[[Callable[[], object]], int]:
+    """How many SQL statements a call takes."""
+
+    def count(call: Callable[[], object]) -> int:
+        before = database.statements
+        call()
+        return database.statements - before
+
+    return count
+
+
+# -- metrics -----------------------------------------------------------------------------------------------------------
+def test_infinities_are_exact(store: SqlTrackingStore) -> None:
+    run = store.create_run("0").info.run_id
+    store.log_batch(run, metrics=[Metric("m", math.inf, 1, 1), Metric("m", -math.inf, 2, 2)])
+    assert [p.value for p in store.metric_history(run, "m").items] == [math.inf, -math.inf]
+    assert store.get_run(run).data.metrics == {"m": -math.inf}
+    page = store.search_runs(["0"], order_by=["metrics.m"], max_results=1)
+    assert len(page.items) == 1
+
+
+def test_orders_by_infinite_values_page(store: SqlTrackingStore) -> None:
+    experiment = store.create_experiment("e")
+    for i, value in enumerate([math.inf, 1.0, -math.inf, math.nan]):
+        run = store.create_run(experiment, run_name=str(i)).info.run_id
+        store.log_batch(run, metrics=[Metric("m", value, 1)])
+    names, token = "", None
+    for _ in range(4):
+        page = store.search_runs([experiment], order_by=["metrics.m DESC"], max_results=1, page_token=token)
+        names += page.items[0].info.run_name
+        token = page.next_token
+    assert names == "0123"
+
+
+def test_summaries(store: SqlTrackingStore) -> None:
+    run = store.create_run("0").info.run_id
+    store.log_batch(
+        run, metrics=[Metric("m", v, 1, step) for step, v in enumerate([3.0, math.nan, -1.0, 7.0, -1.0, 2.0])]
+    )
+    store.log_batch(run, metrics=[Metric("m", 7.0, 9, 0), Metric("only-nan", math.nan, 1)])
+    summaries = store.metric_summaries(run)
+    assert summaries["m"] == MetricSummary(
+        count=7, last_step=5, last_timestamp=1, last_value=2.0, min_value=-1.0, min_step=2, max_value=7.0, max_step=3
+    )
+    assert summaries["only-nan"].min_value is None
+    assert summaries["only-nan"].count == 1
+
+
+def test_a_series_takes_few_rows_and_few_bytes(database: Database, store: SqlTrackingStore) -> None:
+    run = store.create_run("0").info.run_id
+    rng = random.Random(7)
+    for start in range(0, 70_000, 1000):
+        times = [(i, 1_700_000_000_000 + i * 1000) for i in range(start, start + 1000)]
+        store.log_batch(run, metrics=[Metric("m", rng.random(), timestamp, step) for step, timestamp in times])
+    for step in range(JOURNAL_ENTRIES + 50):
+        store.log_batch(run, metrics=[Metric("n", float(step), step, step)])
+
+    def measure(sql: Sql) -> tuple[int, int, int, int]:
+        (segments,) = sql.all("SELECT count(*), sum(count), sum(length(data)) FROM metric_segments")
+        (journal,) = sql.all("SELECT coalesce(sum(count), 0) FROM metric_journal")
+        return *segments, journal[0]
+
+    segments, points, size, journal = database.read(measure)
+    assert points + journal == 70_000 + JOURNAL_ENTRIES + 50
+    assert journal < JOURNAL_POINTS
+    assert segments <= points / 1000 + 3
+    assert size / points <= 12
+    history = store.metric_history(run, "n").items
+    assert [p.step for p in history] == list(range(JOURNAL_ENTRIES + 50))
+
+
+def test_random_batches_against_a_set(store: SqlTrackingStore) -> None:
+    """Many shapes of batches, with repetitions and old points, against a plain set."""
+    rng = random.Random(11)
+    run = store.create_run("0").info.run_id
+    known: dict[str, set[tuple[int, int, float]]] = {key: set() for key in "abc"}
+    for _ in range(150):
+        batch = [
+            (rng.choice("abc"), rng.randrange(-5, 40), rng.randrange(60), float(rng.randrange(3)))
+            for _ in range(rng.choice([1, 2, 50, 900]))
+        ]
+        store.log_batch(run, metrics=[Metric(k, v, ts, step) for k, step, ts, v in batch])
+        for key, step, ts, value in batch:
+            known[key].add((ts, step, value))
+    data = store.get_run(run).data
+    for key, points in known.items():
+        history = [(p.timestamp, p.step, p.value) for p in store.metric_history(run, key).items]
+        assert history == sorted(points)
+        assert data.metrics[key] == max((s, t, v) for t, s, v in points)[2]
+        assert store.metric_summaries(run)[key].count == len(points)
+
+
+# -- how many statements -----------------------------------------------------------------------------------------------
+def test_a_page_of_runs_takes_a_constant_number_of_statements(
+    store: SqlTrackingStore, sql_count: Callable[[Callable[[], object]], int]
+) -> None:
+    experiment = store.create_experiment("e")
+
+    def search() -> object:
+        return store.search_runs([experiment], filter_string="metrics.m > 0", order_by=["params.p"])
+
+    search()  # opens the connection that the next ones use
+    counts = []
+    for size in (1, 20):
+        for _ in range(size):
+            run = store.create_run(experiment).info.run_id
+            dataset = Dataset(name="d", digest="1", source_type="local", source="{}")
+            store.log_inputs(run, datasets=[DatasetInput(dataset=dataset, tags=(Tag("a", "b"),))])
+            store.log_batch(run, metrics=[Metric("m", 1.0, 1)], params=[Param("p", "1")])
+        counts.append(sql_count(search))
+    assert counts[0] == counts[1] <= 12
+
+
+def test_logging_takes_a_constant_number_of_statements(
+    store: SqlTrackingStore, sql_count: Callable[[Callable[[], object]], int]
+) -> None:
+    run = store.create_run("0").info.run_id
+
+    def log(size: int) -> int:
+        metrics = [Metric(f"{size}-{i}", 1.0, 1) for i in range(size)]
+        return sql_count(lambda: store.log_batch(run, metrics=metrics))
+
+    assert log(1) == log(1000) <= 12
+
+
+# -- pins --------------------------------------------------------------------------------------------------------------
+def test_what_a_model_version_came_from_is_not_deleted(database: Database, store: SqlTrackingStore) -> None:
+    registry, change = SqlRegistryStore(database), Change("ann")
+    experiment = store.create_experiment("e")
+    run = store.create_run(experiment).info.run_id
+    model = store.create_logged_model(experiment, source_run_id=run).model_id
+    name = unique("churn")
+    registry.create_registered_model(name, change=change)
+    registry.create_model_version(name, f"models:/{model}", change=change, run_id=run, model_id=model)
+    deletions: list[Callable[[], None]] = [
+        lambda: store.delete_run(run),
+        lambda: store.delete_logged_model(model),
+        lambda: store.delete_experiment(experiment),
+    ]
+    for delete in deletions:
+        with pytest.raises(ConflictError, match=f"{name}@1"):
+            delete()
+    registry.delete_model_version(name, "1", change=change)
+    for delete in deletions:
+        delete()
+
+
+# -- the artifact index ------------------------------------------------------------------------------------------------
+def test_artifact_index(database: Database) -> None:
+    index = SqlArtifactIndex(database)
+    for path in ("0/a/m", "0/a/m/x", "0/a/m/y/z", "0/a/m0", "0/a/m-x", "0/a"):
+        index.record(path, len(path), "00")
+    index.record("0/a/m/x", 7, "11")
+    assert index.get("0/a/m/x") == (7, "11")
+    assert index.get("0/a/m/") is None
+    index.remove("0/a/m")
+    found = [p for p in ("0/a/m", "0/a/m/x", "0/a/m/y/z", "0/a/m0", "0/a/m-x", "0/a") if index.get(p)]
+    assert found == ["0/a/m0", "0/a/m-x", "0/a"]
+
+
+# -- power -------------------------------------------------------------------------------------------------------------
+KILLED = """
+import sys, itertools
+from siglum.tracking.entities import Metric
+from siglum.tracking.sql.database import open_database
+from siglum.tracking.sql.store import SqlTrackingStore
+store = SqlTrackingStore(open_database(sys.argv[1]))
+run, start = sys.argv[2], int(sys.argv[3])
+for i in itertools.count(start):
+    store.log_batch(run, metrics=[Metric(f"m{k}", float(i), i, i) for k in range(5)])
+    sys.stdout.write(f"{i}\\n")
+    sys.stdout.flush()
+"""
+
+
+@pytest.mark.slow
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/a.db"
+    store = SqlTrackingStore(open_database(uri))
+    run = store.create_run("0").info.run_id
+    store.close()
+    rng = random.Random(3)
+    acknowledged: list[int] = []
+    for trial in range(20):
+        start = trial * 1_000_000
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, uri, run, str(start)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(rng.randrange(1, 80))]
+        process.send_signal(signal.SIGKILL)
+        lines += process.stdout.read().splitlines(keepends=True)
+        process.stdout.close()
+        assert process.wait() == -signal.SIGKILL
+        acknowledged += [int(line) for line in lines if line.endswith("\n")]
+    store = SqlTrackingStore(open_database(uri))
+    for key in ("m0", "m4"):
+        steps = [p.step for p in store.metric_history(run, key).items]
+        assert len(steps) == len(set(steps))
+        assert set(acknowledged) <= set(steps)
+        assert len(steps) - len(acknowledged) <= 20, "at most one unacknowledged batch for each kill"
+    store.close()
