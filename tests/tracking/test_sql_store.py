@@ -15,7 +15,7 @@ import pytest
 from siglum.core.errors import ConflictError
 from siglum.registry.entities import Change
 from siglum.registry.sql.store import SqlRegistryStore
-from siglum.testing.tracking import unique
+from siglum.testing.tracking_fixtures import unique
 from siglum.tracking.entities import Dataset, DatasetInput, Metric, Param, Tag
 from siglum.tracking.sql.artifact_index import SqlArtifactIndex
 from siglum.tracking.sql.database import Database, open_database

@@ -1,0 +1,159 @@
+"""The part of the tracking contract that is about metric series."""
+
+# Fixtures are asked for to be there, and a page token is no secret.
+
+from __future__ import annotations
+
+import math
+import threading
+
+import pytest
+
+from siglum.core.errors import (
+    InvalidInputError,
+)
+from siglum.testing.tracking_fixtures import TrackingFixtures
+from siglum.tracking.entities import (
+    Metric,
+    Param,
+    Tag,
+)
+from siglum.tracking.store import TrackingStore
+
+
+class MetricContract(TrackingFixtures):
+    """Metric series."""
+
+    def test_last_value_is_the_greatest_by_step_then_timestamp_then_value(
+        self, store: TrackingStore, run_id: str
+    ) -> None:
+        store.log_batch(
+            run_id,
+            metrics=[
+                Metric("m", 9.0, 5, step=1),
+                Metric("m", 1.0, 3, step=2),
+                Metric("m", 3.0, 3, step=2),
+                Metric("m", 2.0, 3, step=2),
+                Metric("m", 8.0, 9, step=0),
+            ],
+        )
+        run = store.get_run(run_id)
+        assert run.data.metrics == {"m": 3.0}
+        assert run.data.latest == (Metric("m", 3.0, 3, step=2),)
+        store.log_batch(run_id, metrics=[Metric("m", 0.5, 4, step=2)])
+        assert store.get_run(run_id).data.metrics == {"m": 0.5}
+        store.log_batch(run_id, metrics=[Metric("m", 7.0, 100, step=-1)])
+        assert store.get_run(run_id).data.metrics == {"m": 0.5}
+
+    def test_history_is_ordered_by_timestamp_then_step(self, store: TrackingStore, run_id: str) -> None:
+        points = [Metric("m", float(v), ts, step=step) for v, ts, step in [(1, 5, 0), (2, 4, 7), (3, 4, 6), (4, 9, -2)]]
+        for point in points:
+            store.log_batch(run_id, metrics=[point])
+        assert store.metric_history(run_id, "m").items == (points[2], points[1], points[0], points[3])
+        assert store.metric_history(run_id, "unknown").items == ()
+
+    def test_exact_duplicates_are_stored_once(self, store: TrackingStore, run_id: str) -> None:
+        batch = [Metric("m", float(i % 3), i, step=i) for i in range(300)] + [Metric("n", math.nan, 1)]
+        for _ in range(3):
+            store.log_batch(run_id, metrics=batch)
+        store.log_batch(run_id, metrics=[batch[7], batch[7], batch[299], batch[300], batch[300]])
+        assert store.metric_history(run_id, "m").items == tuple(batch[:300])
+        assert len(store.metric_history(run_id, "n").items) == 1
+        store.log_batch(run_id, metrics=[Metric("m", 0.5, 7, step=7)])
+        assert len(store.metric_history(run_id, "m").items) == 301
+
+    def test_nan_is_kept(self, store: TrackingStore, run_id: str) -> None:
+        store.log_batch(run_id, metrics=[Metric("m", 1.0, 1, step=1), Metric("m", math.nan, 2, step=2)])
+        assert math.isnan(store.get_run(run_id).data.metrics["m"])
+        first, second = store.metric_history(run_id, "m").items
+        assert first.value == 1.0
+        assert math.isnan(second.value)
+
+    def test_values_are_exact(self, store: TrackingStore, run_id: str) -> None:
+        values = [0.1, 1 / 3, 5e-324, 1.7976931348623157e308, -1e-300, 123456789.123456789, 2.0**53 + 2]
+        store.log_batch(run_id, metrics=[Metric("m", v, i, step=i) for i, v in enumerate(values)])
+        assert [p.value for p in store.metric_history(run_id, "m").items] == values
+
+    def test_extreme_steps_and_times(self, store: TrackingStore, run_id: str) -> None:
+        points = [Metric("m", 1.0, 0, step=-(2**63)), Metric("m", 2.0, 2**63 - 1, step=2**63 - 1)]
+        points += [Metric("m", 3.0, 2**62 + i, step=i) for i in range(100)]
+        store.log_batch(run_id, metrics=points)
+        points.sort(key=lambda p: p.timestamp)
+        assert store.metric_history(run_id, "m").items == tuple(points)
+        for bad in (Metric("m", 1.0, -1), Metric("m", 1.0, 2**63), Metric("m", 1.0, 1, step=2**63)):
+            with pytest.raises(InvalidInputError):
+                store.log_batch(run_id, metrics=[bad])
+
+    def test_a_batch_is_all_or_nothing(self, store: TrackingStore, run_id: str) -> None:
+        with pytest.raises(InvalidInputError):
+            store.log_batch(
+                run_id,
+                metrics=[Metric("good", 1.0, 1), Metric("bad//key", 1.0, 1)],
+                params=[Param("p", "1")],
+                tags=[Tag("t", "1")],
+            )
+        data = store.get_run(run_id).data
+        assert data.metrics == {}
+        assert data.params == {}
+        assert "t" not in data.tags
+
+    def test_long_series_in_pages(self, store: TrackingStore, run_id: str) -> None:
+        points = [Metric("m", math.sin(i), 1_700_000_000_000 + i * 250 + i % 7, step=i) for i in range(3_500)]
+        shuffled = points[1::2] + points[0::2]
+        for start in range(0, len(shuffled), 700):
+            store.log_batch(run_id, metrics=shuffled[start : start + 700])
+        assert store.metric_history(run_id, "m").items == tuple(points)
+        found: list[Metric] = []
+        token = None
+        while True:
+            page = store.metric_history(run_id, "m", max_results=999, page_token=token)
+            assert len(page.items) <= 999
+            found += page.items
+            token = page.next_token
+            if token is None:
+                break
+        assert found == points
+
+    def test_small_appends(self, store: TrackingStore, run_id: str) -> None:
+        points = [Metric("m", i * 0.5, i, step=i) for i in range(200)]
+        for point in points:
+            store.log_batch(run_id, metrics=[point])
+        assert store.metric_history(run_id, "m").items == tuple(points)
+        assert store.get_run(run_id).data.metrics == {"m": 99.5}
+
+    def test_bad_history_tokens(self, store: TrackingStore, run_id: str) -> None:
+        store.log_batch(run_id, metrics=[Metric("m", 1.0, i) for i in range(5)] + [Metric("n", 1.0, 1)])
+        token = store.metric_history(run_id, "m", max_results=2).next_token
+        assert token is not None
+        for key, bad in (("m", "x"), ("m", "§"), ("n", token)):
+            with pytest.raises(InvalidInputError):
+                store.metric_history(run_id, key, max_results=2, page_token=bad)
+        with pytest.raises(InvalidInputError):
+            store.metric_history(run_id, "m", max_results=0)
+
+    def test_many_threads(self, store: TrackingStore, run_id: str) -> None:
+        failures: list[BaseException] = []
+
+        def log(thread: int) -> None:
+            try:
+                for i in range(20):
+                    store.log_batch(
+                        run_id,
+                        metrics=[
+                            Metric("shared", float(thread), i, step=i),
+                            Metric(f"own{thread}", float(i), i, step=i),
+                        ],
+                        params=[Param("same", "value")],
+                    )
+            except BaseException as error:  # noqa: BLE001  shown by the assertion below
+                failures.append(error)
+
+        threads = [threading.Thread(target=log, args=(n,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert len(store.metric_history(run_id, "shared").items) == 160
+        for n in range(8):
+            assert [p.value for p in store.metric_history(run_id, f"own{n}").items] == [float(i) for i in range(20)]
