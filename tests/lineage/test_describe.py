@@ -71,6 +71,7 @@ FULL = VersionRecord(
             pointer="data/raw.csv.dvc",
             revisions=(Revision(COMMIT, ("v1.0",)),),
             via="data/prepared",
+            recorded=False,
         ),
         DataRecord(path="data/loose.csv", hash="md5:" + "3" * 32),
     ),

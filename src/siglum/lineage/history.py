@@ -67,28 +67,29 @@ class History:
 
     def locate(self, inputs: Iterable[tuple[str, str]]) -> tuple[DataRecord, ...]:
         """Return a record for each (path, hash), followed by records of the data they were made from by pipelines."""
+        recorded = tuple(inputs)
         records: dict[str, DataRecord] = {}
-        wanted: list[tuple[str, str, int | None, str]] = [(path, digest, None, "") for path, digest in inputs]
+        vias: dict[str, str] = {}
+        wanted: list[tuple[str, str, int | None]] = [(path, digest, None) for path, digest in recorded]
         while wanted:
-            found = self._round([(path, digest) for path, digest, _, _ in wanted])
-            following: dict[str, tuple[str, str, int | None, str]] = {}
-            for path, digest, size, via in wanted:
+            found = self._round([(path, digest) for path, digest, _ in wanted])
+            following: dict[str, tuple[str, str, int | None]] = {}
+            for path, digest, size in wanted:
                 held, pointer, revisions = found[path, digest]
-                if via and pointer is None and self._in_git(path):
+                if path in vias and pointer is None and self._in_git(path):
                     continue  # code, not data: the commit has it
                 records[path] = DataRecord(
-                    path=path,
-                    hash=digest,
-                    size=held.size if held else size,
-                    pointer=pointer,
-                    revisions=revisions,
-                    via=via or None,
+                    path=path, hash=digest, size=held.size if held else size, pointer=pointer, revisions=revisions
                 )
-                for source, source_hash, source_size in held.sources if held else ():
-                    if source not in records:
-                        following.setdefault(source, (source, source_hash, source_size, path))
-            wanted = [*following.values()]
-        return tuple(records.values())
+                for source in held.sources if held else ():
+                    vias.setdefault(source[0], path)
+                    following[source[0]] = source
+            wanted = [source for path, source in following.items() if path not in records]
+        own = {path for path, _ in recorded}
+        return tuple(
+            msgspec.structs.replace(record, via=vias.get(path), recorded=path in own)
+            for path, record in records.items()
+        )
 
     def contents_of(self, path: str) -> tuple[bytes, ...]:
         """Return the different contents that a file has had in the commits that matter, the run's own first."""

@@ -55,7 +55,8 @@ class DataRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `hash` is `md5:<hex>`, `md5:<hex>.dir` or `sha256:<hex>`; `size` is in bytes. `pointer` is the file in Git that
     names the hash, a `.dvc` file or `dvc.lock`; `revisions` are the commits in which it does, the run's own first.
-    `via` names the input that was made from this one, for sources that the run read only through a pipeline.
+    `via` names the input that a pipeline made from this one. `recorded` is False for what is not in the recipe, but
+    was found behind it in Git.
     """
 
     path: str
@@ -64,6 +65,7 @@ class DataRecord(msgspec.Struct, frozen=True, kw_only=True):
     pointer: str | None = None
     revisions: tuple[Revision, ...] = ()
     via: str | None = None
+    recorded: bool = True
 
 
 class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,5 +139,5 @@ class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def inputs(self) -> tuple[DataRecord, ...]:
-        """The data that the run itself read, without the sources behind a pipeline."""
-        return tuple(entry for entry in self.data or () if entry.via is None)
+        """The data in the recipe, without what was found behind it in Git."""
+        return tuple(entry for entry in self.data or () if entry.recorded)
