@@ -27,6 +27,7 @@ from siglum.client.tracking_uri import (
     parse_tracking_uri,
 )
 from siglum.core.errors import InvalidInputError, NotSupportedError
+from siglum.lineage.isolation import ISOLATION_VARIABLE
 from siglum.registry.sql.store import SqlRegistryStore
 from siglum.registry.store import RegistryStore
 from siglum.storage.artifacts.base import ArtifactStore
@@ -115,7 +116,8 @@ class _Opened(msgspec.Struct, frozen=True):
 def open_stores(uri: str | None = None, cwd: str | None = None, *, registry_uri: str | None = None) -> Stores:
     """Open what a tracking URI names; None means the environment, else the project's embedded store.
 
-    A database that is not there is created, with its folder. A server is not called yet.
+    A database that is not there is created, with its folder. A server is not called yet. While a version is being
+    rebuilt (`ISOLATION_VARIABLE` is set), only the scratch store is opened, whatever is asked for.
 
     Args:
         uri: `http(s)://…` or `sqlite:///…`.
@@ -127,6 +129,8 @@ def open_stores(uri: str | None = None, cwd: str | None = None, *, registry_uri:
         NotSupportedError: A file store, or a database other than SQLite.
     """
     cwd = os.getcwd() if cwd is None else cwd
+    if isolated := os.environ.get(ISOLATION_VARIABLE):
+        uri = registry_uri = isolated
     if registry_uri is None and uri is None:
         registry_uri = environment_value(os.environ, "REGISTRY_URI")
     location = parse_tracking_uri(uri or default_tracking_uri(os.environ, cwd), cwd)
