@@ -164,14 +164,18 @@ class Dispatcher:
             )
         return endpoint, parameters
 
+    def close(self) -> None:
+        """Wait for what is under way and end the threads. An ASGI server does it at its end."""
+        self._api.shutdown()
+        self._files.shutdown()
+
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             else:
-                self._api.shutdown()
-                self._files.shutdown()
+                self.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +25,7 @@ from siglum.server.errors import RefusedError
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:@/\[\]\s]+)(:\d{1,5})?")
 MAX_ACTOR = 256
 MAX_REASON = 2000
 
@@ -93,10 +95,11 @@ class Guard:
 
     def _host_is_allowed(self, host: str) -> bool:
         host = host.lower()
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        if host in self._exact or name in self._exact or (self._any and bool(host)):
-            return True
-        return bool(self._below) and name.endswith(self._below)
+        match = _HOST.fullmatch(host)
+        if match is None:
+            return False
+        name = match["name"]
+        return self._any or host in self._exact or name in self._exact or name.endswith(self._below)
 
 
 def _is_foreign(headers: Headers) -> bool:

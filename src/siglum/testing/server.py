@@ -33,6 +33,12 @@ class ServerProcess:
         return int(self.url.rpartition(":")[2] or 0)
 
     @property
+    def pid(self) -> int:
+        """The process id while the server runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """What the server has written to standard error."""
         return (self.folder / "server.log").read_text()

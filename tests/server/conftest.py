@@ -1,0 +1,35 @@
+"""A server's application in process, on real stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from siglum.registry.sql.store import SqlRegistryStore
+from siglum.server.app import ServerConfig, create_app
+from siglum.server.dispatch import Dispatcher
+from siglum.storage.artifacts.local import LocalArtifactStore
+from siglum.tracking.sql.artifact_index import SqlArtifactIndex
+from siglum.tracking.sql.database import open_database
+from siglum.tracking.sql.store import SqlTrackingStore
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[ServerConfig]:
+    database = open_database(f"sqlite:///{tmp_path}/siglum.db")
+    yield ServerConfig(
+        tracking=SqlTrackingStore(database),
+        registry=SqlRegistryStore(database),
+        artifacts=LocalArtifactStore(str(tmp_path / "artifacts"), SqlArtifactIndex(database)),
+        max_json=1_000_000,
+    )
+    database.close()
+
+
+@pytest.fixture
+def app(config: ServerConfig) -> Iterator[Dispatcher]:
+    made = create_app(config)
+    yield made
+    made.close()

@@ -1,0 +1,187 @@
+"""The table of routes: each row has a permission, and each failing request the same shape of answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from tests.server.asgi import Answer, ask
+
+from siglum.core.errors import SiglumError
+from siglum.server import errors
+from siglum.server.dispatch import Dispatcher
+from siglum.server.route import Api, Permission, Route
+from siglum.server.routes import ROUTES
+from siglum.tracking.calls import Empty
+
+CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+READING_POSTS = {"/search", "/get-latest-versions"}
+MARK = "x-reflected-7c1f"
+
+
+def every_path() -> Iterator[tuple[str, str, Route]]:
+    for route in ROUTES:
+        for path in route.paths:
+            yield route.method, path, route
+
+
+EVERY_PATH = pytest.mark.parametrize(
+    ("method", "path", "route"), [pytest.param(*row, id=f"{row[0]} {row[1]}") for row in every_path()]
+)
+
+
+def assert_is_error(answer: Answer, status: int | None = None) -> None:
+    assert 400 <= answer.status < 500, (answer.status, answer.body)
+    assert status in (None, answer.status), answer.body
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    body = answer.json
+    assert set(body) == {"error_code", "message", "siglum"}
+    assert body["error_code"].isupper()
+    assert body["message"]
+    assert {"code", "message", "hint"} <= set(body["siglum"])
+    assert MARK.encode() not in answer.body
+
+
+@EVERY_PATH
+def test_each_route_has_a_permission_that_fits_its_method(method: str, path: str, route: Route) -> None:
+    assert isinstance(route.permission, Permission)
+    if method == "GET":
+        assert not route.changes, path
+    elif not any(path.endswith(end) for end in READING_POSTS):
+        assert route.changes, path
+    if route.permission is Permission.PUBLIC:
+        assert path in ("/", "/health", "/version") or path.endswith("/server-info")
+
+
+def test_both_spellings_are_the_same_row() -> None:
+    served = {(method, path) for method, path, _ in every_path()}
+    for method, path in served:
+        if path.startswith(("/api/2.0/", "/api/3.0/")):
+            assert (method, path.replace("/api/", "/ajax-api/", 1)) in served
+
+
+def test_a_route_cannot_be_made_without_a_permission() -> None:
+    def work(*_arguments: object) -> Empty:
+        return Empty()
+
+    with pytest.raises(TypeError, match="permission"):
+        Route(method="GET", path="/x", request=Empty, response=Empty, handler=work)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="permission"):
+        Route(
+            method="GET",
+            path="/x",
+            request=Empty,
+            response=Empty,
+            handler=work,
+            permission=None,  # type: ignore[arg-type]
+        )
+    with pytest.raises(TypeError, match="handler or a stream"):
+        Route(method="GET", path="/x", request=Empty, permission=Permission.READ)
+    made = Route(
+        method="GET", path="/x", request=Empty, response=Empty, handler=work, permission=Permission.READ, api=Api.ROOT
+    )
+    assert made.paths == ("/x",)
+
+
+BAD_BODIES = [
+    b"not json",
+    b"[]",
+    b'"text"',
+    b"null",
+    b'{"name": 7, "key": 7, "run_id": 7, "experiment_id": 7, "model_id": 7, "metrics": 7, "tags": "x"}',
+    b'{"name": "\xff"}',
+    b"[" * 5000,
+    b'{"run_id": "' + b"0" * 32 + b'", "key": "a", "value": NaN, "timestamp": 1}',
+]
+
+
+BAD_QUERIES = ["?a=%ff", "?max_results=x&path=..&run_id=%00", "?path=%2e%2e%2fetc&run_id=a", "?" + "a=1&" * 11_000]
+
+
+def missing(path: str) -> str:
+    """Return a path whose parameters name things that are not there."""
+    return path.replace("{model_id}", f"m-{'0' * 32}").replace("{tag_key:path}", "k").replace("{path:path}", "a/b")
+
+
+@EVERY_PATH
+def test_bad_requests_have_one_shape(app: Dispatcher, method: str, path: str, route: Route) -> None:
+    """Whatever is sent: never a 5xx, never a request header in the answer."""
+    target = missing(path)
+    headers = {"content-type": "application/json", "user-agent": MARK, "x-siglum-user": MARK, "cookie": MARK}
+    if route.handler is not None and method != "GET":
+        for body in BAD_BODIES:
+            answer = ask(app, method, target, body, headers)
+            # What the path says may be enough for a route that needs no body.
+            assert answer.status < 500, (body, answer.body)
+            if answer.status >= 400:
+                assert_is_error(answer)
+    if method in ("POST", "PUT") and route.handler is not None:
+        for declared in ({}, {"content-type": "text/plain"}, {"content-type": f"application/{MARK}"}):
+            assert_is_error(ask(app, method, target, b"{}", declared), 415)
+    if method == "GET":
+        for query in (
+            "?a=%ff",
+            "?max_results=x&path=..&run_id=%00",
+            "?path=%2e%2e%2fetc&run_id=a",
+            "?" + "a=1&" * 11_000,
+        ):
+            answer = ask(app, "GET", target + query, headers=headers)
+            assert answer.status < 500, (query, answer.body)
+            if answer.status >= 400:
+                assert_is_error(answer)
+
+
+@EVERY_PATH
+def test_a_wrong_method_says_which_are_right(app: Dispatcher, method: str, path: str, route: Route) -> None:
+    for other in ("OPTIONS", "TRACE", "BREW"):
+        answer = ask(app, other, missing(path), headers={"x-siglum-user": MARK})
+        assert_is_error(answer, 405)
+        assert method in answer.headers["allow"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/nothing",
+        "/api/2.0/mlflow/runs/get/",
+        "/api/2.0/mlflow//runs/get",
+        "/API/2.0/mlflow/runs/get",
+        "/api/9.0/mlflow/runs/get",
+        "/api/2.0/mlflow/%72uns/get",
+        f"/{MARK}",
+    ],
+)
+def test_unknown_addresses(app: Dispatcher, target: str) -> None:
+    for method in ("GET", "POST", "DELETE", "OPTIONS"):
+        answer = ask(app, method, target)
+        assert_is_error(answer, 404)
+        assert answer.json["error_code"] == "ENDPOINT_NOT_FOUND"
+
+
+def test_what_is_missing_is_named(app: Dispatcher) -> None:
+    answer = ask(app, "POST", "/api/2.0/mlflow/experiments/create", {})
+    assert answer.json["message"] == "Missing value for required parameter 'name'."
+    answer = ask(app, "GET", "/api/2.0/mlflow/runs/get")
+    assert answer.json["message"] == "Missing value for required parameter 'run_id'."
+    body = {"run_id": "a" * 32, "metrics": [{"key": "a", "value": 1}]}
+    answer = ask(app, "POST", "/api/2.0/mlflow/runs/log-batch", body)
+    assert answer.json["message"] == "Missing value for required parameter 'metrics[0].timestamp'."
+
+
+def test_a_bug_is_logged_and_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    status, body, _ = errors.answer(ZeroDivisionError("secret"))
+    assert status == 500
+    assert b"secret" not in body
+    assert "secret" in caplog.text
+    assert msgspec.json.decode(body)["error_code"] == "INTERNAL_ERROR"
+
+
+def test_every_error_of_the_tree_has_an_answer() -> None:
+    for kind in SiglumError.__subclasses__():
+        if kind.code != "file-format":
+            made = kind("What.", hint="Do.")
+            status, body, _ = errors.answer(made)
+            assert status == kind.http_status
+            assert msgspec.json.decode(body)["message"] == "What. Do."
