@@ -133,6 +133,26 @@ def write_model(folder: str, model: Model) -> None:
     write_text(os.path.join(folder, MLMODEL), model.to_yaml())
 
 
+def bind_to_run(
+    folder: str,
+    *,
+    run_id: str | None = None,
+    model_id: str | None = None,
+    artifact_path: str | None = None,
+) -> Model:
+    """Write into a folder's `MLmodel` where the model was logged, and return it. Its content hash stays the same."""
+    model = read_model(folder)
+    bound = msgspec.structs.replace(
+        model,
+        run_id=run_id,
+        model_id=model_id,
+        model_uuid=model_id or model.model_uuid,  # MLflow writes the id of the logged model as both
+        artifact_path=artifact_path,
+    )
+    write_model(folder, bound)
+    return bound
+
+
 def write_text(path: str, text: str) -> None:
     """Write a small UTF-8 file, whole or not at all."""
     descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".siglum-")

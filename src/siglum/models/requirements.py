@@ -37,6 +37,7 @@ def infer_requirements(modules: Iterable[str], always: Sequence[str] = ()) -> li
     by_package = metadata.packages_distributions()
     names = {_canonical(name) for package in packages for name in by_package.get(package, [])[:1]}
     names |= {_canonical(name) for name in always}
+    names |= {"siglum"} & packages  # in development mode no distribution claims the package
     return sorted(line for name in names if (line := _requirement(name)) is not None)
 
 

@@ -53,12 +53,14 @@ _DAMAGE = (
 def canonical(data: bytes) -> bytes:
     """Return a skops file with the same content whose bytes depend on nothing but the content.
 
-    Objects are numbered in the order in which `schema.json` names them, sets are sorted, the unused bytes between
-    the fields of a record are zero, and the zip has fixed dates, stored members and sorted names.
+    Objects are numbered in the order in which `schema.json` names them, sets are sorted, addresses in memory are
+    blanked, the unused bytes between the fields of a record are zero, and the zip has fixed dates, stored members
+    and sorted names.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as source:
         schema = json.loads(source.read(SCHEMA))
         members = {name: _clean_array(name, source.read(name)) for name in source.namelist() if name != SCHEMA}
+    _forget_addresses(schema)
     _sort_sets(schema, {name: hashlib.sha256(content).hexdigest() for name, content in members.items()})
     names = _renumber(schema)
     files = {names[name]: content for name, content in members.items() if name in names}
@@ -134,6 +136,17 @@ def _renumber(schema: Any) -> dict[str, str]:
             suffix = old[old.rfind(".") :]
             node["file"] = names.setdefault(old, f"{len(names) + 1}{suffix}")
     return names
+
+
+def _forget_addresses(schema: Any) -> None:
+    """Blank the one attribute in which scikit-learn's text vectorizers keep an address in memory.
+
+    They compare it with `id(stop_words)` to warn but once; in another process it means nothing.
+    """
+    for node in _nodes(schema):
+        attribute = node["content"].get("_stop_words_id") if isinstance(node.get("content"), dict) else None
+        if isinstance(attribute, dict) and attribute.get("__loader__") == "JsonNode":
+            attribute["content"] = "null"
 
 
 def _sort_sets(value: Any, digests: dict[str, str]) -> None:
