@@ -1,0 +1,81 @@
+"""`.dvcignore`: which files of the workspace are invisible. Gitignore's syntax, in any folder, deeper files win."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import msgspec
+from pathspec import GitIgnoreSpec
+
+IGNORE_FILE: Final = ".dvcignore"
+_ALWAYS = frozenset({".git", ".hg", ".dvc"})
+
+
+class IgnoreMatch(msgspec.Struct, frozen=True):
+    """The rule that hides a path."""
+
+    file: str
+    line: int
+    pattern: str
+
+
+class IgnoreRules:
+    """The rules below one root. Each folder's file is read once; a folder that is ignored hides all below it."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root.rstrip("/")
+        self._own: dict[str, GitIgnoreSpec | None] = {}
+        self._chains: dict[str, tuple[tuple[str, GitIgnoreSpec], ...]] = {}
+
+    def is_ignored(self, path: str, is_dir: bool) -> bool:
+        """Whether the absolute `path` is hidden, given that its folder is not (the walker prunes)."""
+        folder, _, name = path.rpartition("/")
+        if name in _ALWAYS and (is_dir or name == ".git"):
+            return True
+        if is_dir and os.path.isdir(f"{path}/.dvc"):
+            return True  # another data repository inside this one
+        return self._match(folder, path, is_dir) is not None
+
+    def match(self, path: str) -> IgnoreMatch | None:
+        """Return the rule that hides an absolute path or a folder above it, or None."""
+        relative = os.path.relpath(path, self._root).split(os.sep)
+        current = self._root
+        for i, name in enumerate(relative):
+            folder, current = current, f"{current}/{name}"
+            is_dir = i < len(relative) - 1 or os.path.isdir(current)
+            if name in _ALWAYS and (is_dir or name == ".git"):
+                return IgnoreMatch("built in", 1, f"{name}/")
+            found = self._match(folder, current, is_dir)
+            if found is not None:
+                return found
+        return None
+
+    def _match(self, folder: str, path: str, is_dir: bool) -> IgnoreMatch | None:
+        for base, spec in self._chain(folder):
+            relative = path[len(base) + 1 :] + ("/" if is_dir else "")
+            result = spec.check_file(relative)
+            if result.include is not None:
+                if not result.include or result.index is None:
+                    return None
+                pattern = str(getattr(spec.patterns[result.index], "pattern", ""))
+                return IgnoreMatch(f"{base}/{IGNORE_FILE}", result.index + 1, pattern)
+        return None
+
+    def _chain(self, folder: str) -> tuple[tuple[str, GitIgnoreSpec], ...]:
+        """Return the rules that apply in a folder, the deepest first."""
+        chain = self._chains.get(folder)
+        if chain is None:
+            inside = folder == self._root or folder.startswith(self._root + "/")
+            above = self._chain(folder.rpartition("/")[0]) if inside and folder != self._root else ()
+            own = self._read(folder) if inside else None
+            chain = self._chains[folder] = ((folder, own), *above) if own is not None else above
+        return chain
+
+    def _read(self, folder: str) -> GitIgnoreSpec | None:
+        try:
+            with open(f"{folder}/{IGNORE_FILE}", encoding="utf-8", errors="surrogateescape") as file:
+                lines = [line.strip() for line in file]
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return GitIgnoreSpec.from_lines(lines) if any(line and not line.startswith("#") for line in lines) else None

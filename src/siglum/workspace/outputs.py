@@ -1,0 +1,307 @@
+"""A file or folder of the workspace and the cache: hashed, saved, brought back. What all verbs are made of.
+
+The order is the same everywhere: the content is durable in the cache before anything may replace what the user has.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from siglum.core.errors import ConflictError, InvalidInputError, NotFoundError, SiglumError, WouldLoseDataError
+from siglum.core.hashes import DataHash
+from siglum.core.text import count
+from siglum.storage.durability import discard, temporary_name
+from siglum.storage.links import LinkType, place
+from siglum.storage.manifest import Manifest
+from siglum.storage.tree import TreeState, scan_file, scan_tree
+from siglum.workspace import gitignore
+from siglum.workspace.ignore import IGNORE_FILE
+from siglum.workspace.repository import Repository
+
+_COPIES = (LinkType.REFLINK, LinkType.COPY)
+
+
+class PathState(msgspec.Struct, frozen=True):
+    """What is at a path: its hash, its bytes in all, how many files (1 for a file), and a file's owner's x bit."""
+
+    hash: DataHash
+    size: int
+    nfiles: int
+    is_exec: bool = False
+
+
+def hash_path(repo: Repository, path: str) -> PathState:
+    """Return the state of the absolute `path`; what the index knows is not read.
+
+    Raises NotFoundError when there is nothing, ConflictError when it changes meanwhile, InvalidInputError for what
+    cannot be tracked (a FIFO, a link that leads nowhere, a name that is not UTF-8).
+    """
+    _check_exists(path)
+    if os.path.isdir(path):
+        return _folder_state(scan_tree(path, repo.index, repo.ignore.is_ignored))
+    entry = scan_file(path, repo.index)
+    return PathState(DataHash(entry.oid), entry.size, 1, _is_executable(entry.stat))
+
+
+def save_path(
+    repo: Repository, path: str, *, relink: bool = True, types: Sequence[LinkType] | None = None
+) -> PathState:
+    """Put the absolute `path` into the cache, durably, and return its state. Raises as `hash_path` does.
+
+    With `relink`, the workspace then gets what `cache.type` asks for: a link of another kind than a copy, or, with the
+    default types, a single file with the default mode (as DVC leaves it). Each file is swapped by a rename.
+    """
+    _check_exists(path)
+    with repo.cache.batch() as batch:
+        if os.path.isdir(path):
+            _check_no_rules_inside(repo, path)
+            tree = scan_tree(path, repo.index, repo.ignore.is_ignored, batch)
+            manifest = tree.manifest
+            batch.add_bytes(manifest.encode(), manifest.oid)
+            state = _folder_state(tree)
+        else:
+            entry = scan_file(path, repo.index, batch)
+            state = PathState(DataHash(entry.oid), entry.size, 1, _is_executable(entry.stat))
+        batch.commit()
+    if relink:
+        _relink(repo, path, state, types or repo.link_types)
+    return state
+
+
+def is_cached(repo: Repository, data: DataHash) -> bool:
+    """Whether the cache has an object, and for a folder every file of it. Not whether they are sound."""
+    if not repo.cache.has(data.oid):
+        return False
+    if not data.is_dir:
+        return True
+    try:
+        manifest = repo.cache.read_manifest(data.oid)
+    except SiglumError:
+        return False
+    return not repo.cache.missing(entry.oid for entry in manifest.entries)
+
+
+def checkout_path(
+    repo: Repository,
+    path: str,
+    data: DataHash,
+    *,
+    is_exec: bool = False,
+    force: bool = False,
+    types: Sequence[LinkType] | None = None,
+    relink: bool = False,
+) -> int:
+    """Bring the absolute `path` to `data` from the cache; return how many files were placed or removed.
+
+    Nothing of the workspace is touched before all objects are known to be there and sound. Content that is in no cache
+    is not overwritten without `force`.
+
+    Raises:
+        NotFoundError: An object is not in the cache.
+        IntegrityError: An object is damaged.
+        WouldLoseDataError: Something would be lost that is kept nowhere else.
+    """
+    wanted_types = tuple(types or repo.link_types)
+    if not data.is_dir:
+        return _checkout_file(repo, path, data, is_exec, force, wanted_types, relink)
+    return _checkout_folder(repo, path, repo.cache.read_manifest(data.oid), force, wanted_types, relink)
+
+
+def unprotect(repo: Repository, path: str) -> None:
+    """Make the absolute `path` safe to edit: links into the cache become copies, write-protected files writable."""
+    for file in _files_below(path):
+        status = os.lstat(file)
+        if stat.S_ISLNK(status.st_mode) or status.st_nlink > 1 or not status.st_mode & stat.S_IWUSR:
+            known, copied_at = repo.index.get(os.stat(file)), time.time_ns()
+            place(os.path.realpath(file), file, _COPIES, bool(status.st_mode & stat.S_IXUSR))
+            if known is not None:
+                repo.index.put(os.stat(file), known, copied_at)
+
+
+def remove_path(path: str) -> None:
+    """Remove a file, link or folder if it is there."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        discard(path)
+
+
+def add_to_gitignore(repo: Repository, path: str) -> str | None:
+    """Have Git ignore the absolute `path`; return the `.gitignore` that changed, if any. Nothing without Git."""
+    return gitignore.ignore(repo.git, path) if repo.git is not None else None
+
+
+def remove_from_gitignore(repo: Repository, path: str) -> str | None:
+    """Undo `add_to_gitignore`."""
+    return gitignore.stop_ignoring(path) if repo.git is not None else None
+
+
+def _check_exists(path: str) -> None:
+    if os.path.exists(path):
+        return
+    if os.path.islink(path):
+        raise InvalidInputError(f"{path} is a link to {os.readlink(path)!r}, which is not there.")
+    raise NotFoundError(f"{os.path.relpath(path)} does not exist.")
+
+
+def _check_no_rules_inside(repo: Repository, folder: str) -> None:
+    """Refuse a `.dvcignore` inside tracked data: it would hide files of it from one command and not from another."""
+    for current, folders, files in os.walk(folder):
+        if IGNORE_FILE in files:
+            raise InvalidInputError(
+                f"{os.path.relpath(os.path.join(current, IGNORE_FILE))} is inside tracked data.",
+                hint=f"Move its rules to the {IGNORE_FILE} of a folder above.",
+            )
+        folders[:] = [name for name in folders if not repo.ignore.is_ignored(f"{current}/{name}", True)]
+
+
+def _folder_state(tree: TreeState) -> PathState:
+    return PathState(DataHash(tree.manifest.oid), tree.size, tree.nfiles)
+
+
+def _is_executable(status: os.stat_result) -> bool:
+    return bool(status.st_mode & stat.S_IXUSR)
+
+
+def _relink(repo: Repository, path: str, state: PathState, types: Sequence[LinkType]) -> None:
+    if types[0] is LinkType.COPY:
+        return
+    if not state.hash.is_dir:
+        _place(repo, state.hash.oid, path, types, state.is_exec)
+    elif types[0] is not LinkType.REFLINK:
+        for entry in repo.cache.read_manifest(state.hash.oid).entries:
+            _place(repo, entry.oid, f"{path}/{entry.relpath}", types, executable=False)
+
+
+def _place(repo: Repository, oid: str, path: str, types: Sequence[LinkType], executable: bool) -> None:
+    """Put an object at `path` and remember what is there, so that the next status does not read it."""
+    repo.cache.place(oid, path, tuple(types), executable)
+    repo.index.put(os.stat(path), oid, time.time_ns())
+
+
+def _checkout_file(
+    repo: Repository, path: str, data: DataHash, is_exec: bool, force: bool, types: Sequence[LinkType], relink: bool
+) -> int:
+    if os.path.lexists(path):
+        found = _found(repo, path)
+        if found is not None and found.hash == data and not relink and found.is_exec == is_exec:
+            return 0
+        repo.cache.verify(data.oid)
+        if not force and (found is None or not is_cached(repo, found.hash)):
+            raise _would_lose(path)
+        if os.path.isdir(path) and not os.path.islink(path):
+            _set_aside_folder(repo, path)
+    _place(repo, data.oid, path, types, is_exec)
+    return 1
+
+
+def _found(repo: Repository, path: str) -> PathState | None:
+    """Return what is at a path, None when that cannot be tracked at all."""
+    try:
+        return hash_path(repo, path)
+    except (InvalidInputError, ConflictError, NotFoundError):
+        return None
+
+
+def _checkout_folder(
+    repo: Repository, path: str, manifest: Manifest, force: bool, types: Sequence[LinkType], relink: bool
+) -> int:
+    wanted = {entry.relpath: entry.oid for entry in manifest.entries}
+    have = _files_of(repo, path, force)
+    to_place = {name: oid for name, oid in wanted.items() if relink or have.get(name) != oid}
+    to_remove = [name for name in have if name not in wanted]
+    missing = repo.cache.missing(to_place.values())
+    if missing:
+        raise NotFoundError(
+            f"{count(len(missing), 'file')} of {os.path.relpath(path)} cannot be brought back: "
+            f"the cache does not have {missing[0]}.",
+            hint="Run 'siglum pull' to get it from a remote.",
+        )
+    for oid in dict.fromkeys(to_place.values()):
+        repo.cache.verify(oid)
+    if not force:
+        at_risk = {
+            have[name] for name in (*to_remove, *(n for n in to_place if n in have)) if have[name] != wanted.get(name)
+        }
+        if repo.cache.missing(at_risk):
+            raise _would_lose(path)
+    if os.path.lexists(path) and not os.path.isdir(path):
+        discard(path)
+    os.makedirs(path, exist_ok=True)
+    for name, oid in to_place.items():
+        target = f"{path}/{name}"
+        _clear_way(repo, path, target)
+        _place(repo, oid, target, types, executable=False)
+    for name in to_remove:
+        discard(f"{path}/{name}")
+        _remove_empty_folders(path, os.path.dirname(f"{path}/{name}"))
+    return len(to_place) + len(to_remove)
+
+
+def _files_of(repo: Repository, path: str, force: bool) -> dict[str, str]:
+    """Return the files that are in a folder now, with their hashes."""
+    if not os.path.lexists(path):
+        return {}
+    if not os.path.isdir(path):
+        found = _found(repo, path)
+        if not force and (found is None or not is_cached(repo, found.hash)):
+            raise _would_lose(path)
+        return {}
+    try:
+        tree = scan_tree(path, repo.index, repo.ignore.is_ignored)
+    except InvalidInputError:
+        if not force:
+            raise
+        return {}
+    return {entry.relpath: entry.oid for entry in tree.entries}
+
+
+def _clear_way(repo: Repository, root: str, target: str) -> None:
+    """Remove what is in the way of a file: a file where a folder must be, or a folder where the file must be."""
+    folder = os.path.dirname(target)
+    while len(folder) > len(root):
+        if os.path.lexists(folder) and not os.path.isdir(folder):
+            discard(folder)
+        folder = os.path.dirname(folder)
+    if os.path.isdir(target) and not os.path.islink(target):
+        _set_aside_folder(repo, target)
+
+
+def _set_aside_folder(repo: Repository, path: str) -> None:
+    """Move a folder whose files are in the cache (or were given up by force) out of the way, then remove it."""
+    aside = os.path.join(repo.tmp_dir, "siglum", temporary_name())
+    os.makedirs(os.path.dirname(aside), exist_ok=True)
+    try:
+        os.rename(path, aside)
+    except OSError:
+        shutil.rmtree(path)  # another file system
+    else:
+        shutil.rmtree(aside)
+
+
+def _remove_empty_folders(root: str, folder: str) -> None:
+    while len(folder) > len(root):
+        try:
+            os.rmdir(folder)
+        except OSError:
+            return
+        folder = os.path.dirname(folder)
+
+
+def _files_below(path: str) -> list[str]:
+    if not os.path.isdir(path):
+        return [path]
+    return [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
+
+
+def _would_lose(path: str) -> WouldLoseDataError:
+    return WouldLoseDataError(
+        f"{os.path.relpath(path)} has changes that are in no cache.",
+        hint="Keep them with 'siglum add' or 'siglum commit', or give them up with --force.",
+    )

@@ -1,0 +1,250 @@
+"""`.dvc` files: which content a path of the workspace has. DVC's format; every key is kept when one is rewritten."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from typing import Any
+
+import msgspec
+
+from siglum.core.errors import FileFormatError, NotFoundError
+from siglum.core.hashes import DIR_SUFFIX, DataHash
+from siglum.workspace.document import Document, KeyPath
+from siglum.workspace.documents import load_yaml, read_bytes, update_yaml, write_atomic
+
+POINTER_SUFFIX = ".dvc"
+
+
+class FileVersion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One file of an output that is kept under its own name on a versioned remote."""
+
+    relpath: str
+    md5: str | None = None
+    etag: str | None = None
+    checksum: str | None = None
+    size: int | None = None
+    version_id: str | None = None
+    isexec: bool = False
+    remote: str | None = None
+    cloud: dict[str, Any] | None = None
+
+
+class OutputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a `.dvc` file says of one output. The order of the fields is the order in which they are written."""
+
+    md5: str | None = None
+    etag: str | None = None
+    checksum: str | None = None
+    size: int | None = None
+    nfiles: int | None = None
+    isexec: bool = False
+    version_id: str | None = None
+    cloud: dict[str, Any] | None = None
+    hash: str | None = None
+    path: str
+    fs_config: dict[str, Any] | None = None
+    desc: str | None = None
+    type: str | None = None
+    labels: list[str] | None = None
+    meta: Any = None
+    cache: bool = True
+    persist: bool = False
+    remote: str | None = None
+    push: bool = True
+    files: list[FileVersion] | None = None
+
+    @property
+    def data(self) -> DataHash | None:
+        """The recorded content; None before the first commit, or when it is addressed in another way."""
+        return None if self.md5 is None else DataHash(self.md5)
+
+
+class RepoSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Another repository that data was imported from."""
+
+    url: str
+    rev: str | None = None
+    rev_lock: str | None = None
+    config: Any = None
+    remote: Any = None
+
+
+class DependencySpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a `.dvc` file says of the source that its output was imported from."""
+
+    md5: str | None = None
+    etag: str | None = None
+    checksum: str | None = None
+    size: int | None = None
+    nfiles: int | None = None
+    isexec: bool = False
+    version_id: str | None = None
+    hash: str | None = None
+    path: str
+    fs_config: dict[str, Any] | None = None
+    repo: RepoSource | None = None
+    db: dict[str, Any] | None = None
+    files: list[FileVersion] | None = None
+
+
+class DataFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A whole `.dvc` file. Paths of outputs are relative to `wdir`, which is relative to the file's folder."""
+
+    desc: str | None = None
+    md5: str | None = None
+    wdir: str | None = None
+    frozen: bool = False
+    deps: list[DependencySpec] = []
+    outs: list[OutputSpec] = []
+    always_changed: bool = False
+    locked: bool = False
+    meta: Any = None
+
+
+class Pointer(msgspec.Struct, frozen=True):
+    """A `.dvc` file and where it is: `path` is relative to the repository's root, posix."""
+
+    path: str
+    file: DataFile
+
+    def key_of(self, out: OutputSpec) -> str:
+        """Return an output's path relative to the repository's root."""
+        return posixpath.normpath(posixpath.join(posixpath.dirname(self.path), self.file.wdir or "", out.path))
+
+
+def parse_pointer(data: bytes, where: str) -> DataFile:
+    """Read a `.dvc` file's bytes. Raises FileFormatError that names line, column and key."""
+    parsed = load_yaml(data, where)
+    document = Document(where, data.decode("utf-8-sig"), parsed)
+    if not isinstance(parsed, dict):
+        problem = "the file is empty" if parsed is None else "not a mapping of 'outs'"
+        raise document.problem((), problem, hint="Restore it with Git, or add the data again.")
+    try:
+        file = msgspec.convert(parsed, DataFile)
+    except msgspec.ValidationError as error:
+        problem, keys = _placed(str(error))
+        raise document.problem(keys, problem, hint="Restore it with Git, or add the data again.") from None
+    if not file.outs:
+        raise document.problem((), "there is no output in it", hint="Restore it with Git, or add the data again.")
+    for number, out in enumerate(file.outs):
+        _check_hash(out, document, ("outs", number, "md5"))
+    return file
+
+
+def read_pointer(path: str, where: str | None = None) -> DataFile:
+    """Read a `.dvc` file. Raises NotFoundError when it is not there, else as `parse_pointer`."""
+    return parse_pointer(read_bytes(path, where), where or path)
+
+
+def write_pointer(path: str, file: DataFile) -> bool:
+    """Write a `.dvc` file atomically; comments of an existing one survive. Return whether its bytes changed."""
+    value = msgspec.to_builtins(file)
+    try:
+        before = read_bytes(path)
+    except NotFoundError:
+        before = None
+    if before is None:
+        data = format_pointer(file)
+    elif load_yaml(before, path) == value:
+        return False
+    else:
+        data = update_yaml(before, value, path).encode()
+    if data == before:
+        return False
+    write_atomic(path, data)
+    return True
+
+
+def format_pointer(file: DataFile) -> bytes:
+    """Return the bytes of a new `.dvc` file. The common form is written directly, which spares ruamel's start-up."""
+    plain = _plain(file)
+    if plain is not None:
+        return plain
+    from siglum.workspace.documents import dump_yaml
+
+    return dump_yaml(msgspec.to_builtins(file)).encode()
+
+
+_PLAIN_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_./")
+_PLAIN_REST = _PLAIN_NAME | frozenset("0123456789-")
+
+
+def _plain(file: DataFile) -> bytes | None:
+    """Return the bytes for one cached output with a name that needs no quoting, None for everything else."""
+    if len(file.outs) != 1 or file != DataFile(outs=file.outs):
+        return None
+    out = file.outs[0]
+    if out != OutputSpec(
+        md5=out.md5, size=out.size, nfiles=out.nfiles, isexec=out.isexec, hash=out.hash, path=out.path
+    ):
+        return None
+    if out.md5 is None or not _is_plain_word(out.md5.removesuffix(DIR_SUFFIX)) or out.hash != "md5":
+        return None
+    name = out.path
+    reserved = name.lower() in ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
+    if reserved or name[0] not in _PLAIN_NAME - {"."} or not set(name) <= _PLAIN_REST or len(name) > 60:
+        return None
+    lines = ["outs:", f"- md5: {out.md5}"]
+    if out.size is not None:
+        lines.append(f"  size: {out.size}")
+    if out.nfiles is not None:
+        lines.append(f"  nfiles: {out.nfiles}")
+    if out.isexec:
+        lines.append("  isexec: true")
+    return "\n".join([*lines, "  hash: md5", f"  path: {name}", ""]).encode()
+
+
+def _is_plain_word(digits: str) -> bool:
+    """Whether hex digits cannot be taken for a number: there is a letter other than an `e` between digits."""
+    return bool(set(digits) & set("abcdf"))
+
+
+def _check_hash(out: OutputSpec, document: Document, keys: KeyPath) -> None:
+    if out.md5 is None:
+        return
+    try:
+        DataHash.parse(f"md5:{out.md5}")
+    except ValueError:
+        raise document.problem(
+            keys, f"{out.md5!r} is not an MD5", hint="Restore it with Git, or add the data again."
+        ) from None
+
+
+def _placed(message: str) -> tuple[str, KeyPath]:
+    """Split msgspec's "Expected `str`, got `int` - at `$.outs[0].path`" into the problem and its keys."""
+    problem, _, place = message.partition(" - at `$")
+    keys: list[str | int] = []
+    for part in place.rstrip("`").replace("[", ".[").split("."):
+        if part.startswith("["):
+            keys.append(int(part[1:-1]) if part[1:-1].isdecimal() else part[1:-1])
+        elif part:
+            keys.append(part)
+    return problem[:1].lower() + problem[1:].replace("`", "'"), tuple(keys)
+
+
+def pointer_of(path: str) -> str:
+    """Return the path of the `.dvc` file that `siglum add` makes for a file or folder."""
+    return path.rstrip("/") + POINTER_SUFFIX
+
+
+def is_pointer(path: str) -> bool:
+    """Whether a path is that of a `.dvc` file by its name."""
+    name = os.path.basename(path)
+    return name.endswith(POINTER_SUFFIX) and name != POINTER_SUFFIX
+
+
+__all__ = [
+    "POINTER_SUFFIX",
+    "DataFile",
+    "DependencySpec",
+    "FileFormatError",
+    "OutputSpec",
+    "Pointer",
+    "format_pointer",
+    "is_pointer",
+    "parse_pointer",
+    "pointer_of",
+    "read_pointer",
+    "write_pointer",
+]

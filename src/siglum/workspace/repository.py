@@ -1,0 +1,201 @@
+"""A data repository: the folder with `.dvc` in it, its cache, its settings, and the Git repository around it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Final
+
+from siglum.core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from siglum.storage.index import StatIndex
+from siglum.storage.links import LinkType, parse_link_types
+from siglum.storage.objects import ObjectStore
+from siglum.workspace.config import Config
+from siglum.workspace.documents import write_atomic
+from siglum.workspace.git import Git
+from siglum.workspace.ignore import IGNORE_FILE, IgnoreRules
+from siglum.workspace.locking import repository_lock
+from siglum.workspace.pointers import Pointer, is_pointer, read_pointer
+
+DVC_DIR: Final = ".dvc"
+PIPELINE_FILE: Final = "dvc.yaml"
+_INTERNAL_IGNORES = "/config.local\n/tmp\n/cache\n"
+_IGNORE_FILE_TEXT = (
+    "# Add patterns of files dvc should ignore, which could improve\n"
+    "# the performance. Learn more at\n"
+    "# https://dvc.org/doc/user-guide/dvcignore\n"
+)
+
+
+def find_root(start: str | None = None) -> str | None:
+    """Return the nearest folder at or above `start` (the current one when None) that holds `.dvc`, or None."""
+    folder = os.path.abspath(start or os.getcwd())
+    while True:
+        if os.path.isdir(os.path.join(folder, DVC_DIR)):
+            return folder
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return None
+        folder = parent
+
+
+class Repository:
+    """A data repository at `root`. Cheap to make: settings, index and Git are looked at when first used."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.dvc_dir = os.path.join(root, DVC_DIR)
+        self.tmp_dir = os.path.join(self.dvc_dir, "tmp")
+
+    @classmethod
+    def open(cls, start: str | None = None) -> Repository:
+        """Return the repository that `start` (the current folder when None) lies in. Raises NotFoundError."""
+        root = find_root(start)
+        if root is None:
+            raise NotFoundError(
+                f"{os.path.abspath(start or os.getcwd())} is not in a data repository.", hint="Run 'siglum init' first."
+            )
+        return cls(root)
+
+    @classmethod
+    def init(cls, root: str, *, scm: bool = True, subdir: bool = False, force: bool = False) -> Repository:
+        """Make a data repository in an existing folder, and put its files into Git's index.
+
+        Raises AlreadyExistsError without `force`, InvalidInputError where Git's root is another folder (without
+        `subdir`) or there is no Git repository (without `scm=False`).
+        """
+        root = os.path.abspath(root)
+        git = Git.find(root) if scm else None
+        if scm and git is None:
+            raise InvalidInputError(
+                f"{root} is not in a Git repository.", hint="Run 'git init' first, or 'siglum init --no-scm'."
+            )
+        if git is not None and os.path.realpath(git.root) != os.path.realpath(root) and not subdir:
+            raise InvalidInputError(
+                f"{root} is below the root of a Git repository, {git.root}.",
+                hint="Run 'siglum init' there, or 'siglum init --subdir' here.",
+            )
+        repo = cls(root)
+        if os.path.exists(repo.dvc_dir) and not force:
+            raise AlreadyExistsError(f"{repo.dvc_dir} exists already.", hint="Use -f to start with fresh settings.")
+        os.makedirs(repo.tmp_dir, exist_ok=True)
+        write_atomic(os.path.join(repo.dvc_dir, "config"), b"" if scm else b"[core]\n    no_scm = True\n")
+        ignore_file = os.path.join(root, IGNORE_FILE)
+        if not os.path.exists(ignore_file):
+            write_atomic(ignore_file, _IGNORE_FILE_TEXT.encode())
+        with open(os.path.join(repo.tmp_dir, "btime"), "ab"):
+            pass
+        if git is not None:
+            write_atomic(os.path.join(repo.dvc_dir, ".gitignore"), _INTERNAL_IGNORES.encode())
+            added = [os.path.join(repo.dvc_dir, "config"), os.path.join(repo.dvc_dir, ".gitignore"), ignore_file]
+            git.add(os.path.relpath(path, os.path.realpath(git.root)) for path in map(os.path.realpath, added))
+        return repo
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings of all levels."""
+        return Config.load(self.dvc_dir)
+
+    @cached_property
+    def index(self) -> StatIndex:
+        """What is known of files without reading them. Save it when a command is done."""
+        return StatIndex(os.path.join(self.tmp_dir, "siglum", "index"))
+
+    @cached_property
+    def cache_dir(self) -> str:
+        """The folder of the local cache, `.dvc/cache` unless `cache.dir` says otherwise."""
+        return self.config.get("cache.dir") or os.path.join(self.dvc_dir, "cache")
+
+    @cached_property
+    def cache(self) -> ObjectStore:
+        """The local cache."""
+        return ObjectStore(os.path.join(self.cache_dir, "files", "md5"), self.index)
+
+    @property
+    def run_cache_dir(self) -> str:
+        """The folder that remembers what stages produced."""
+        return os.path.join(self.cache_dir, "runs")
+
+    @cached_property
+    def link_types(self) -> tuple[LinkType, ...]:
+        """How files come from the cache into the workspace, in order of preference."""
+        return parse_link_types(self.config.get("cache.type"))
+
+    @cached_property
+    def git(self) -> Git | None:
+        """The Git repository around this one; None when there is none or `core.no_scm` is set."""
+        return None if self.config.is_true("core.no_scm") else Git.find(self.root)
+
+    @cached_property
+    def ignore(self) -> IgnoreRules:
+        """The rules of `.dvcignore` files."""
+        return IgnoreRules(self.root)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other commands (also DVC's) from changing this repository; the index is saved at the end."""
+        with repository_lock(os.path.join(self.tmp_dir, "lock")):
+            yield
+            self.index.save()
+
+    def key_of(self, path: str) -> str:
+        """Return an absolute path relative to the root, posix. Raises InvalidInputError for one outside."""
+        relative = os.path.relpath(path, self.root)
+        if relative == ".." or relative.startswith(f"..{os.sep}"):
+            raise InvalidInputError(f"{path} is outside the repository {self.root}.")
+        return relative.replace(os.sep, "/")
+
+    def shown(self, key: str) -> str:
+        """Return a path of the repository as people should see it, relative to the current folder."""
+        return os.path.relpath(os.path.join(self.root, key))
+
+    def metafiles(self) -> list[str]:
+        """Return all `.dvc` and `dvc.yaml` files that neither Git nor `.dvcignore` hides, from the root, sorted."""
+        found = self._listed_by_git() if self.git is not None else self._walked()
+        return sorted(path for path in found if self._is_visible(path))
+
+    def pointers(self) -> list[Pointer]:
+        """Read all `.dvc` files. Raises FileFormatError for the first that is damaged."""
+        return [
+            Pointer(path, read_pointer(os.path.join(self.root, path), self.shown(path)))
+            for path in self.metafiles()
+            if is_pointer(path)
+        ]
+
+    def _listed_by_git(self) -> list[str]:
+        assert self.git is not None
+        prefix = os.path.relpath(os.path.realpath(self.root), os.path.realpath(self.git.root))
+        prefix = "" if prefix == "." else prefix.replace(os.sep, "/") + "/"
+        listed = self.git.visible([f"{prefix}**/*{DVC_DIR}", f"{prefix}**/{PIPELINE_FILE}"])
+        return [path[len(prefix) :] for path in listed if path.startswith(prefix)]
+
+    def _walked(self) -> list[str]:
+        """Find metafiles without Git, not looking into the outputs of the `.dvc` files met on the way."""
+        found: list[str] = []
+        pending = [self.root]
+        while pending:
+            folder = pending.pop()
+            folders, outputs = [], set()
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif is_pointer(entry.name) or entry.name == PIPELINE_FILE:
+                        found.append(os.path.relpath(entry.path, self.root).replace(os.sep, "/"))
+                        outputs.add(entry.path.removesuffix(DVC_DIR))
+            pending += [path for path in folders if path not in outputs and not self.ignore.is_ignored(path, True)]
+        return found
+
+    def _is_visible(self, path: str) -> bool:
+        name = os.path.basename(path)
+        if name != PIPELINE_FILE and not is_pointer(path):
+            return False
+        full = os.path.join(self.root, path)
+        return os.path.isfile(full) and self.ignore.match(full) is None
+
+
+def relative_shown(paths: Sequence[str]) -> list[str]:
+    """Return absolute paths relative to the current folder."""
+    return [os.path.relpath(path) for path in paths]
