@@ -79,7 +79,11 @@ FULL = VersionRecord(
     metrics={"accuracy": 0.9736842105263158},
     environment=EnvironmentRecord(digest=DETAIL.digest, detail=DETAIL),
     seeds={"PYTHONHASHSEED": "0"},
-    model=ModelRecord(content_hash="sha256:" + "cd" * 32, files=(FileDigest("MLmodel", 700, "9" * 64),)),
+    model=ModelRecord(
+        content_hash="sha256:" + "cd" * 32,
+        files=(FileDigest("MLmodel", 700, "9" * 64),),
+        requirements=("numpy==2.0.0", "skops==0.13"),
+    ),
 )
 
 
@@ -102,7 +106,8 @@ def text(sections: list[Section]) -> str:
         "in v1.0, behind data/prepared",
         "not committed",
         "0.9736842105263158",
-        "numpy 2.0.0, siglum 0.1.0",
+        "  2 (--json lists them)",
+        "requires  numpy==2.0.0, skops==0.13",
         "seed PYTHONHASHSEED",
         "2.5 s",
     ],

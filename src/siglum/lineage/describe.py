@@ -170,29 +170,20 @@ def _environment(environment: EnvironmentRecord | None, seeds: dict[str, str]) -
         return Section("environment", NOT_ON_RECORD, seeded)
     rows: list[tuple[str, ...]] = [(key, value) for key, value in environment.place.items() if key != "python"]
     if environment.versions:
-        rows.append(("packages", _wrapped_packages(environment.versions)))
+        rows.append(("packages", f"{len(environment.versions)} (--json lists them)"))
     if environment.digest:
         rows.append(("digest", environment.digest))
     python = environment.detail.python if environment.detail else NOT_ON_RECORD
     return Section("environment", f"Python {python}", (*rows, *seeded))
 
 
-def _wrapped_packages(packages: dict[str, str]) -> str:
-    shown: list[str] = []
-    for name, version in sorted(packages.items()):
-        if len(", ".join(shown)) > 60:
-            break
-        shown.append(f"{name} {version}")
-    rest = len(packages) - len(shown)
-    return ", ".join(shown) + (f" and {rest} more" if rest else "")
-
-
 def _model(version: VersionRecord) -> Section:
     files = version.model.files
     total = sum(entry.size for entry in files)
-    rows = tuple((entry.path, size(entry.size), f"sha256:{entry.sha256}" if entry.sha256 else "") for entry in files)
-    summary = f"{count(len(files), 'file')}, {size(total)}" if files else version.model.source
-    return Section("model", summary, _fold(rows))
+    rows = _fold([(e.path, size(e.size), f"sha256:{e.sha256}" if e.sha256 else "") for e in files])
+    if version.model.requirements:
+        rows += (("requires", ", ".join(version.model.requirements)),)
+    return Section("model", f"{count(len(files), 'file')}, {size(total)}" if files else version.model.source, rows)
 
 
 def _run(run: RunRecord | None) -> list[Section]:

@@ -103,11 +103,12 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """M: the model's files as they lie in the store, and the content hash on record."""
+    """M: the model's files as they lie in the store, the content hash on record, and the packages it says it needs."""
 
     content_hash: str | None = None
     source: str = ""
     files: tuple[FileDigest, ...] = ()
+    requirements: tuple[str, ...] = ()
 
 
 class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -234,15 +234,22 @@ def _model(source: RecordSource, version: ModelVersion, run: Run | None, remarks
     if content_hash is None and run is not None:
         content_hash = run.data.tags.get("siglum.content_hash")
     files: tuple[FileDigest, ...] = ()
+    requirements: tuple[str, ...] = ()
     try:
         location = source.registry.get_download_uri(version.name, version.version)
         entries = sorted(_files_below(source.artifacts_for(location)), key=lambda entry: entry.path)
+        requirements = _requirements(read_artifact(source, location, "requirements.txt"))
         files = tuple(FileDigest(entry.path, entry.size or 0, entry.sha256 or "") for entry in entries)
     except UnavailableError:
         raise
     except SiglumError as error:
         remarks.append(f"The model's files cannot be listed: {error.message}")
-    return ModelRecord(content_hash=content_hash, source=version.source, files=files)
+    return ModelRecord(content_hash=content_hash, source=version.source, files=files, requirements=requirements)
+
+
+def _requirements(data: bytes | None) -> tuple[str, ...]:
+    lines = (data or b"").decode("utf-8", "replace").splitlines()
+    return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
 def _files_below(store: ArtifactStore, path: str = "") -> Iterator[ArtifactEntry]:
