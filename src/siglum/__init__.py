@@ -72,26 +72,70 @@ if TYPE_CHECKING:
     )
     from siglum.client.mlflow_client import MlflowClient
 
-_FLUENT = (
-    "ActiveRun", "active_run", "create_experiment", "delete_experiment", "delete_experiment_tag",
-    "delete_logged_model_tag", "delete_run", "delete_tag", "end_run", "finalize_logged_model", "flush",
-    "flush_async_logging", "get_artifact_uri", "get_experiment", "get_experiment_by_name", "get_logged_model",
-    "get_parent_run", "get_registry_uri", "get_run", "get_tracking_uri", "initialize_logged_model",
-    "is_tracking_uri_set", "last_active_run", "log_artifact", "log_artifacts", "log_dict", "log_figure", "log_image",
-    "log_input", "log_inputs", "log_metric", "log_metrics", "log_model_params", "log_param", "log_params",
-    "log_stream", "log_text", "register_model", "restore_experiment", "restore_run", "search_experiments",
-    "search_logged_models", "search_model_versions", "search_registered_models", "search_runs", "seed_everything",
-    "set_experiment", "set_experiment_tag", "set_experiment_tags", "set_logged_model_tags", "set_model_version_tag",
-    "set_registry_uri", "set_tag", "set_tags", "set_tracking_uri", "start_run",
-)  # fmt: skip
-
-_WHERE = dict.fromkeys(_FLUENT, "siglum.client.fluent") | {"MlflowClient": "siglum.client.mlflow_client"}
-_SUBMODULES = ("api", "artifacts", "data", "models", "pyfunc", "repo", "sklearn", "tracking")
-
-__all__ = [  # noqa: PLE0604  -- computed from the tables above
+# Written out, since type checkers read it.
+__all__ = [
+    "ActiveRun",
+    "MlflowClient",
     "__version__",
-    *_WHERE,
-]
+    "active_run",
+    "create_experiment",
+    "delete_experiment",
+    "delete_experiment_tag",
+    "delete_logged_model_tag",
+    "delete_run",
+    "delete_tag",
+    "end_run",
+    "finalize_logged_model",
+    "flush",
+    "flush_async_logging",
+    "get_artifact_uri",
+    "get_experiment",
+    "get_experiment_by_name",
+    "get_logged_model",
+    "get_parent_run",
+    "get_registry_uri",
+    "get_run",
+    "get_tracking_uri",
+    "initialize_logged_model",
+    "is_tracking_uri_set",
+    "last_active_run",
+    "log_artifact",
+    "log_artifacts",
+    "log_dict",
+    "log_figure",
+    "log_image",
+    "log_input",
+    "log_inputs",
+    "log_metric",
+    "log_metrics",
+    "log_model_params",
+    "log_param",
+    "log_params",
+    "log_stream",
+    "log_text",
+    "register_model",
+    "restore_experiment",
+    "restore_run",
+    "search_experiments",
+    "search_logged_models",
+    "search_model_versions",
+    "search_registered_models",
+    "search_runs",
+    "seed_everything",
+    "set_experiment",
+    "set_experiment_tag",
+    "set_experiment_tags",
+    "set_logged_model_tags",
+    "set_model_version_tag",
+    "set_registry_uri",
+    "set_tag",
+    "set_tags",
+    "set_tracking_uri",
+    "start_run",
+]  # fmt: skip
+
+_WHERE = dict.fromkeys(__all__, "siglum.client.fluent") | {"MlflowClient": "siglum.client.mlflow_client"}
+_SUBMODULES = ("api", "artifacts", "data", "models", "pyfunc", "repo", "sklearn", "tracking")
 
 
 def __getattr__(name: str) -> Any:

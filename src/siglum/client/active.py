@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from siglum.client import state
 from siglum.core.errors import InvalidInputError
-from siglum.lineage.capture import Capture, InputLog
+from siglum.lineage.capture import Capture
+from siglum.lineage.inputs import DataInput, InputLog
 from siglum.tracking.entities import RunStatus
 
 if TYPE_CHECKING:
@@ -20,13 +21,14 @@ class RunScope:
     `recorded` says whether these are what the run has on record: not so when it was started elsewhere and resumed.
     """
 
-    __slots__ = ("_generation", "_session", "_uris", "capture", "inputs", "recorded", "run")
+    __slots__ = ("_generation", "_session", "_uris", "capture", "inputs", "recorded", "run", "sent_inputs")
 
     def __init__(self, run: ActiveRun, session: state.Session, capture: Capture, inputs: InputLog) -> None:
         self.run = run
         self.capture = capture
         self.inputs = inputs
         self.recorded = True
+        self.sent_inputs: set[DataInput] = set()
         self._session = session
         self._uris = session.uris
         self._generation = state.generation()

@@ -8,7 +8,9 @@ import os
 import sys
 
 from siglum.client.active import RunScope
+from siglum.client.datasets import DIGEST_CHARACTERS
 from siglum.core.errors import SiglumError
+from siglum.core.limits import DATASET_DIGEST, DATASET_NAME
 from siglum.lineage.capture import RECIPE_FILE, Capture, capture
 from siglum.lineage.code import MAX_DIFF_BYTES
 from siglum.lineage.inputs import DataInput, InputLog, close_log, open_log
@@ -93,8 +95,8 @@ def dataset_input(item: DataInput) -> DatasetInput:
         "via": item.via,
     }  # fmt: skip
     dataset = Dataset(
-        name=item.place[-500:],
-        digest=digest[:36],
+        name=item.place[-DATASET_NAME:],
+        digest=digest if len(digest) <= DATASET_DIGEST else digest[:DIGEST_CHARACTERS],
         source_type="dvc" if item.pointer or item.repo else "local",
         source=json.dumps({key: value for key, value in source.items() if value is not None}, sort_keys=True),
         profile=json.dumps({"hash_algorithm": algorithm}),
@@ -103,9 +105,10 @@ def dataset_input(item: DataInput) -> DatasetInput:
 
 
 def _log_inputs(scope: RunScope, inputs: tuple[DataInput, ...]) -> None:
-    if inputs:
-        datasets = [dataset_input(item) for item in inputs]
-        scope.session.stores.tracking.log_inputs(scope.run_id, datasets=datasets)
+    new = [item for item in dict.fromkeys(inputs) if item not in scope.sent_inputs]
+    if new:
+        scope.session.stores.tracking.log_inputs(scope.run_id, datasets=[dataset_input(item) for item in new])
+        scope.sent_inputs.update(new)
 
 
 def _put_files(scope: RunScope) -> None:

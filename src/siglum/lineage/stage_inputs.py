@@ -54,7 +54,7 @@ def capture_stage(environ: Mapping[str, str], commit: str | None) -> StageFacts:
     producers = _producers(pipeline.stages.values())
     own = [dep.key for dep in stage.deps if not is_outside(dep.key)]
     sources = _sources(pipeline, producers, own)
-    tracked = repo.git.tracked([*own, *sources]) if repo.git is not None else set()
+    tracked = _tracked(repo, [*own, *sources])
     inputs, problems = [], []
     for key, via in {**dict.fromkeys(own), **{k: v for k, v in sources.items() if k not in own}}.items():
         if key in tracked:
@@ -76,6 +76,15 @@ def capture_stage(environ: Mapping[str, str], commit: str | None) -> StageFacts:
             )
         )
     return StageFacts(name=address, inputs=tuple(inputs), problems=tuple(problems))
+
+
+def _tracked(repo: Repository, keys: Iterable[str]) -> set[str]:
+    """Return those of `keys` that Git tracks; the data repository may lie below Git's root."""
+    if repo.git is None:
+        return set()
+    below = os.path.relpath(os.path.realpath(repo.root), os.path.realpath(repo.git.root)).replace(os.sep, "/")
+    in_git = {key if below == "." else f"{below}/{key}": key for key in keys}
+    return {in_git[path] for path in repo.git.tracked(in_git)}
 
 
 def _sources(pipeline: Pipeline, producers: Mapping[str, Stage], own: Iterable[str]) -> dict[str, str]:

@@ -180,6 +180,7 @@ def log_inputs(
         item, made = _input(dataset, context or "")
         extra = tuple(Tag(key, str(value)) for key, value in ((tags_list[number] if tags_list else None) or {}).items())
         record_input(item)
+        scope.sent_inputs.add(item)
         found.append(DatasetInput(dataset=made.dataset, tags=(*made.tags, *extra)))
     read = [model for model in models or () if model is not None]
     if found or read:
