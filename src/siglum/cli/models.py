@@ -159,10 +159,12 @@ def describe_event(event: AuditEvent) -> str:
     if event.alias:
         thing = f"{event.model}@{event.alias}"
     before, after = event.before or {}, event.after or {}
+    if event.action.startswith("create"):  # everything is new; the run says where it came from
+        return f"{thing} from run {after['run_id'][:8]}" if after.get("run_id") else thing
     changes = [
         f"{key} {_short(before.get(key))} → {_short(after.get(key))}"
         for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key) and key != "alias"
+        if (before.get(key) or None) != (after.get(key) or None)
     ]
     return f"{thing}: {', '.join(changes)}" if changes else thing
 
