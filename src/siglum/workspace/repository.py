@@ -129,6 +129,14 @@ class Repository:
         return None if self.config.is_true("core.no_scm") else Git.find(self.root)
 
     @cached_property
+    def git_prefix(self) -> str:
+        """Where the root is in the Git repository: "" at its root, else a posix path that ends in a slash."""
+        if self.git is None:
+            return ""
+        below = os.path.relpath(os.path.realpath(self.root), os.path.realpath(self.git.root))
+        return "" if below == "." else below.replace(os.sep, "/") + "/"
+
+    @cached_property
     def ignore(self) -> IgnoreRules:
         """The rules of `.dvcignore` files."""
         return IgnoreRules(self.root)
@@ -166,8 +174,7 @@ class Repository:
 
     def _listed_by_git(self) -> list[str]:
         assert self.git is not None
-        prefix = os.path.relpath(os.path.realpath(self.root), os.path.realpath(self.git.root))
-        prefix = "" if prefix == "." else prefix.replace(os.sep, "/") + "/"
+        prefix = self.git_prefix
         listed = self.git.visible([f"{prefix}**/*{DVC_DIR}", f"{prefix}**/{PIPELINE_FILE}"])
         return [path[len(prefix) :] for path in listed if path.startswith(prefix)]
 
