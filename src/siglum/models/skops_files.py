@@ -64,7 +64,7 @@ def canonical(data: bytes) -> bytes:
     _sort_sets(schema, {name: hashlib.sha256(content).hexdigest() for name, content in members.items()})
     names = _renumber(schema)
     files = {names[name]: content for name, content in members.items() if name in names}
-    files[SCHEMA] = json.dumps(schema, indent=2).encode()
+    files[SCHEMA] = json.dumps(schema, separators=(",", ":")).encode()
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(files):
