@@ -30,8 +30,9 @@ code {{ padding: 0.1em 0.3em; }} pre {{ padding: 0.8rem 1rem; overflow-x: auto; 
 clients connect to it. Use the address of this page:</p>
 <pre>export SIGLUM_TRACKING_URI=http://localhost:5000   # for Siglum
 export MLFLOW_TRACKING_URI=http://localhost:5000   # for MLflow, unchanged</pre>
-<p>or in Python, with <code>import siglum</code> or <code>import mlflow as siglum</code>:</p>
-<pre>siglum.set_tracking_uri("http://localhost:5000")</pre>
+<p>or in Python:</p>
+<pre>siglum.set_tracking_uri("http://localhost:5000")
+mlflow.set_tracking_uri("http://localhost:5000")</pre>
 <p><a href="/health">/health</a> says whether it works, <a href="/version">/version</a> which release it is.</p>
 </body>
 </html>
@@ -41,18 +42,18 @@ export MLFLOW_TRACKING_URI=http://localhost:5000   # for MLflow, unchanged</pre>
 class ServerInfo(Message, kw_only=True):
     """GET server-info, which MLflow's client asks for before it uses what only some servers have."""
 
-    store_type: str = ""
-    workspaces_enabled: bool = True
-    trace_archival_enabled: bool = True
-    multipart_uploads_enabled: bool = True
-    multipart_downloads_enabled: bool = True
-    presigned_upload_run_id_supported: bool = True
-    presigned_upload_model_id_supported: bool = True
-    siglum_version: str = ""
+    store_type: str
+    workspaces_enabled: bool
+    trace_archival_enabled: bool
+    multipart_uploads_enabled: bool
+    multipart_downloads_enabled: bool
+    presigned_upload_run_id_supported: bool
+    presigned_upload_model_id_supported: bool
+    siglum_version: str
 
 
 def server_info(_services: Services, _request: Message, _call: Call) -> ServerInfo:
-    """Say what this server has. Everything is told, since defaults are left out of messages."""
+    """Say what this server has."""
     return ServerInfo(
         store_type="SqlStore",
         workspaces_enabled=False,
