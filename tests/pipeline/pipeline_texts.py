@@ -6,10 +6,10 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from siglum.pipeline.document import Document
 from siglum.pipeline.schema import PipelineFile, check_pipeline
 from siglum.pipeline.stages import Stage, build_stage
 from siglum.pipeline.templates import Resolver, place_of
+from siglum.workspace.document import Document
 from siglum.workspace.documents import load_yaml
 
 

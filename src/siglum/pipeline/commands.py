@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -55,24 +57,54 @@ def _run(line: Sequence[str], execution: Execution, output: int | None) -> int:
     # A terminal sends its Ctrl-C to the whole foreground group, which the command must then belong to; without one,
     # the command gets a group of its own, so that all its processes can be ended with it.
     own_group = not os.isatty(0) if _has_stdin() else True
+    with _held_interrupt() as deliver:
+        try:
+            process = subprocess.Popen(
+                line,
+                cwd=execution.folder,
+                env=execution.environment,
+                stdout=output,
+                process_group=0 if own_group else None,
+            )
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StageFailedError(
+                f"Stage '{execution.address}' failed: {line[0]} cannot be started in {execution.folder}: {reason}."
+            ) from None
+        try:
+            deliver()
+            return process.wait()
+        except BaseException:
+            _end(process, own_group)
+            raise
+
+
+@contextlib.contextmanager
+def _held_interrupt() -> Iterator[Callable[[], None]]:
+    """Hold Ctrl-C back until the yielded function is called.
+
+    One that came while the command is being started would otherwise leave it running with nobody to end it.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or handler is not signal.default_int_handler:
+        yield lambda: None
+        return
+    came = False
+
+    def note(*_: object) -> None:
+        nonlocal came
+        came = True
+
+    def deliver() -> None:
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, note)
     try:
-        process = subprocess.Popen(
-            line,
-            cwd=execution.folder,
-            env=execution.environment,
-            stdout=output,
-            process_group=0 if own_group else None,
-        )
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StageFailedError(
-            f"Stage '{execution.address}' failed: {line[0]} cannot be started in {execution.folder}: {reason}."
-        ) from None
-    try:
-        return process.wait()
-    except BaseException:
-        _end(process, own_group)
-        raise
+        yield deliver
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _end(process: subprocess.Popen[bytes], own_group: bool) -> None:

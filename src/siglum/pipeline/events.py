@@ -23,6 +23,7 @@ class Outcome(StrEnum):
     RESTORED = "restored"
     UNCHANGED = "unchanged"
     WOULD_RUN = "would run"
+    VERIFIED = "verified"
     FAILED = "failed"
     SKIPPED = "skipped"
 
@@ -74,6 +75,13 @@ class StageRestored(msgspec.Struct, frozen=True, tag="restored"):
     lock: StageLock
 
 
+class StageVerified(msgspec.Struct, frozen=True, tag="verified"):
+    """What is never run (a `.dvc` file, a frozen stage) had changed, and is recorded as it is now."""
+
+    stage: Stage
+    reasons: tuple[Reason, ...]
+
+
 class StageUnchanged(msgspec.Struct, frozen=True, tag="unchanged"):
     """Nothing about a stage changed."""
 
@@ -100,6 +108,7 @@ Event: TypeAlias = (
     | OutputKept
     | StageFinished
     | StageRestored
+    | StageVerified
     | StageUnchanged
     | StageFailed
     | StageSkipped

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from siglum.core.hashes import DataHash
-from siglum.pipeline.document import Document, KeyPath
+from siglum.workspace.document import Document, KeyPath
 
 SCHEMA = "2.0"
 PARAMS_FILE = "params.yaml"

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from siglum.core.errors import FileFormatError, NotFoundError
-from siglum.pipeline.document import Document
 from siglum.pipeline.lock import StageLock, encode_entry, parse_entry
 from siglum.pipeline.schema import OutputKind
 from siglum.pipeline.stages import Stage
 from siglum.storage.durability import temporary_name
+from siglum.workspace.document import Document
 from siglum.workspace.documents import dump_yaml, load_yaml, read_bytes
 
 _MODE = 0o666

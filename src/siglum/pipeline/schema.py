@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from siglum.core.text import did_you_mean
-from siglum.pipeline.document import Document, KeyPath
+from siglum.workspace.document import Document, KeyPath
 
 OUTPUT_FLAGS = ("cache", "persist", "checkpoint", "remote", "push", "desc", "type", "labels", "meta")
 PLOT_FLAGS = ("template", "x", "y", "x_label", "y_label", "title", "header")

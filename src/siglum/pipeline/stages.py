@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from siglum.core.hashes import DataHash
-from siglum.pipeline.document import Document, KeyPath
 from siglum.pipeline.paths import is_outside, is_url, join
 from siglum.pipeline.schema import OutputKind
 from siglum.pipeline.templates import ResolvedStage
+from siglum.workspace.document import Document, KeyPath
 
 PIPELINE_FILE = "dvc.yaml"
 LOCK_FILE = "dvc.lock"

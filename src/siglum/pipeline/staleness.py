@@ -35,6 +35,7 @@ class Change(StrEnum):
     DELETED = "deleted"
     NEW = "new"
     NOT_IN_CACHE = "not in cache"
+    UNKNOWN = "unknown"
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -65,6 +66,7 @@ _SAID = {
     Change.DELETED: "missing",
     Change.NEW: "new",
     Change.NOT_IN_CACHE: "not in the cache",
+    Change.UNKNOWN: "on a remote, where it is not looked at",
     None: "changed",
 }
 
@@ -86,6 +88,7 @@ def dependency_reasons(stage: Stage, lock: StageLock | None, present: Mapping[st
     reasons = []
     for dep in stage.deps:
         if dep.is_remote:
+            reasons.append(Reason(Cause.DEPENDENCY, dep.key, Change.UNKNOWN))
             continue
         recorded = None if lock is None else lock.dep(dep.path)
         oid = present[dep.key]

@@ -13,7 +13,6 @@ import msgspec
 
 from siglum.core.errors import FileFormatError, InvalidInputError
 from siglum.pipeline.context import Context, Found, LoadParams, Source
-from siglum.pipeline.document import Document, KeyPath
 from siglum.pipeline.expressions import (
     FlagStyle,
     find_expressions,
@@ -32,6 +31,7 @@ from siglum.pipeline.schema import (
     StageDeclaration,
     decode_stage,
 )
+from siglum.workspace.document import Document, KeyPath
 
 DEFAULT_PARAMS_FILE = "params.yaml"
 

@@ -1,0 +1,84 @@
+"""What is out of date in a pipeline, in the shape that `dvc status --json` prints."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from siglum.pipeline.files import WorkspaceFiles
+from siglum.pipeline.load import ParamsReader, Pipeline, load_pipeline
+from siglum.pipeline.observe import observe_inputs, recorded_lock, why_inputs, why_outputs
+from siglum.pipeline.paths import is_outside
+from siglum.pipeline.stages import PIPELINE_FILE, Stage
+from siglum.pipeline.staleness import Cause, Reason
+from siglum.pipeline.targets import find_stages
+from siglum.workspace.repository import Repository
+
+
+def stage_reasons(repo: Repository, pipeline: Pipeline, addresses: Iterable[str]) -> dict[str, tuple[Reason, ...]]:
+    """Return for each stage with a command all reasons why it is out of date, those of its outputs included."""
+    params = ParamsReader(WorkspaceFiles(repo))
+    found = {}
+    for address in addresses:
+        stage = pipeline.stages[address]
+        if stage.is_data:
+            continue
+        lock = recorded_lock(pipeline.locks, stage)
+        inputs = observe_inputs(repo, stage, params)
+        always = (Reason(Cause.ALWAYS),) if stage.frozen and stage.runs_always else ()
+        found[address] = (*why_inputs(stage, lock, inputs), *always, *why_outputs(repo, stage, lock))
+    return found
+
+
+def pipeline_status(repo: Repository, targets: Sequence[str] = (), *, folder: str = "") -> dict[str, list[Any]]:
+    """Return what changed, by stage; stages that did not change are left out, as are `.dvc` files.
+
+    Stages and paths are named as seen from `folder` (posix, from the root), in which `targets` are written too. No
+    targets means all stages.
+    """
+    pipeline = load_pipeline(repo)
+    addresses = find_stages(pipeline, targets, folder) if targets else tuple(pipeline.stages)
+    reasons = stage_reasons(repo, pipeline, addresses)
+    repo.index.save()
+    return {
+        shown_address(pipeline.stages[address], folder): status_entries(why, repo.root, folder)
+        for address, why in reasons.items()
+        if why
+    }
+
+
+def status_entries(reasons: Sequence[Reason], root: str, folder: str = "") -> list[Any]:
+    """Return reasons as DVC prints them: changed dependencies, changed outputs, then single words."""
+    deps: dict[str, Any] = {}
+    outs: dict[str, Any] = {}
+    for reason in reasons:
+        path = shown_path(reason.path or "", root, folder)
+        if reason.cause is Cause.OUTPUT:
+            outs[path] = str(reason.change)
+        elif reason.cause is Cause.DEPENDENCY or (reason.cause is Cause.PARAMETER and reason.name is None):
+            deps[path] = str(reason.change)
+        elif reason.cause is Cause.PARAMETER:
+            deps.setdefault(path, {})[reason.name] = str(reason.change)
+    causes = {reason.cause for reason in reasons}
+    entries: list[Any] = [{"changed deps": deps}] if deps else []
+    entries += [{"changed outs": outs}] if outs else []
+    entries += ["always changed"] if Cause.ALWAYS in causes else []
+    entries += ["changed command"] if Cause.COMMAND in causes else []
+    return entries
+
+
+def shown_path(key: str, root: str, folder: str) -> str:
+    """Return a path as seen from `folder`; what lies outside the repository is shown whole."""
+    if is_outside(key):
+        return key if "://" in key else os.path.normpath(os.path.join(root, key))
+    return posixpath.relpath(key or ".", folder or ".")
+
+
+def shown_address(stage: Stage, folder: str) -> str:
+    """Return a stage's address as seen from `folder`."""
+    file = posixpath.relpath(stage.file, folder or ".")
+    if stage.is_data:
+        return file
+    return stage.name if file == PIPELINE_FILE else f"{file}:{stage.name}"

@@ -1,0 +1,24 @@
+"""A repository to run pipelines in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.pipeline.project import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """An empty repository, Git and data, in the current folder."""
+    root = tmp_path / "project"
+    root.mkdir()
+    subprocess.run(["git", "init", "-q", "-b", "main", str(root)], check=True)
+    (root / ".dvc").mkdir()
+    (root / ".dvc" / "config").touch()
+    (root / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
+    monkeypatch.chdir(root)
+    monkeypatch.setitem(os.environ, "SHELL", "/bin/sh")
+    return Project(root)

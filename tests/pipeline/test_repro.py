@@ -1,0 +1,449 @@
+"""Pipelines run for real: what runs, what is skipped, what is recorded, and that nothing of a failure is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.pipeline.project import Project, lines
+
+from siglum.core.errors import (
+    ConflictError,
+    FileFormatError,
+    InvalidInputError,
+    NotFoundError,
+    NotSupportedError,
+    StageFailedError,
+)
+from siglum.pipeline.events import OutputKept, StageRestored, StageStarted
+from siglum.pipeline.repro import repro
+from siglum.pipeline.targets import Selection
+from siglum.workspace.add import add
+
+TWO = """
+    stages:
+      prepare:
+        cmd: echo p >> log; tr a-z A-Z < raw.txt > clean.txt
+        deps: [raw.txt]
+        outs: [clean.txt]
+      train:
+        cmd:
+          - echo t >> log
+          - cat clean.txt > model; printf '{"lr":%s}' $(sed -n 's/lr. //p' params.yaml) > metrics.json
+        deps: [clean.txt]
+        params: [lr]
+        outs: [model]
+        metrics: [{metrics.json: {cache: false}}]
+"""
+
+
+@pytest.fixture
+def two(project: Project) -> Project:
+    project.write("dvc.yaml", TWO)
+    project.write("params.yaml", "lr: 1\n")
+    project.write("raw.txt", "abc\n")
+    return project
+
+
+def test_the_first_run_and_the_second(two: Project) -> None:
+    assert two.repro() == {"prepare": "ran", "train": "ran"}
+    assert two.read("model") == "ABC\n"
+    lock = two.lock()
+    assert list(lock) == ["prepare", "train"]
+    assert lock["train"]["params"] == {"params.yaml": {"lr": 1}}
+    assert [out["path"] for out in lock["train"]["outs"]] == ["metrics.json", "model"]
+    assert two.read(".gitignore").splitlines() == ["/clean.txt", "/model"]
+    before = two.read("dvc.lock")
+    assert two.repro() == {"prepare": "unchanged", "train": "unchanged"}
+    assert two.read("dvc.lock") == before
+    assert lines(two.root / "log") == ["p", "t"]
+
+
+def test_only_what_changed_runs(two: Project) -> None:
+    two.repro()
+    two.write("params.yaml", "lr: 2\n")
+    assert two.repro() == {"prepare": "unchanged", "train": "ran"}
+    started = [event for event in two.events if isinstance(event, StageStarted)]
+    assert [str(reason) for reason in started[0].reasons] == ["lr in params.yaml is changed"]
+
+
+def test_a_change_that_makes_no_difference_downstream_stops_there(two: Project) -> None:
+    two.repro()
+    two.write("raw.txt", "ABC\n")
+    assert two.repro() == {"prepare": "ran", "train": "unchanged"}
+
+
+def test_an_earlier_result_is_restored(two: Project) -> None:
+    two.repro()
+    first = two.read("dvc.lock")
+    two.write("params.yaml", "lr: 2\n")
+    two.repro()
+    two.write("params.yaml", "lr: 1\n")
+    assert two.repro() == {"prepare": "unchanged", "train": "restored"}
+    assert two.read("metrics.json") == '{"lr":1}'
+    assert two.read("dvc.lock") == first
+    assert lines(two.root / "log") == ["p", "t", "t"]
+    assert any(isinstance(event, StageRestored) for event in two.events)
+
+
+def test_without_the_run_cache_it_runs(two: Project) -> None:
+    two.repro()
+    two.write("params.yaml", "lr: 2\n")
+    two.repro()
+    two.write("params.yaml", "lr: 1\n")
+    assert two.repro(run_cache=False)["train"] == "ran"
+
+
+def test_a_missing_output_comes_back_from_the_cache(two: Project) -> None:
+    two.repro()
+    (two.root / "model").unlink()
+    (two.root / "metrics.json").unlink()
+    assert two.repro(run_cache=False) == {"prepare": "unchanged", "train": "restored"}
+    assert two.read("model") == "ABC\n"
+    assert two.read("metrics.json") == '{"lr":1}'
+    assert not (two.root / "metrics.json").is_symlink()
+
+
+def test_an_output_that_is_gone_from_the_cache_is_made_again(two: Project) -> None:
+    two.repro()
+    oid = two.lock()["prepare"]["outs"][0]["md5"]
+    os.unlink(two.open().cache.path_of(oid))
+    assert two.repro()["prepare"] == "ran"
+    assert two.open().cache.has(oid)
+
+
+def test_force_runs_everything(two: Project) -> None:
+    two.repro()
+    assert two.repro(force=True) == {"prepare": "ran", "train": "ran"}
+    assert two.repro("train", force=True, selection=Selection(single=True)) == {"train": "ran"}
+
+
+def test_a_dry_run_changes_nothing(two: Project) -> None:
+    assert two.repro(dry=True) == {"prepare": "would run", "train": "would run"}
+    assert not two.exists("dvc.lock")
+    assert not two.exists("log")
+    two.repro()
+    two.write("raw.txt", "x\n")
+    before = {path: path.read_bytes() for path in two.root.rglob("*") if path.is_file() and "tmp" not in path.parts}
+    assert two.repro(dry=True) == {"prepare": "would run", "train": "would run"}
+    after = {path: path.read_bytes() for path in two.root.rglob("*") if path.is_file() and "tmp" not in path.parts}
+    assert before == after
+
+
+def test_targets_and_how_far_to_go(two: Project) -> None:
+    two.write("lone/dvc.yaml", "stages: {x: {cmd: echo x > x, outs: [x]}}")
+    assert list(two.repro("prepare")) == ["prepare"]
+    assert list(two.repro("prepare", selection=Selection(downstream=True))) == ["prepare", "train"]
+    assert list(two.repro("prepare", selection=Selection(whole_pipelines=True))) == ["prepare", "train"]
+    assert list(two.repro("model")) == ["prepare", "train"]
+    assert list(two.repro("x", folder="lone")) == ["lone/dvc.yaml:x"]
+    assert list(two.repro("../dvc.yaml:prepare", folder="lone")) == ["prepare"]
+    assert list(two.repro("lone", recursive=True)) == ["lone/dvc.yaml:x"]
+    assert list(two.repro(selection=Selection(everything=True))) == ["prepare", "train", "lone/dvc.yaml:x"]
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("trian", r"There is no stage or output 'trian'\. Did you mean 'train'"),
+        ("nope/dvc.yaml:a", r"There is no 'nope/dvc\.yaml'"),
+        ("dvc.yaml:nope", "There is no stage or output 'dvc.yaml:nope'"),
+    ],
+)
+def test_targets_that_are_not_there(two: Project, target: str, said: str) -> None:
+    with pytest.raises(NotFoundError, match=said):
+        two.repro(target)
+
+
+def test_no_pipeline_here(project: Project) -> None:
+    with pytest.raises(NotFoundError, match=r"There is no dvc\.yaml here"):
+        project.repro()
+
+
+def test_a_group_of_generated_stages(project: Project) -> None:
+    project.write("dvc.yaml", "stages: {g: {foreach: [a, b], do: {cmd: 'echo > o.${item}', outs: ['o.${item}']}}}")
+    assert list(project.repro("g@b")) == ["g@b"]
+    assert list(project.repro("g")) == ["g@a", "g@b"]
+
+
+def test_a_pipeline_below_the_root(project: Project) -> None:
+    project.write(
+        "a/dvc.yaml", "stages: {s: {cmd: 'cat ../../in > o; pwd > where', wdir: w, deps: [../../in], outs: [o]}}"
+    )
+    project.write("in", "x")
+    (project.root / "a/w").mkdir()
+    project.repro("s", folder="a")
+    assert project.lock("a/dvc.lock")["s"]["outs"][0]["path"] == "o"
+    assert project.read("a/w/where").strip() == str(project.root / "a/w")
+    assert project.read("a/w/.gitignore") == "/o\n"
+
+
+def test_the_environment_of_a_command(project: Project) -> None:
+    project.write("d/dvc.yaml", "stages: {s: {cmd: 'echo $DVC_STAGE $DVC_ROOT $MINE > o', outs: [o]}}")
+    project.repro("s", folder="d", environment={"MINE": "m", "PATH": os.environ["PATH"]})
+    assert project.read("d/o") == f"d/dvc.yaml:s {project.root} m\n"
+
+
+def test_the_repository_may_be_used_by_a_command(two: Project) -> None:
+    """A stage that itself works on the repository is not locked out."""
+    script = "from siglum.workspace.repository import Repository as R\nwith R.open().lock(): print('held')"
+    two.write("use.py", script)
+    two.write("dvc.yaml", f"stages: {{s: {{cmd: '{sys.executable} use.py > o', outs: [o]}}}}")
+    assert two.repro() == {"s": "ran"}
+    assert two.read("o") == "held\n"
+
+
+def test_without_commit_only_hashes_are_recorded(two: Project) -> None:
+    assert two.repro(commit=False) == {"prepare": "ran", "train": "ran"}
+    assert set(two.lock()) == {"prepare", "train"}
+    assert not two.open().cache.has(two.lock()["train"]["outs"][1]["md5"])
+    assert not Path(two.open().run_cache_dir).exists()
+
+
+def test_persistent_outputs_stay_for_the_next_run(project: Project) -> None:
+    project.write("dvc.yaml", "stages: {s: {cmd: 'echo x >> o', deps: [in], outs: [{o: {persist: true}}]}}")
+    project.write("in", "1")
+    project.repro()
+    project.write("in", "2")
+    project.repro()
+    assert project.read("o") == "x\nx\n"
+
+
+def test_what_runs_always(project: Project) -> None:
+    project.write(
+        "dvc.yaml", "stages: {c: {cmd: 'echo c >> log'}, a: {cmd: 'echo > o', outs: [o], always_changed: true}}"
+    )
+    project.repro()
+    assert project.repro() == {"c": "ran", "a": "ran"}
+    assert project.lock()["c"] == {"cmd": "echo c >> log"}
+
+
+def test_data_that_changed_is_recorded_before_it_is_used(two: Project) -> None:
+    """As in DVC, whose users rely on it: no `add` is needed between an edit and a run."""
+    two.repro()
+    add(two.open(), [str(two.root / "raw.txt")])
+    assert two.repro() == {"raw.txt.dvc": "unchanged", "prepare": "unchanged", "train": "unchanged"}
+    (two.root / "raw.txt").unlink()
+    assert two.repro()["raw.txt.dvc"] == "verified"
+    assert two.read("raw.txt") == "abc\n"
+    (two.root / "raw.txt").unlink()
+    two.write("raw.txt", "xyz\n")
+    before = two.read("raw.txt.dvc")
+    assert two.repro(dry=True) == {"raw.txt.dvc": "verified", "prepare": "would run", "train": "would run"}
+    assert two.read("raw.txt.dvc") == before
+    assert two.repro() == {"raw.txt.dvc": "verified", "prepare": "ran", "train": "ran"}
+    assert two.read("raw.txt.dvc") != before
+    assert two.repro() == {"raw.txt.dvc": "unchanged", "prepare": "unchanged", "train": "unchanged"}
+
+
+def test_data_that_is_nowhere(two: Project) -> None:
+    add(two.open(), [str(two.root / "raw.txt")])
+    (two.root / "raw.txt").unlink()
+    shutil.rmtree(two.root / ".dvc" / "cache")
+    with pytest.raises(
+        NotFoundError, match=r"'raw\.txt' of 'raw\.txt\.dvc' does not exist, and the cache does not hold"
+    ):
+        two.repro()
+
+
+def test_a_frozen_stage_is_not_run_and_leads_nowhere(two: Project) -> None:
+    two.repro()
+    two.write("dvc.yaml", TWO.replace("outs: [model]", "outs: [model]\n        frozen: true"))
+    two.write("raw.txt", "changed\n")
+    assert two.repro("train") == {"train": "unchanged"}
+
+
+def test_a_foreach_list_of_commands_and_lines(project: Project) -> None:
+    project.write("dvc.yaml", 'stages: {s: {cmd: "x=1\\necho $x > o\\n", outs: [o]}}')
+    project.repro()
+    assert project.read("o") == "\n", "each line runs in a shell of its own, as in DVC"
+
+
+# What fails
+
+
+def test_a_command_that_fails_records_nothing_and_loses_nothing(two: Project) -> None:
+    two.repro()
+    before = two.read("dvc.lock")
+    two.write("dvc.yaml", TWO.replace("cat clean.txt > model", "echo half > model; exit 3"))
+    with pytest.raises(
+        StageFailedError, match=r"Stage 'train' failed: 'echo half > model; exit 3.*' ended with exit status 3\."
+    ):
+        two.repro()
+    assert two.read("dvc.lock") == before
+    assert two.read("metrics.json") == '{"lr":1}', "what is not cached came back"
+    two.write("dvc.yaml", TWO)
+    assert two.repro()["train"] == "restored"
+    assert two.read("model") == "ABC\n"
+
+
+def test_an_output_changed_by_hand_is_kept_before_it_is_replaced(two: Project) -> None:
+    two.repro()
+    (two.root / "model").unlink()
+    two.write("model", "precious\n")
+    two.write("params.yaml", "lr: 5\n")
+    assert two.repro()["train"] == "ran"
+    kept = [event for event in two.events if isinstance(event, OutputKept)]
+    assert [event.path for event in kept] == ["model"]
+    with open(two.open().cache.path_of(kept[0].where.removeprefix("md5:"))) as file:
+        assert file.read() == "precious\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [("kill -9 $$", r"was killed by signal 9 \(SIGKILL\)"), ("nope-nope", "exit status 127")]
+)
+def test_how_a_command_ended(project: Project, command: str, said: str) -> None:
+    project.write("dvc.yaml", f"stages: {{s: {{cmd: '{command}', outs: [o]}}}}")
+    with pytest.raises(StageFailedError, match=said):
+        project.repro()
+    assert not project.exists("dvc.lock")
+
+
+def test_a_shell_that_is_not_there(project: Project) -> None:
+    project.write("dvc.yaml", "stages: {s: {cmd: 'true', outs: [o]}}")
+    with pytest.raises(StageFailedError, match=r"/no/shell cannot be started in .*: No such file"):
+        project.repro(environment={"SHELL": "/no/shell"})
+
+
+def test_an_output_that_is_not_made(project: Project) -> None:
+    project.write("dvc.yaml", "stages: {s: {cmd: 'true', outs: [o]}}")
+    with pytest.raises(StageFailedError, match="Stage 's' ended without having made its output 'o'"):
+        project.repro()
+    assert not project.exists("dvc.lock")
+
+
+def test_a_dependency_that_changes_during_the_run(project: Project) -> None:
+    project.write("dvc.yaml", "stages: {s: {cmd: 'cat in > o; echo more >> in', deps: [in], outs: [o]}}")
+    project.write("in", "1\n")
+    with pytest.raises(StageFailedError, match="Stage 's' ran, but in changed meanwhile, so nothing was recorded"):
+        project.repro()
+    assert not project.exists("dvc.lock")
+    assert not Path(project.open().run_cache_dir).exists()
+
+
+def test_a_parameter_that_changes_during_the_run(project: Project) -> None:
+    project.write(
+        "dvc.yaml", "stages: {s: {cmd: 'echo > o; echo \"lr. 2\" | tr . : > params.yaml', params: [lr], outs: [o]}}"
+    )
+    project.write("params.yaml", "lr: 1\n")
+    with pytest.raises(StageFailedError, match="lr changed meanwhile"):
+        project.repro()
+    assert not project.exists("dvc.lock")
+
+
+def test_bytecode_that_a_run_leaves_in_a_folder_of_code_is_no_change(project: Project) -> None:
+    """Python writes `__pycache__` beside the modules that a stage imports."""
+    project.write("code/part.py", "WORD = 'w'\n")
+    project.write("code/main.py", "import part; print(part.WORD)\n")
+    project.write("dvc.yaml", f"stages: {{s: {{cmd: '{sys.executable} code/main.py > o', deps: [code], outs: [o]}}}}")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    assert project.repro(environment=environment) == {"s": "ran"}
+    assert project.exists("code/__pycache__")
+    assert project.repro(environment=environment) == {"s": "unchanged"}
+
+
+def test_missing_dependencies_and_parameters_are_named_with_their_stage(two: Project) -> None:
+    (two.root / "raw.txt").unlink()
+    with pytest.raises(NotFoundError, match=r"Stage 'prepare' needs 'raw\.txt', which does not exist"):
+        two.repro()
+    two.write("raw.txt", "x")
+    two.write("params.yaml", "rate: 1\n")
+    with pytest.raises(
+        NotFoundError, match=r"Stage 'train' needs the parameter 'lr', which params\.yaml does not have"
+    ):
+        two.repro()
+    (two.root / "params.yaml").unlink()
+    with pytest.raises(NotFoundError, match=r"Stage 'train' needs parameters of 'params\.yaml', which does not exist"):
+        two.repro()
+
+
+def test_a_remote_dependency_is_refused_not_ignored(project: Project) -> None:
+    project.write("dvc.yaml", "stages: {s: {cmd: 'echo > o', deps: ['s3://b/k'], outs: [o]}}")
+    with pytest.raises(NotSupportedError, match="Stage 's' depends on s3://b/k, which is not a local path"):
+        project.repro()
+
+
+def test_an_output_that_git_tracks(project: Project) -> None:
+    project.write("dvc.yaml", "stages: {s: {cmd: 'echo new > o', outs: [o]}}")
+    project.write("o", "mine\n")
+    project.git("add", "o")
+    with pytest.raises(ConflictError, match="The output 'o' of 's' is tracked by Git"):
+        project.repro()
+    assert project.read("o") == "mine\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        ("stages: {a: {cmd: x, deps: [b], outs: [a]}, b: {cmd: x, deps: [a], outs: [b]}}", InvalidInputError, "circle"),
+        ("stages: {a: {cmd: x, outs: [o]}, b: {cmd: x, outs: [o]}}", ConflictError, "claimed by two stages"),
+        ("stages: {a: {cmd: '${x}'}}", FileFormatError, r"dvc\.yaml:1:14: stages\.a\.cmd: '\$\{x\}' is not defined"),
+        ("stages: {a: {cmd: x, wdir: none}}", NotFoundError, "Stage 'a' runs in 'none', which is not a folder"),
+    ],
+)
+def test_pipelines_that_cannot_be(project: Project, text: str, error: type[Exception], said: str) -> None:
+    project.write("dvc.yaml", text)
+    with pytest.raises(error, match=said):
+        project.repro()
+
+
+def test_a_damaged_lock_file_stops_everything_and_stays(two: Project) -> None:
+    two.write("dvc.lock", "schema: '2.0'\nstages:\n<<<<<<< HEAD\n")
+    with pytest.raises(FileFormatError, match=r"^dvc\.lock:3:1: .*conflict"):
+        two.repro()
+    assert "<<<<<<<" in two.read("dvc.lock")
+    assert not two.exists("log")
+
+
+def test_keep_going_runs_what_does_not_need_the_failed_stage(project: Project) -> None:
+    project.write(
+        "dvc.yaml",
+        """
+        stages:
+          bad: {cmd: 'false', outs: [b]}
+          needs: {cmd: 'echo > n', deps: [b], outs: [n]}
+          good: {cmd: 'echo > g', outs: [g]}
+        """,
+    )
+    with pytest.raises(StageFailedError, match=r"1 stage failed: 'bad'\."):
+        project.repro(keep_going=True)
+    assert project.happened().count("StageFailed") == 1
+    assert "StageSkipped" in project.happened()
+    assert list(project.lock()) == ["good"]
+    with pytest.raises(StageFailedError, match="'bad' failed"):
+        project.repro()
+
+
+def test_an_interruption_ends_the_command_and_records_nothing(project: Project) -> None:
+    project.write("dvc.yaml", "stages: {s: {cmd: 'echo $$ > pid; echo > o; sleep 60; echo late > late', outs: [o]}}")
+    code = "from siglum.pipeline.repro import *; repro(Repository.open())"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        while not lines(project.root / "pid"):
+            time.sleep(0.01)
+            assert process.poll() is None
+        child = int(project.read("pid"))
+        process.send_signal(signal.SIGINT)
+        _, printed = process.communicate(timeout=30)
+    assert b"KeyboardInterrupt" in printed
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    assert not project.exists("dvc.lock")
+    assert not project.exists("late")
+    with project.open().lock():
+        pass  # the repository is free again
+
+
+def test_work_is_linear_in_the_number_of_stages(project: Project) -> None:
+    """Each lock entry is written once, and the lock file is parsed once."""
+    n = 30
+    stages = "".join(f"  s{i}: {{cmd: 'echo {i} > o{i}', outs: [o{i}]}}\n" for i in range(n))
+    project.write("dvc.yaml", "stages:\n" + stages)
+    assert set(project.repro().values()) == {"ran"}
+    assert list(project.lock()) == [f"s{i}" for i in range(n)]
+    assert repro(project.open())[0].lock is not None
