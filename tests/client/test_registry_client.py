@@ -63,7 +63,7 @@ def test_versions_aliases_and_stages(project: Path) -> None:
     assert client.get_model_version("m", 3).tags == {}
     for arguments in ({"version": 1, "stage": "Staging", "key": "k"}, {"key": "k"}, {"version": 1}):
         with pytest.raises(InvalidInputError):
-            client.set_model_version_tag("m", value=1, **arguments)  # type: ignore[arg-type]
+            client.set_model_version_tag("m", value=1, **arguments)
     assert client.get_model_version_download_uri("m", 1) == SOURCE
     client.delete_model_version("m", 3)
     assert version(client) == "4"
