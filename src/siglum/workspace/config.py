@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -70,19 +70,29 @@ class Config:
     @classmethod
     def load(cls, dvc_dir: str | None, environ: Mapping[str, str] = os.environ) -> Config:
         """Read every level that is there. Raises FileFormatError or InvalidInputError naming the file."""
-        merged: dict[str, dict[str, IniValue]] = {}
+        merged, origins = cls._read(levels_upto(Level.LOCAL, dvc_dir), dvc_dir, environ)
+        for section, options in merged.items():
+            _check_section(section, options, origins)
+        return cls(merged, origins)
+
+    @classmethod
+    def load_one(cls, level: Level, dvc_dir: str | None, environ: Mapping[str, str] = os.environ) -> Config:
+        """Read one level alone. Only its syntax is checked: a remote may have its URL in another level."""
+        return cls(*cls._read([level], dvc_dir, environ))
+
+    @staticmethod
+    def _read(
+        levels: Iterable[Level], dvc_dir: str | None, environ: Mapping[str, str]
+    ) -> tuple[Ini, dict[tuple[str, str], str]]:
+        merged: Ini = {}
         origins: dict[tuple[str, str], str] = {}
-        for level in Level:
-            if dvc_dir is None and level in (Level.REPO, Level.LOCAL):
-                continue
+        for level in levels:
             path = level_path(level, dvc_dir, environ)
             for section, options in read_level(path).items():
                 for option, value in options.items():
                     merged.setdefault(section, {})[option] = _absolute(section, option, value, os.path.dirname(path))
                     origins[section, option] = path
-        for section, options in merged.items():
-            _check_section(section, options, origins)
-        return cls(merged, origins)
+        return merged, origins
 
     def get(self, name: str) -> str | None:
         """Return a setting by `section.option`, a list joined by commas; None when it is not set."""
@@ -145,21 +155,30 @@ def read_level(path: str) -> Ini:
         return {}
 
 
-def edit_level(path: str, change: Callable[[Ini], None]) -> Edit:
-    """Change one file's sections and write it atomically; what results is checked before it is written."""
+def edit_level(
+    level: Level, dvc_dir: str | None, change: Callable[[Ini], None], environ: Mapping[str, str] = os.environ
+) -> Edit:
+    """Change one level's file and replace it atomically.
+
+    What results is checked together with the levels below before it is written; raises InvalidInputError.
+    """
+    path = level_path(level, dvc_dir, environ)
     sections = read_level(path)
     before = format_ini(sections)
     change(sections)
-    for empty in [name for name, options in sections.items() if not options]:
-        del sections[empty]
-    for section, options in sections.items():
-        _check_section(section, options, {}, path, complete=False)
-    after = format_ini(sections)
+    after = format_ini(_in_order({name: options for name, options in sections.items() if options}))
     if after == before:
         return Edit(path, changed=False)
+    _check_together(level, dvc_dir, sections, path, environ)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     write_atomic(path, after.encode())
     return Edit(path, changed=True)
+
+
+def levels_upto(level: Level, dvc_dir: str | None) -> list[Level]:
+    """Return the levels from the system's to this one, without those that need a repository when there is none."""
+    known = [each for each in Level if dvc_dir is not None or each in (Level.SYSTEM, Level.GLOBAL)]
+    return known[: known.index(level) + 1] if level in known else known
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -208,17 +227,36 @@ def _absolute(section: str, option: str, value: IniValue, folder: str) -> IniVal
     return os.path.normpath(os.path.join(folder, os.path.expanduser(value)))
 
 
+def _in_order(sections: Ini) -> Ini:
+    """Return sections as they are written: those without a name first, then remotes and other named ones."""
+    kinds = ("", *NAMED_SECTIONS)
+
+    def rank(section: str) -> int:
+        kind, name = split_section(section)
+        return 0 if name is None else kinds.index(kind)
+
+    return {section: sections[section] for section in sorted(sections, key=rank)}
+
+
+def _check_together(level: Level, dvc_dir: str | None, sections: Ini, path: str, environ: Mapping[str, str]) -> None:
+    merged: Ini = {}
+    origins: dict[tuple[str, str], str] = {}
+    for each in levels_upto(level, dvc_dir):
+        place = level_path(each, dvc_dir, environ)
+        for section, options in (sections if each is level else read_level(place)).items():
+            merged.setdefault(section, {}).update(options)
+            origins.update(dict.fromkeys(((section, option) for option in options), place))
+    for section, options in merged.items():
+        if section in sections:
+            _check_section(section, options, origins, path)
+
+
 def _check_section(
-    section: str,
-    options: Mapping[str, IniValue],
-    origins: Mapping[tuple[str, str], str],
-    path: str = "",
-    *,
-    complete: bool = True,
+    section: str, options: Mapping[str, IniValue], origins: Mapping[tuple[str, str], str], path: str = ""
 ) -> None:
     kind, name = split_section(section)
     if name is not None:
-        if complete or "url" in options:
+        if options:
             where = next((origins[section, option] for option in options if (section, option) in origins), path)
             check_named(kind, name, dict(options), where)
         return

@@ -13,8 +13,8 @@ from siglum.workspace.ini import IniValue
 Check: TypeAlias = Callable[[IniValue], str | None]
 """Returns what a value should be, when it is not."""
 
-TRUE_WORDS = frozenset({"true", "yes", "on", "1", "enable"})
-FALSE_WORDS = frozenset({"false", "no", "off", "0", "disable"})
+TRUE_WORDS = frozenset({"true"})
+FALSE_WORDS = frozenset({"false"})
 LINK_TYPES = ("reflink", "hardlink", "symlink", "copy")
 
 

@@ -1,0 +1,119 @@
+"""`siglum remote`: the places that hold copies of the data."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from siglum.cli.command import group
+from siglum.cli.console import Console
+from siglum.cli.levels import chosen_level, level_options, settings
+from siglum.core.errors import NotFoundError, UsageError
+
+
+@group("remote")
+def remote() -> None:
+    """Name the places that hold copies of data."""
+
+
+@remote.command("add")
+@click.argument("name")
+@click.argument("url")
+@click.option("-d", "--default", is_flag=True, help="Use it where no remote is named.")
+@click.option("-f", "--force", is_flag=True, help="Replace a remote of this name.")
+@level_options
+def add(console: Console, name: str, url: str, default: bool, force: bool) -> None:
+    """Give the place URL a name. A path that is relative here stays so, seen from the settings' file."""
+    from siglum.workspace.settings import add_remote
+
+    level = settings()
+    edit = add_remote(level, name, url, default=default, force=force)
+    console.result({"name": name.lower(), "default": default, "file": edit.path})
+    console.say(f"Added the remote {name.lower()!r}{', the default' if default else ''}.")
+
+
+@remote.command("default")
+@click.argument("name", required=False)
+@click.option("-u", "--unset", is_flag=True, help="Have no default.")
+@level_options
+def default(console: Console, name: str | None, unset: bool) -> None:
+    """Show the default remote, or make NAME the default."""
+    from siglum.workspace.settings import set_default
+
+    if name is None and not unset:
+        _show_default(console)
+        return
+    if name is not None and unset:
+        raise UsageError("NAME and --unset exclude each other.")
+    edit = set_default(settings(), name)
+    console.result({"default": name.lower() if name else None, "file": edit.path})
+    console.say(f"The default remote is {name.lower()!r}." if name else "There is no default remote now.")
+
+
+@remote.command("list")
+@level_options
+def list_remotes(console: Console) -> None:
+    """List the remotes with their URLs."""
+    config = settings().load(only=chosen_level())
+    default = config.get("core.remote")
+    rows = [
+        {"name": name, "url": options.get("url", ""), "default": name == default}
+        for name, options in config.remotes().items()
+    ]
+    console.result(rows)
+    if not rows:
+        console.say("There are no remotes. Add one with 'siglum remote add -d NAME URL'.")
+        return
+    cells = [[str(row["name"]), str(row["url"]), "default" if row["default"] else ""] for row in rows]
+    console.table(["name", "url", ""], cells)
+
+
+@remote.command("modify")
+@click.argument("name")
+@click.argument("option")
+@click.argument("value", required=False)
+@click.option("-u", "--unset", is_flag=True, help="Remove the option.")
+@level_options
+def modify(console: Console, name: str, option: str, value: str | None, unset: bool) -> None:
+    """Set OPTION of the remote NAME to VALUE, or remove it."""
+    from siglum.workspace.settings import modify_remote
+
+    if (value is None) is not unset:
+        raise UsageError("Give a VALUE, or --unset without one.")
+    edit = modify_remote(settings(), name, option, value)
+    console.result({"name": name.lower(), "option": option.lower(), "value": value, "changed": edit.changed})
+    console.say(f"{'Changed' if edit.changed else 'Nothing to change in'} {os.path.relpath(edit.path)}.")
+
+
+@remote.command("remove")
+@click.argument("name")
+@level_options
+def remove(console: Console, name: str) -> None:
+    """Forget the remote NAME. The data that it holds stays."""
+    from siglum.workspace.settings import remove_remote
+
+    edit = remove_remote(settings(), name)
+    console.result({"name": name.lower(), "file": edit.path})
+    console.say(f"Removed the remote {name.lower()!r}; the data there stays.")
+
+
+@remote.command("rename")
+@click.argument("name")
+@click.argument("new")
+@level_options
+def rename(console: Console, name: str, new: str) -> None:
+    """Give the remote NAME the name NEW."""
+    from siglum.workspace.settings import rename_remote
+
+    edit = rename_remote(settings(), name, new)
+    console.result({"name": new.lower(), "file": edit.path})
+    console.say(f"The remote {name.lower()!r} is now {new.lower()!r}.")
+
+
+def _show_default(console: Console) -> None:
+    name = settings().load(only=chosen_level()).get("core.remote")
+    if name is None:
+        raise NotFoundError("There is no default remote.", hint="Set one with 'siglum remote default NAME'.")
+    console.result({"default": name})
+    console.say(name)
