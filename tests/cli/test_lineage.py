@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,7 +37,7 @@ def test_trace_of_a_script(trained: TrainingProject) -> None:
         "python train.py data/points.csv --declare",
         "in v1.0",
         "scale  2",
-        "scikit-learn",
+        "requires",
     ):
         assert said in printed, printed
     assert "not on record" not in printed
@@ -182,6 +186,40 @@ def test_code_that_fails_now(trained: TrainingProject) -> None:
     assert done.returncode == 1
     assert "no luck today" in done.stderr
     assert trained.leftovers() == []
+
+
+def test_a_script_with_a_store_of_its_own_does_not_reach_it(project: TrainingProject, tmp_path: Path) -> None:
+    text = (project.root / "train.py").read_text()
+    store = f"sqlite:///{tmp_path}/team/siglum.db"
+    project.write("train.py", text.replace("siglum.set_exp", f"siglum.set_tracking_uri({store!r})\nsiglum.set_exp", 1))
+    project.commit()
+    project.train()
+    assert "reproduced: level L6" in project.siglum("reproduce", "line@1", "--tracking-uri", store)
+    assert len(json.loads(project.siglum("models", "versions", "line", "--json", "--tracking-uri", store))) == 1
+
+
+def test_interrupted_it_leaves_nothing(trained: TrainingProject, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "gate")
+    text = (trained.root / "train.py").read_text()
+    gate = f"\nif Path('../tree').exists():\n    open({str(tmp_path / 'gate')!r}, 'w').close()\n    wait_forever()\n"
+    forever = "\ndef wait_forever():\n    import threading\n    threading.Event().wait()\n"
+    trained.write("train.py", text + forever + gate)
+    trained.commit()
+    trained.train()
+    before = trained.state()
+    command = [sys.executable, "-m", "siglum.cli", "reproduce", "line@2"]
+    with subprocess.Popen(
+        command, cwd=trained.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        with (tmp_path / "gate").open():  # opens when the rebuilt run has come so far
+            pass
+        assert trained.leftovers() != []
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, printed = process.communicate()
+    assert process.returncode == 130
+    assert printed.splitlines()[-1] == "Interrupted."
+    assert trained.leftovers() == []
+    assert trained.state() == before
 
 
 def test_a_commit_that_is_gone(trained: TrainingProject, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ with siglum.start_run():
     siglum.log_param("scale", scale)
     model = LinearRegression().fit(points[:, :1] * scale, points[:, 1])
     siglum.log_metric("r2", model.score(points[:, :1] * scale, points[:, 1]))
-    siglum.sklearn.log_model(model, name="model", registered_model_name="line")
+    siglum.sklearn.log_model(model, name="model", registered_model_name="line", pip_requirements=["scikit-learn"])
 Path("model.txt").write_text(repr(model.coef_.tolist()))
 """
 

@@ -187,9 +187,9 @@ def _second_version(walk: _Walk) -> None:
     walk.note("params.yaml: epochs 20 → 40, alpha 0.01 → 0.001")
     walk.run("siglum add data/cancer.csv")
     walk.run("git commit -q -a -m 'Correct rows, train longer with less regularization'")
-    walk.run("git tag v2.0")
     walk.run("siglum repro")
     walk.run("git commit -q -a -m 'Train version 2'")
+    walk.run("git tag v2.0")
     walk.run("siglum push")
     walk.run(f"siglum promote {MODEL}@2 --reason 'trained on corrected rows'")
     walk.run(f"siglum rollback {MODEL} --reason 'more false alarms in the clinic'")
@@ -227,7 +227,8 @@ _STEPS: tuple[Callable[[_Walk], None], ...] = (
 def _say_goodbye(console: Console, folder: str, seconds: float, commands: int) -> None:
     program = "siglum"
     if shutil.which("siglum") is None:  # as after `make demo`, where the environment is not activated
-        program = os.path.relpath(os.path.join(os.path.dirname(sys.executable), "siglum"), folder)
+        absolute = os.path.join(os.path.dirname(sys.executable), "siglum")
+        program = min(os.path.relpath(absolute, folder), absolute, key=len)
     console.say()
     console.say(console.style("9. Look at it", "bold"))
     console.say(f"  Two versions of {MODEL}, each with its code, data and parameters; version 1 rebuilt bit for bit.")

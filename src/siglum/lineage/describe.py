@@ -9,7 +9,7 @@ import msgspec
 
 from siglum.core.text import count, size, timestamp
 from siglum.lineage.compare import CodeChange, DataChange, FieldChange, FileChange, MetricChange, VersionDiff
-from siglum.lineage.record import CodeRecord, DataRecord, EnvironmentRecord, RunRecord, VersionRecord
+from siglum.lineage.record import CodeRecord, DataRecord, EnvironmentRecord, RunRecord, VersionRecord, labels
 from siglum.lineage.verdict import Verdict
 
 MAX_ROWS = 14
@@ -160,8 +160,8 @@ def _data(version: VersionRecord) -> Section:
 def _held(entry: DataRecord) -> str:
     if not entry.revisions:
         return "not committed" if entry.pointer or entry.hash.startswith("md5:") else ""
-    labels = [revision.label for revision in entry.revisions]
-    return "in " + ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
+    names = labels(entry.revisions)
+    return "in " + ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _environment(environment: EnvironmentRecord | None, seeds: dict[str, str]) -> Section:
@@ -253,7 +253,7 @@ def _data_label(entry: DataRecord) -> str:
     algorithm, _, digest = entry.hash.partition(":")
     kept = f"{algorithm}:{digest[:10]}"
     details = [size(entry.size)] if entry.size is not None else []
-    details.extend(revision.label for revision in entry.revisions[:1])
+    details.extend(labels(entry.revisions)[:1])
     return f"{kept} ({', '.join(details)})" if details else kept
 
 
@@ -261,6 +261,8 @@ def _change_rows(changes: Iterable[FieldChange], *, named: bool = True) -> list[
     rows: list[tuple[str, ...]] = []
     for change in changes:
         cells = (_side(change.old), "→", _side(change.new))
+        if not named:  # whole hashes side by side say no more than their beginnings; --json has them
+            cells = (cells[0][:19], "→", cells[2][:19])
         rows.append((change.name, *cells) if named else cells)
     return rows
 

@@ -40,7 +40,8 @@ def _changed_files(project: Project | None, old: str, new: str) -> tuple[FileCha
     changes = []
     for record in filter(None, listed.split("\0")):
         added, deleted, path = record.split("\t", 2)
-        changes.append(FileChange(path, _lines(added), _lines(deleted)))
+        if not path.endswith((".dvc", "dvc.lock")):  # pointers are data, not code: the data section compares them
+            changes.append(FileChange(path, _lines(added), _lines(deleted)))
     return tuple(changes)
 
 

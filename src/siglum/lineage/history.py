@@ -221,10 +221,10 @@ def _entries(listed: object, folder: str) -> Iterable[HeldOutput]:
 
 
 def _tags(git: Git) -> dict[str, tuple[str, ...]]:
-    """Return the tags of each tagged commit, the latest made first."""
+    """Return the tags of each tagged commit, the earliest made first."""
     form = "--format=%(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end) %(refname:short)"
     found: dict[str, list[str]] = {}
-    for line in os.fsdecode(run_git_in(git, ["for-each-ref", "--sort=-creatordate", form, "refs/tags"])).splitlines():
+    for line in os.fsdecode(run_git_in(git, ["for-each-ref", "--sort=creatordate", form, "refs/tags"])).splitlines():
         commit, _, name = line.partition(" ")
         found.setdefault(commit, []).append(name)
     return {commit: tuple(names) for commit, names in found.items()}

@@ -6,6 +6,8 @@ not the same as a version that was made from no data.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from siglum.core.hashes import FileDigest
@@ -22,6 +24,12 @@ class Revision(msgspec.Struct, frozen=True):
     def label(self) -> str:
         """How a person calls it: its first tag, else the first ten digits of the commit."""
         return self.tags[0] if self.tags else self.commit[:10]
+
+
+def labels(revisions: Sequence[Revision]) -> tuple[str, ...]:
+    """Return what people call the revisions that hold something: the tags where there are any, else one commit."""
+    tagged = tuple(tag for revision in revisions for tag in revision.tags)
+    return tagged or tuple(revision.label for revision in revisions[:1])
 
 
 class CodeRecord(msgspec.Struct, frozen=True, kw_only=True):
