@@ -70,11 +70,15 @@ def test_what_cannot_be_tracked_is_named(data: Path) -> None:
 def test_ignored_files_are_left_out_and_ignored_folders_pruned(data: Path) -> None:
     asked = []
 
-    def is_ignored(path: str, is_dir: bool) -> bool:
-        asked.append(path)
-        return path in (f"{data}/sub", f"{data}/Z") and is_dir == (path == f"{data}/sub")
+    class Rules:
+        def is_ignored(self, path: str, is_dir: bool) -> bool:
+            asked.append(path)
+            return path in (f"{data}/sub", f"{data}/Z") and is_dir == (path == f"{data}/sub")
 
-    assert [entry.relpath for entry in scan_tree(str(data), None, is_ignored).entries] == ["empty", "sub-x"]
+        def may_ignore_files(self, folder: str) -> bool:
+            return folder == str(data)
+
+    assert [entry.relpath for entry in scan_tree(str(data), None, Rules()).entries] == ["empty", "sub-x"]
     assert not [path for path in asked if path.startswith(f"{data}/sub/")]
 
 

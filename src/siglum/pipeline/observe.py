@@ -44,7 +44,7 @@ def folder_listings(repo: Repository, stage: Stage) -> dict[str, dict[str, str]]
     for dep in stage.deps:
         path = os.path.join(repo.root, dep.key)
         if not dep.is_remote and os.path.isdir(path):
-            manifest = scan_tree(path, repo.index, repo.ignore.is_ignored).manifest
+            manifest = scan_tree(path, repo.index, repo.ignore).manifest
             found[dep.key] = {entry.relpath: entry.oid for entry in manifest.entries}
     return found
 

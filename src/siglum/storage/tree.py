@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import stat as stat_bits
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import TypeAlias
+from typing import Protocol
 
 import msgspec
 
@@ -17,8 +17,17 @@ from siglum.storage.index import StatIndex
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.manifest import Manifest, make_manifest
 
-IsIgnored: TypeAlias = Callable[[str, bool], bool]
-"""Takes a path (the root as given, joined with `/`) and whether it is a folder; a folder that is ignored is pruned."""
+
+class Ignore(Protocol):
+    """Which paths are invisible. Paths are the root as given, joined with `/`."""
+
+    def is_ignored(self, path: str, is_dir: bool) -> bool:
+        """Whether a path is hidden; below a folder that is, nothing is looked at."""
+        ...
+
+    def may_ignore_files(self, folder: str) -> bool:
+        """Whether any file directly in a folder could be hidden: asked once a folder, to spare asking for each file."""
+        ...
 
 
 class TreeEntry(msgspec.Struct, frozen=True, gc=False):
@@ -56,7 +65,7 @@ class TreeState(msgspec.Struct, frozen=True, dict=True):
         return make_manifest([(entry.relpath, entry.oid) for entry in self.entries])
 
 
-def walk(root: str, is_ignored: IsIgnored | None = None) -> Iterator[tuple[str, str, os.stat_result]]:
+def walk(root: str, ignore: Ignore | None = None) -> Iterator[tuple[str, str, os.stat_result]]:
     """Yield (relative path, path, stat) of every file below a folder, in no particular order.
 
     Links to files are followed; links to folders inside are neither followed nor recorded, as in DVC. A link that
@@ -65,6 +74,7 @@ def walk(root: str, is_ignored: IsIgnored | None = None) -> Iterator[tuple[str, 
     pending = [("", root)]
     while pending:
         prefix, folder = pending.pop()
+        filter_files = ignore is not None and ignore.may_ignore_files(folder)
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
@@ -72,10 +82,10 @@ def walk(root: str, is_ignored: IsIgnored | None = None) -> Iterator[tuple[str, 
                     _check_name(name, folder)
                 path = f"{folder}/{name}"
                 if entry.is_dir(follow_symlinks=False):
-                    if is_ignored is None or not is_ignored(path, True):
+                    if ignore is None or not ignore.is_ignored(path, True):
                         pending.append((f"{prefix}{name}/", path))
                     continue
-                if is_ignored is not None and is_ignored(path, False):
+                if filter_files and ignore is not None and ignore.is_ignored(path, False):
                     continue
                 try:
                     status = entry.stat()
@@ -106,7 +116,7 @@ def _check_name(name: str, folder: str) -> None:
 def scan_tree(
     root: str,
     index: StatIndex | None = None,
-    is_ignored: IsIgnored | None = None,
+    ignore: Ignore | None = None,
     into: IngestBatch | None = None,
 ) -> TreeState:
     """Return the state of a folder, reading only what the index does not know.
@@ -116,7 +126,7 @@ def scan_tree(
     """
     entries: list[TreeEntry] = []
     large: list[tuple[str, str]] = []
-    for relpath, path, status in walk(root, is_ignored):
+    for relpath, path, status in walk(root, ignore):
         known = _known(status, index, into)
         if known is not None:
             entries.append(TreeEntry(relpath, known, status))

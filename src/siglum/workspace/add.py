@@ -172,7 +172,7 @@ def _add_inside(repo: Repository, output: TrackedOutput) -> Recorded:
     }
     with repo.cache.batch() as batch:
         if os.path.isdir(path):
-            tree = scan_tree(path, repo.index, repo.ignore.is_ignored, batch)
+            tree = scan_tree(path, repo.index, repo.ignore, batch)
             kept |= {f"{output.within}/{entry.relpath}": entry.oid for entry in tree.entries}
         else:
             kept[output.within] = scan_file(path, repo.index, batch).oid

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-from pathspec import GitIgnoreSpec
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 IGNORE_FILE: Final = ".dvcignore"
 _ALWAYS = frozenset({".git", ".hg", ".dvc"})
@@ -36,6 +38,10 @@ class IgnoreRules:
         if is_dir and os.path.isdir(f"{path}/.dvc"):
             return True  # another data repository inside this one
         return self._match(folder, path, is_dir) is not None
+
+    def may_ignore_files(self, folder: str) -> bool:
+        """Whether a file directly in the absolute `folder` could be hidden by a rule."""
+        return bool(self._chain(folder)) or os.path.exists(f"{folder}/.git")
 
     def match(self, path: str) -> IgnoreMatch | None:
         """Return the rule that hides an absolute path or a folder above it, or None."""
@@ -78,4 +84,9 @@ class IgnoreRules:
                 lines = [line.strip() for line in file]
         except (FileNotFoundError, NotADirectoryError):
             return None
-        return GitIgnoreSpec.from_lines(lines) if any(line and not line.startswith("#") for line in lines) else None
+        if not any(line and not line.startswith("#") for line in lines):
+            return None
+        # Imported here: most repositories have no rules, and their commands start the faster for it.
+        from pathspec import GitIgnoreSpec
+
+        return GitIgnoreSpec.from_lines(lines)

@@ -6,6 +6,7 @@ The order is the same everywhere: the content is durable in the cache before any
 from __future__ import annotations
 
 import os
+import posixpath
 import shutil
 import stat
 import time
@@ -44,9 +45,14 @@ def hash_path(repo: Repository, path: str) -> PathState:
     """
     _check_exists(path)
     if os.path.isdir(path):
-        return _folder_state(scan_tree(path, repo.index, repo.ignore.is_ignored))
+        return _folder_state(scan_folder(repo, path))
     entry = scan_file(path, repo.index)
     return PathState(DataHash(entry.oid), entry.size, 1, _is_executable(entry.stat))
+
+
+def scan_folder(repo: Repository, path: str) -> TreeState:
+    """Return the files of the absolute folder `path` with their hashes; what the index knows is not read."""
+    return scan_tree(path, repo.index, repo.ignore)
 
 
 def save_path(
@@ -60,8 +66,8 @@ def save_path(
     _check_exists(path)
     with repo.cache.batch() as batch:
         if os.path.isdir(path):
-            _check_no_rules_inside(repo, path)
-            tree = scan_tree(path, repo.index, repo.ignore.is_ignored, batch)
+            tree = scan_tree(path, repo.index, repo.ignore, batch)
+            _check_no_rules_inside(tree)
             manifest = tree.manifest
             batch.add_bytes(manifest.encode(), manifest.oid)
             state = _folder_state(tree)
@@ -150,15 +156,14 @@ def _check_exists(path: str) -> None:
     raise NotFoundError(f"{os.path.relpath(path)} does not exist.")
 
 
-def _check_no_rules_inside(repo: Repository, folder: str) -> None:
+def _check_no_rules_inside(tree: TreeState) -> None:
     """Refuse a `.dvcignore` inside tracked data: it would hide files of it from one command and not from another."""
-    for current, folders, files in os.walk(folder):
-        if IGNORE_FILE in files:
+    for entry in tree.entries:
+        if entry.relpath.endswith(IGNORE_FILE) and posixpath.basename(entry.relpath) == IGNORE_FILE:
             raise InvalidInputError(
-                f"{os.path.relpath(os.path.join(current, IGNORE_FILE))} is inside tracked data.",
+                f"{os.path.relpath(tree.root)}/{entry.relpath} is inside tracked data.",
                 hint=f"Move its rules to the {IGNORE_FILE} of a folder above.",
             )
-        folders[:] = [name for name in folders if not repo.ignore.is_ignored(f"{current}/{name}", True)]
 
 
 def _folder_state(tree: TreeState) -> PathState:
@@ -254,7 +259,7 @@ def _files_of(repo: Repository, path: str, force: bool) -> dict[str, str]:
             raise _would_lose(path)
         return {}
     try:
-        tree = scan_tree(path, repo.index, repo.ignore.is_ignored)
+        tree = scan_folder(repo, path)
     except InvalidInputError:
         if not force:
             raise

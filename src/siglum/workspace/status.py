@@ -10,7 +10,8 @@ from siglum.core.errors import NotFoundError
 from siglum.core.hashes import DataHash
 from siglum.storage.remotes.base import Remote
 from siglum.storage.transfer import key_of
-from siglum.workspace.outputs import hash_path, is_cached
+from siglum.storage.tree import TreeState
+from siglum.workspace.outputs import hash_path, is_cached, scan_folder
 from siglum.workspace.repository import Repository
 from siglum.workspace.targets import TrackedOutput, select_outputs
 
@@ -34,17 +35,28 @@ def data_status(repo: Repository, targets: Sequence[str] = ()) -> Status:
 
 
 def verdict_of(repo: Repository, output: TrackedOutput) -> Verdict | None:
-    """Return how an output differs from its record, None when it does not (dvc.org's rules for data)."""
+    """Return how an output differs from its record, None when it does not. That the cache lacks it goes before all."""
     recorded = output.spec.data
     if recorded is None:
         return "new"
+    path = os.path.join(repo.root, output.key)
+    if recorded.is_dir and os.path.isdir(path):
+        return _folder_verdict(repo, output.spec.cache, recorded, scan_folder(repo, path))
     if output.spec.cache and not is_cached(repo, recorded):
         return "not in cache"
     try:
-        state = hash_path(repo, os.path.join(repo.root, output.key))
+        state = hash_path(repo, path)
     except NotFoundError:
         return "deleted"
     return None if state.hash == recorded else "modified"
+
+
+def _folder_verdict(repo: Repository, cached: bool, recorded: DataHash, tree: TreeState) -> Verdict | None:
+    """Compare a folder with its record; the record need not be read where the folder is what it says."""
+    if tree.manifest.oid == recorded.oid:
+        complete = repo.cache.has(recorded.oid) and not repo.cache.missing(entry.oid for entry in tree.entries)
+        return None if complete or not cached else "not in cache"
+    return "not in cache" if cached and not is_cached(repo, recorded) else "modified"
 
 
 def cloud_status(repo: Repository, wanted: Sequence[tuple[str, DataHash]], remote: Remote) -> dict[str, str]:
