@@ -25,6 +25,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PEERS = Path(os.environ.get("SIGLUM_BENCH_PEERS", ROOT / ".peers" / "benchmarks"))
+# Compiled modules for both sides, also where the machine's environment turns them off.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 SIGLUM = str(Path(sys.executable).with_name("siglum"))
 
 

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+# Failing contracts then show their values.
+pytest.register_assert_rewrite("siglum.testing")
+
 HERE = Path(__file__).parent
 PEERS = Path(os.environ.get("SIGLUM_PEERS", HERE.parent / ".peers"))
 
@@ -33,7 +36,10 @@ def install_peer(name: str) -> Path:
             uv = [sys.executable, "-m", "uv"]
             subprocess.run([*uv, "venv", "-q", "--python", sys.executable, str(environment)], check=True)
             python = str(environment / "bin" / "python")
-            subprocess.run([*uv, "pip", "install", "-q", "--python", python, "-r", str(lock_file)], check=True)
+            subprocess.run(
+                [*uv, "pip", "install", "-q", "--compile-bytecode", "--python", python, "-r", str(lock_file)],
+                check=True,
+            )
             stamp.write_text(wanted)
     return environment / "bin"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,16 @@ from typing import Any, TextIO
 import msgspec
 
 from siglum.core.errors import SiglumError
+
+
+def _finite(value: Any) -> Any:
+    """Replace NaN and infinities by their names, which JSON has no numbers for; an encoder would make them null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list) else value
+
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
@@ -39,7 +50,7 @@ class Console:
     def result(self, value: Any) -> None:
         """Print the outcome as one line of JSON under `--json`; nothing otherwise."""
         if self.json:
-            print(msgspec.json.encode(value).decode(), file=self._out, flush=True)
+            print(msgspec.json.encode(_finite(msgspec.to_builtins(value))).decode(), file=self._out, flush=True)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows in aligned columns under a header; nothing under `--json` or `--quiet`."""
