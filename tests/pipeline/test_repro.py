@@ -14,6 +14,7 @@ import pytest
 from tests.pipeline.project import Project, lines
 
 from siglum.core.errors import (
+    BusyError,
     ConflictError,
     FileFormatError,
     InvalidInputError,
@@ -22,6 +23,7 @@ from siglum.core.errors import (
     StageFailedError,
 )
 from siglum.pipeline.events import OutputKept, StageRestored, StageStarted
+from siglum.pipeline.load import load_pipeline
 from siglum.pipeline.repro import repro
 from siglum.pipeline.targets import Selection
 from siglum.workspace.add import add
@@ -116,6 +118,46 @@ def test_an_output_that_is_gone_from_the_cache_is_made_again(two: Project) -> No
     os.unlink(two.open().cache.path_of(oid))
     assert two.repro()["prepare"] == "ran"
     assert two.open().cache.has(oid)
+
+
+def test_an_output_edited_by_hand_is_kept_before_the_recorded_one_comes_back(two: Project) -> None:
+    two.repro()
+    for path in ("model", "metrics.json"):
+        (two.root / path).unlink()
+        two.write(path, f"my {path}\n")
+    assert two.repro()["train"] == "restored"
+    assert two.read("model") == "ABC\n"
+    kept = [event for event in two.events if isinstance(event, OutputKept)]
+    assert {event.path for event in kept} == {"model", "metrics.json"}
+    for event in kept:
+        assert two.open().cache.is_sound(event.where.removeprefix("md5:"))
+
+
+def test_a_damaged_object_is_not_restored_but_made_again(two: Project) -> None:
+    two.repro()
+    oid = two.lock()["train"]["outs"][1]["md5"]
+    object_path = Path(two.open().cache.path_of(oid))
+    object_path.chmod(0o644)
+    object_path.write_text("rot\n")
+    (two.root / "model").unlink()
+    assert two.repro("train", selection=Selection(single=True)) == {"train": "ran"}
+    assert two.read("model") == "ABC\n"
+    assert two.open().cache.is_sound(oid)
+
+
+def test_two_at_once(two: Project) -> None:
+    two.write("wait.sh", "touch started; while [ ! -e go ]; do sleep 0.02; done; echo > o\n")
+    two.write("dvc.yaml", "stages: {s: {cmd: sh wait.sh, outs: [o]}}")
+    with subprocess.Popen([sys.executable, "-m", "siglum.cli", "repro", "-q"]) as process:
+        while not two.exists("started"):
+            time.sleep(0.01)
+            assert process.poll() is None
+        with pytest.raises(BusyError, match=f"in use by process {process.pid}"):
+            two.repro()
+        assert load_pipeline(two.open()).stages, "others may read, and use the repository"
+        two.write("go", "")
+        assert process.wait(30) == 0
+    assert two.repro() == {"s": "unchanged"}
 
 
 def test_force_runs_everything(two: Project) -> None:
@@ -439,8 +481,7 @@ def test_an_interruption_ends_the_command_and_records_nothing(project: Project) 
         pass  # the repository is free again
 
 
-def test_work_is_linear_in_the_number_of_stages(project: Project) -> None:
-    """Each lock entry is written once, and the lock file is parsed once."""
+def test_many_stages_are_recorded_in_the_order_of_the_file(project: Project) -> None:
     n = 30
     stages = "".join(f"  s{i}: {{cmd: 'echo {i} > o{i}', outs: [o{i}]}}\n" for i in range(n))
     project.write("dvc.yaml", "stages:\n" + stages)

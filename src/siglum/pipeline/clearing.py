@@ -43,7 +43,7 @@ def cleared_outputs(repo: Repository, stage: Stage) -> Iterator[tuple[Kept, ...]
                 continue
             if out.persist:
                 unprotect(repo, path)
-            elif not (out.cache and _save(repo, out, path, kept)):
+            elif not (out.cache and _save(repo, out, kept)):
                 aside[path] = _move_aside(repo, out, path)
             else:
                 _remove(path)
@@ -58,15 +58,29 @@ def cleared_outputs(repo: Repository, stage: Stage) -> Iterator[tuple[Kept, ...]
         _remove(moved)
 
 
-def _save(repo: Repository, out: Output, path: str, kept: list[Kept]) -> bool:
+def keep_content(repo: Repository, out: Output) -> Kept | None:
+    """Put an output's content into the cache unless it is there already; return what was put there.
+
+    Raises what `hash_path` raises for something that cannot be tracked.
+    """
+    path = os.path.join(repo.root, out.key)
+    if not os.path.exists(path):
+        return None
+    found = hash_path(repo, path).hash
+    if is_cached(repo, found):
+        return None
+    save_path(repo, path, relink=False)
+    return Kept(out.key, str(found))
+
+
+def _save(repo: Repository, out: Output, kept: list[Kept]) -> bool:
     """Make sure that an output's content is in the cache; return whether it is."""
     try:
-        found = hash_path(repo, path).hash
-        if not is_cached(repo, found):
-            save_path(repo, path, relink=False)
-            kept.append(Kept(out.key, str(found)))
+        saved = keep_content(repo, out)
     except SiglumError:
         return False  # something that cannot be tracked at all: it is moved aside
+    if saved is not None:
+        kept.append(saved)
     return True
 
 

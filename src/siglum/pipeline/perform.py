@@ -13,9 +13,16 @@ from typing import Self
 
 import msgspec
 
-from siglum.core.errors import ConflictError, NotFoundError, NotSupportedError, StageFailedError
+from siglum.core.errors import (
+    BusyError,
+    ConflictError,
+    IntegrityError,
+    NotFoundError,
+    NotSupportedError,
+    StageFailedError,
+)
 from siglum.core.hashes import DataHash
-from siglum.pipeline.clearing import cleared_outputs
+from siglum.pipeline.clearing import cleared_outputs, keep_content
 from siglum.pipeline.commands import Execution, execute, stage_environment
 from siglum.pipeline.events import (
     CommandStarted,
@@ -31,7 +38,7 @@ from siglum.pipeline.events import (
 )
 from siglum.pipeline.files import WorkspaceFiles
 from siglum.pipeline.load import ParamsReader, Pipeline
-from siglum.pipeline.lock import LockedPath, StageLock, encode_entry
+from siglum.pipeline.lock import StageLock, encode_entry
 from siglum.pipeline.lock_text import LockWriter
 from siglum.pipeline.observe import (
     Inputs,
@@ -81,12 +88,18 @@ class HeldLock:
 
     @contextlib.contextmanager
     def released(self) -> Iterator[None]:
-        """Let go of the lock for a while."""
+        """Let go of the lock for a while; take it back however long another holds it, since work would be lost."""
         self._stack.close()
         try:
             yield
         finally:
-            self._stack.enter_context(self._repo.lock())
+            self._take_back()
+
+    def _take_back(self) -> None:
+        while True:
+            with contextlib.suppress(BusyError):  # raised after some seconds of trying
+                self._stack.enter_context(self._repo.lock())
+                return
 
 
 class Performer:
@@ -156,7 +169,8 @@ class Performer:
                     hint="Run 'siglum pull', or put the data back.",
                 )
             if not self._options.dry:
-                self._check_out(out, recorded)
+                assert lock is not None
+                self._check_out(stage, out, lock)
         if not self._options.dry:
             if stage.is_data:
                 pointer = os.path.join(self._repo.root, stage.file)
@@ -177,19 +191,21 @@ class Performer:
         if self._options.force or not can_be_cached(stage):
             return None
         wanted = lock_inputs(stage, inputs)
-        found = next((e for e in self._candidates(stage, lock, wanted, reasons) if self._is_complete(stage, e)), None)
-        if found is None:
-            return None
-        if not self._options.dry:
-            for out in stage.outs:
-                recorded = found.out(out.path)
-                assert recorded is not None
-                self._check_out(out, recorded)
+        for found in self._candidates(stage, lock, wanted, reasons):
+            if not self._is_complete(stage, found):
+                continue
+            if self._options.dry:
+                self._on_event(StageRestored(stage, reasons, found))
+                return StageResult(stage.address, Outcome.RESTORED, reasons, found)
+            try:
+                for out in stage.outs:
+                    self._check_out(stage, out, found)
+            except (IntegrityError, NotFoundError):
+                continue  # a damaged object: another run may have left the same, else the stage makes it again
             entry = self._record(stage, wanted)
             self._on_event(StageRestored(stage, reasons, entry))
             return StageResult(stage.address, Outcome.RESTORED, reasons, entry)
-        self._on_event(StageRestored(stage, reasons, found))
-        return StageResult(stage.address, Outcome.RESTORED, reasons, found)
+        return None
 
     def _candidates(
         self, stage: Stage, lock: StageLock | None, wanted: StageLock, reasons: tuple[Reason, ...]
@@ -203,11 +219,19 @@ class Performer:
         recorded = [entry.out(out.path) for out in stage.outs]
         return all(r is not None and r.md5 is not None and is_cached(self._repo, DataHash(r.md5)) for r in recorded)
 
-    def _check_out(self, out: Output, recorded: LockedPath) -> None:
+    def _check_out(self, stage: Stage, out: Output, entry: StageLock) -> None:
+        """Bring one output to what an entry says; content that is nowhere else is kept in the cache first."""
+        recorded = entry.out(out.path)
+        assert recorded is not None
         assert recorded.md5 is not None
-        types = None if out.cache else (LinkType.COPY,)  # what Git tracks must not be a link into the cache
+        path = self._path(out)
         data = DataHash(recorded.md5)
-        checkout_path(self._repo, self._path(out), data, is_exec=bool(recorded.isexec), force=True, types=types)
+        self._repo.cache.verify(data.oid)
+        kept = keep_content(self._repo, out)
+        if kept is not None:
+            self._on_event(OutputKept(stage, kept.path, kept.where))
+        types = None if out.cache else (LinkType.COPY,)  # what Git tracks must not be a link into the cache
+        checkout_path(self._repo, path, data, is_exec=bool(recorded.isexec), force=True, types=types)
 
     # Runs
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -13,6 +14,7 @@ from siglum.pipeline.events import OnEvent, Outcome, StageFailed, StageResult, S
 from siglum.pipeline.load import Pipeline, load_pipeline
 from siglum.pipeline.perform import HeldLock, Options, Performer
 from siglum.pipeline.targets import Selection, find_stages, steps
+from siglum.workspace.locking import repository_lock
 from siglum.workspace.repository import Repository
 
 _CHANGES_OUTPUTS = (Outcome.WOULD_RUN, Outcome.RESTORED)
@@ -57,16 +59,30 @@ def repro(
         FileFormatError: A file does not say what it should.
     """
     selection = selection or Selection()
-    with HeldLock(repo) as lock:
+    environment = os.environ if environment is None else environment
+    with _only_one(repo, environment), HeldLock(repo) as lock:
         pipeline = load_pipeline(repo)
         found = () if selection.everything else find_stages(pipeline, targets, folder, recursive=recursive)
         order = steps(pipeline, found, selection)
         options = Options(force=force, dry=dry, run_cache=run_cache, commit=commit, output=output)
-        performer = Performer(repo, pipeline, options, environment or os.environ, on_event, lock)
+        performer = Performer(repo, pipeline, options, environment, on_event, lock)
         try:
             return _perform(performer, pipeline, order, dry=dry, keep_going=keep_going, on_event=on_event)
         finally:
             repo.index.save()
+
+
+@contextlib.contextmanager
+def _only_one(repo: Repository, environment: Mapping[str, str]) -> Iterator[None]:
+    """Keep a second `repro` from running the same stages while the repository's own lock is not held.
+
+    A stage that itself calls `siglum repro`, for another pipeline of the repository, runs inside the first one.
+    """
+    if "DVC_STAGE" in environment and environment.get("DVC_ROOT") == repo.root:
+        yield
+        return
+    with repository_lock(os.path.join(repo.tmp_dir, "siglum", "repro.lock")):
+        yield
 
 
 def _perform(
