@@ -60,9 +60,6 @@ class Context:
         twin._reserved = self._reserved | values.keys()
         return twin
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._values
-
     def find(self, path: Path) -> Found:
         """Return the value at `path`. Raises InvalidInputError naming what is missing, with near names."""
         value: Any = self._values

@@ -6,7 +6,6 @@ All paths with the suffix `key` are posix and relative to the repository's root;
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -172,8 +171,3 @@ def _check_paths(document: Document, keys: KeyPath, stage: Stage, written_deps: 
 def _is_metafile(key: str) -> bool:
     name = posixpath.basename(key)
     return name in (PIPELINE_FILE, "dvc.yml", LOCK_FILE) or (name.endswith(POINTER_SUFFIX) and name != POINTER_SUFFIX)
-
-
-def index_outputs(stages: Mapping[str, Stage]) -> dict[str, tuple[Stage, Output]]:
-    """Return every output with its stage, by key. Later claims on one key are found by `graph.build_graph`."""
-    return {out.key: (stage, out) for stage in stages.values() for out in stage.outs}

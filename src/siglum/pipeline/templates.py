@@ -248,13 +248,6 @@ class Resolver:
         return self._file.document.problem(keys, problem, hint=hint)
 
 
-def resolve_stages(
-    file: PipelineFile, folder: str, load: LoadParams, style: FlagStyle | None = None
-) -> tuple[ResolvedStage, ...]:
-    """Resolve all stages of one `dvc.yaml`. Raises FileFormatError that names file, line, column and key."""
-    return tuple(Resolver(file, folder, load, style).stages())
-
-
 def place_of(document: Document, name: str) -> KeyPath:
     """Return where the stage `name`, generated or not, is written."""
     stages = document.data.get("stages", {})
