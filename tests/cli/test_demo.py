@@ -47,7 +47,7 @@ def test_the_whole_road(tmp_path: Path) -> None:
         "$ siglum pull",
         "cancer-classifier@champion: version 2 → version 1",
         "$ siglum trace cancer-classifier@1",
-        "(v1.0)",
+        "in v1.0, behind data/prepared",
         "v2.0",
         "cancer-classifier@1 reproduced: level L6, bit-identical model",
         "http://127.0.0.1:5000",
