@@ -153,29 +153,15 @@ def status(console: Console, targets: tuple[str, ...], cloud: bool, remote_name:
         raise click.exceptions.Exit(1)
 
 
-def _workspace_status(repo: Repository, targets: Sequence[str]) -> dict[str, Any]:
-    from siglum.core.errors import NotFoundError
+def _workspace_status(repo: Repository, targets: Sequence[str]) -> dict[str, list[Any]]:
+    if any(os.path.basename(path) == "dvc.yaml" for path in repo.metafiles()):
+        # Imported only where there is a pipeline: `siglum status` on plain data stays the faster for it.
+        from siglum.pipeline.status import project_status
+
+        return project_status(repo, targets)
     from siglum.workspace.status import data_status
 
-    stages, data = list(targets), list(targets)
-    found: dict[str, Any] = {}
-    for target in targets:
-        try:
-            found |= data_status(repo, [target])
-            stages.remove(target)
-        except NotFoundError:
-            data.remove(target)
-    if not targets:
-        found |= data_status(repo)
-    if (stages or not targets) and any(os.path.basename(path) == "dvc.yaml" for path in repo.metafiles()):
-        # Imported only where there is a pipeline: `siglum status` on plain data stays the faster for it.
-        from siglum.pipeline.status import pipeline_status
-
-        folder = os.path.relpath(os.getcwd(), repo.root)
-        found |= pipeline_status(repo, stages, folder="" if folder == "." else folder)
-    elif stages:
-        data_status(repo, stages)  # raises the error that names the target
-    return found
+    return dict[str, list[Any]](data_status(repo, targets))
 
 
 def _cloud_status(console: Console, repo: Repository, targets: Sequence[str], remote_name: str | None) -> None:

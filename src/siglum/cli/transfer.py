@@ -12,7 +12,7 @@ from siglum.cli.console import Console
 
 if TYPE_CHECKING:
     from siglum.storage.transfer import Progress, TransferResult
-    from siglum.workspace.checkout import DataAt
+    from siglum.workspace.manifests import Manifests
     from siglum.workspace.repository import Repository
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,6 +37,7 @@ def push(console: Console, targets: tuple[str, ...], remote_name: str | None, jo
 
     What is there already is not sent again. A damaged object is never sent.
     """
+    from siglum.pipeline.tracked import wanted_data
     from siglum.workspace.remotes import open_configured_remote
     from siglum.workspace.repository import Repository
     from siglum.workspace.transfer import push as push_data
@@ -44,7 +45,7 @@ def push(console: Console, targets: tuple[str, ...], remote_name: str | None, jo
 
     repo = Repository.open()
     remote = open_configured_remote(repo, remote_name)
-    wanted = _wanted(repo, targets, scope)
+    wanted = wanted_data(repo, targets, None, **scope)
     with repo.lock():
         result = push_data(repo, wanted, remote, jobs=_jobs(repo, remote.name, jobs), progress=_progress(console))
     _say(console, "Sent", result, f"to {remote.name!r}")
@@ -88,8 +89,8 @@ def pull(
 
     repo = Repository.open()
     with repo.lock():
-        _, result, failed = _fetch(console, repo, targets, remote_name, jobs, scope)
-        placed = checkout(repo, tracked_data(repo, targets), force=force)
+        manifests, result, failed = _fetch(console, repo, targets, remote_name, jobs, scope)
+        placed = checkout(repo, tracked_data(repo, targets, manifests), force=force)
     for each in placed.changed:
         console.say(f"{each.outcome:9} {repo.shown(each.path)} ({count(each.files, 'file')})")
     console.result(_value(result) | {"changed": [repo.shown(each.path) for each in placed.changed]})
@@ -105,33 +106,20 @@ def _fetch(
     remote_name: str | None,
     jobs: int | None,
     scope: dict[str, bool],
-) -> tuple[list[DataAt], TransferResult, Callable[[], None]]:
+) -> tuple[Manifests, TransferResult, Callable[[], None]]:
     """Fetch, say so, and return what raises the failures, for the caller to do when it has done what it can."""
+    from siglum.pipeline.tracked import wanted_data
+    from siglum.workspace.manifests import Manifests
     from siglum.workspace.remotes import open_configured_remote
     from siglum.workspace.transfer import fetch as fetch_data
     from siglum.workspace.transfer import raise_failures
 
     remote = open_configured_remote(repo, remote_name)
-    wanted = _wanted(repo, targets, scope)
+    manifests = Manifests(repo.cache, remote)
+    wanted = wanted_data(repo, targets, manifests, **scope)
     result = fetch_data(repo, wanted, remote, jobs=_jobs(repo, remote.name, jobs), progress=_progress(console))
     _say(console, "Fetched", result, f"from {remote.name!r}")
-    return wanted, result, lambda: raise_failures(result, wanted, remote, sending=False)
-
-
-def _wanted(repo: Repository, targets: Sequence[str], scope: dict[str, bool]) -> list[DataAt]:
-    from siglum.pipeline.tracked import in_cache, tracked_at, tracked_data
-
-    wanted = tracked_data(repo, targets)
-    if repo.git is not None:
-        revisions = [
-            *(repo.git.branches() if scope["all_branches"] else ()),
-            *(repo.git.tags() if scope["all_tags"] else ()),
-            *(repo.git.commits() if scope["all_commits"] else ()),
-        ]
-        paths = {each.path for each in wanted}
-        for revision in revisions:
-            wanted += [each for each in tracked_at(repo, revision) if not targets or each.path in paths]
-    return in_cache({(each.path, each.hash): each for each in wanted}.values())
+    return manifests, result, lambda: raise_failures(result, wanted, remote, sending=False)
 
 
 def _jobs(repo: Repository, remote_name: str, jobs: int | None) -> int:

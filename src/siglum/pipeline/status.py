@@ -7,6 +7,7 @@ import posixpath
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from siglum.core.errors import NotFoundError
 from siglum.pipeline.files import WorkspaceFiles
 from siglum.pipeline.load import ParamsReader, Pipeline, load_pipeline
 from siglum.pipeline.observe import observe_inputs, recorded_lock, why_inputs, why_outputs
@@ -15,6 +16,7 @@ from siglum.pipeline.stages import PIPELINE_FILE, Stage
 from siglum.pipeline.staleness import Cause, Reason
 from siglum.pipeline.targets import find_stages
 from siglum.workspace.repository import Repository
+from siglum.workspace.status import data_status
 
 
 def stage_reasons(repo: Repository, pipeline: Pipeline, addresses: Iterable[str]) -> dict[str, tuple[Reason, ...]]:
@@ -47,6 +49,27 @@ def pipeline_status(repo: Repository, targets: Sequence[str] = (), *, folder: st
         for address, why in reasons.items()
         if why
     }
+
+
+def project_status(repo: Repository, targets: Sequence[str] = ()) -> dict[str, list[Any]]:
+    """Return what changed of `.dvc` files and stages, of all or of `targets`, as seen from the current folder.
+
+    Raises NotFoundError for a target that is neither data nor a stage.
+    """
+    relative = os.path.relpath(os.getcwd(), repo.root).replace(os.sep, "/")
+    folder = "" if relative == "." or relative.startswith("..") else relative
+    if not targets:
+        return data_status(repo) | pipeline_status(repo, folder=folder)
+    found: dict[str, list[Any]] = {}
+    for target in targets:
+        try:
+            found |= data_status(repo, [target])
+        except NotFoundError as not_data:
+            try:
+                found |= pipeline_status(repo, [target], folder=folder)
+            except NotFoundError:
+                raise not_data from None
+    return found
 
 
 def status_entries(reasons: Sequence[Reason], root: str, folder: str = "") -> list[Any]:

@@ -12,17 +12,20 @@ from siglum.pipeline.load import load_pipeline
 from siglum.pipeline.outputs import recorded_outputs
 from siglum.pipeline.targets import find_stages
 from siglum.workspace.checkout import DataAt, recorded_data
+from siglum.workspace.manifests import Manifests
 from siglum.workspace.repository import Repository
 from siglum.workspace.targets import all_outputs, find_output, not_tracked
 from siglum.workspace.transfer import data_at
 
 
-def tracked_data(repo: Repository, targets: Sequence[str] = ()) -> list[DataAt]:
+def tracked_data(repo: Repository, targets: Sequence[str] = (), manifests: Manifests | None = None) -> list[DataAt]:
     """Return what the workspace's `.dvc` files and lock files record, all of it or what `targets` mean.
 
     A target is a path relative to the current folder (an output, something in one, a folder above some, a `.dvc` file)
-    or a stage. Raises NotFoundError for one that is none of these.
+    or a stage. Raises NotFoundError for one that is none of these, or for a part of a folder whose manifest is not in
+    the cache (nor where else `manifests` looks).
     """
+    manifests = manifests or Manifests(repo.cache)
     pointed = all_outputs(repo)
     made = [DataAt(out.path, out.hash, out.is_exec, out.cached) for out in recorded_outputs(repo)]
     if not targets:
@@ -32,11 +35,11 @@ def tracked_data(repo: Repository, targets: Sequence[str] = ()) -> list[DataAt]:
         key = repo.key_of(os.path.abspath(target))
         output = find_output(pointed, key)
         if output is not None:
-            selected += recorded_data([output], repo)
+            selected += recorded_data([output], repo, manifests)
             continue
         below = [each for each in pointed if key == "." or each.key.startswith(key + "/")]
         found = [*recorded_data(below, repo), *(each for each in made if _is_within(each.path, key))]
-        found = found or _part_of(repo, made, key) or _of_stages(repo, target)
+        found = found or _part_of(manifests, made, key) or _of_stages(repo, target)
         if not found:
             raise not_tracked(target, [repo.shown(each.path) for each in (*recorded_data(pointed, repo), *made)])
         selected += found
@@ -49,6 +52,32 @@ def tracked_at(repo: Repository, revision: str) -> list[DataAt]:
     return _once([*data_at(repo, revision), *made])
 
 
+def wanted_data(
+    repo: Repository,
+    targets: Sequence[str] = (),
+    manifests: Manifests | None = None,
+    *,
+    all_branches: bool = False,
+    all_tags: bool = False,
+    all_commits: bool = False,
+) -> list[DataAt]:
+    """Return what a transfer is about: what `targets` mean here and, where asked, what they meant in other revisions.
+
+    Raises as `tracked_data` does.
+    """
+    wanted = tracked_data(repo, targets, manifests)
+    if repo.git is not None:
+        revisions = [
+            *(repo.git.branches() if all_branches else ()),
+            *(repo.git.tags() if all_tags else ()),
+            *(repo.git.commits() if all_commits else ()),
+        ]
+        paths = {each.path for each in wanted}
+        for revision in revisions:
+            wanted += [each for each in tracked_at(repo, revision) if not targets or each.path in paths]
+    return in_cache(_once(wanted))
+
+
 def in_cache(wanted: Iterable[DataAt]) -> list[DataAt]:
     """Return what belongs in the cache and on remotes; small results that Git keeps do not."""
     return [each for each in wanted if each.cache]
@@ -58,12 +87,12 @@ def _is_within(path: str, key: str) -> bool:
     return key == "." or path == key or path.startswith(key + "/")
 
 
-def _part_of(repo: Repository, made: Sequence[DataAt], key: str) -> list[DataAt]:
-    """Return one file or folder inside the output of a stage, when its manifest is in the cache."""
+def _part_of(manifests: Manifests, made: Sequence[DataAt], key: str) -> list[DataAt]:
+    """Return one file or folder inside the output of a stage."""
     for each in made:
         if each.hash.is_dir and key.startswith(each.path + "/"):
             within = key[len(each.path) + 1 :]
-            entries = repo.cache.read_manifest(each.hash.oid).entries
+            entries = manifests.read(each.hash.oid).entries
             return [
                 DataAt(posixpath.join(each.path, entry.relpath), DataHash(entry.oid))
                 for entry in entries

@@ -127,7 +127,7 @@ def plan_fetch(oids: Iterable[str], cache: ObjectStore, remote: Remote) -> Trans
             continue
         try:
             here = cache.has(oid)
-            manifest = cache.read_manifest(oid) if here else _fetch_manifest(oid, cache, remote)
+            manifest = cache.read_manifest(oid) if here else fetch_manifest(oid, cache, remote)
         except SiglumError as e:
             failures[oid] = _failure(oid, e)
             continue
@@ -141,7 +141,8 @@ def plan_fetch(oids: Iterable[str], cache: ObjectStore, remote: Remote) -> Trans
     return TransferPlan("fetch", cache, remote, tuple(files), tuple(manifests), present, tuple(failures.values()))
 
 
-def _fetch_manifest(oid: str, cache: ObjectStore, remote: Remote) -> Manifest:
+def fetch_manifest(oid: str, cache: ObjectStore, remote: Remote) -> Manifest:
+    """Return a folder's manifest from a remote, verified and not stored. Raises NotFoundError, IntegrityError."""
     with cache.batch() as batch:
         # Never committed: a manifest in the cache would say that its files are there.
         return batch.peek_manifest(oid, lambda path: remote.get(key_of(oid), path, oid))

@@ -10,6 +10,7 @@ import msgspec
 from siglum.core.errors import IntegrityError, NotFoundError, SiglumError, WouldLoseDataError
 from siglum.core.hashes import DataHash
 from siglum.storage.links import LinkType
+from siglum.workspace.manifests import Manifests
 from siglum.workspace.outputs import checkout_path
 from siglum.workspace.repository import Repository
 from siglum.workspace.targets import TrackedOutput, select_outputs
@@ -39,11 +40,15 @@ class CheckoutResult(msgspec.Struct, frozen=True):
     failed: dict[str, SiglumError] = {}
 
 
-def recorded_data(outputs: Iterable[TrackedOutput], repo: Repository) -> list[DataAt]:
+def recorded_data(
+    outputs: Iterable[TrackedOutput], repo: Repository, manifests: Manifests | None = None
+) -> list[DataAt]:
     """Return what `.dvc` files record; of a folder of which only a part is meant, that part.
 
-    Raises NotFoundError when the part is not in the folder's record, or the record is not in the cache.
+    Raises NotFoundError when the part is not in the folder's record, or the record is not in the cache (or where else
+    `manifests` looks).
     """
+    manifests = manifests or Manifests(repo.cache)
     found = []
     for output in outputs:
         data = output.spec.data
@@ -52,7 +57,7 @@ def recorded_data(outputs: Iterable[TrackedOutput], repo: Repository) -> list[Da
         if not output.within:
             found.append(DataAt(output.key, data, output.spec.isexec, output.spec.cache))
             continue
-        entries = repo.cache.read_manifest(data.oid).entries
+        entries = manifests.read(data.oid).entries
         parts = [e for e in entries if e.relpath == output.within or e.relpath.startswith(output.within + "/")]
         if not parts:
             raise NotFoundError(f"{output.within!r} is not in {repo.shown(output.key)} as it is recorded.")

@@ -94,6 +94,25 @@ class Config:
                     origins[section, option] = path
         return merged, origins
 
+    def overlaid(self, settings: Mapping[str, Mapping[str, object]], where: str) -> Config:
+        """Return this with settings laid over it: sections, or kinds of named ones, of options. Raises as `load`."""
+        sections = {name: dict(options) for name, options in self._sections.items()}
+        origins = dict(self._origins)
+        for section, options in settings.items():
+            if section in NAMED_SECTIONS:
+                named = {named_section(section, name): inner for name, inner in options.items()}
+            else:
+                named = {section: options}
+            for name, inner in named.items():
+                if not isinstance(inner, Mapping):
+                    raise InvalidInputError(f"{where}: {section!r} should hold options by name.")
+                for option, value in inner.items():
+                    sections.setdefault(name, {})[option] = _plain(value)
+                    origins[name, option] = where
+        for section, checked in sections.items():
+            _check_section(section, checked, origins, where)
+        return Config(sections, origins)
+
     def get(self, name: str) -> str | None:
         """Return a setting by `section.option`, a list joined by commas; None when it is not set."""
         section, option = split_name(name)
@@ -215,6 +234,13 @@ def is_url(value: str) -> bool:
 def is_path_option(section: str, option: str) -> bool:
     """Whether an option's value is a path."""
     return option in PATH_OPTIONS.get(split_section(section)[0], ())
+
+
+def _plain(value: object) -> IniValue:
+    """Return a value that a program gave as it would stand in a file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return tuple(str(item) for item in value) if isinstance(value, list | tuple) else str(value)
 
 
 def _text(value: IniValue) -> str:

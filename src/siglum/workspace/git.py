@@ -2,7 +2,7 @@
 
 Paths go in and come out relative to the working tree's root, with `/` between names. They are passed literally (no
 pathspec magic) and read NUL-separated, so any name works. Nothing here changes the user's index, branches or objects
-except `add`, `worktree_add` and `worktree_remove`.
+except `add`, `fetch`, `worktree_add` and `worktree_remove`.
 """
 
 from __future__ import annotations
@@ -243,6 +243,12 @@ class Git:
         """Put files into the index."""
         for chunk in _chunks(list(paths)):
             self._out("add", "--", *chunk)
+
+    def fetch(self) -> None:
+        """Get the present branches and tags of `origin`. Raises UnavailableError when it does not answer."""
+        done = self._run("fetch", "-q", "--prune", "--tags", "--force", "origin")
+        if done.returncode != 0:
+            raise UnavailableError(f"Cannot fetch from {self.remote_url()}: {_reason(done)}")
 
     def worktree_add(self, path: str, commit: str) -> None:
         """Check a commit out, detached, into the new folder `path`, which shares this repository's objects."""

@@ -1,0 +1,30 @@
+"""Which files a folder's hash stands for: asked of the cache, and of a remote where the cache does not know."""
+
+from __future__ import annotations
+
+from siglum.storage.manifest import Manifest
+from siglum.storage.objects import ObjectStore
+from siglum.storage.remotes.base import Remote
+from siglum.storage.transfer import fetch_manifest
+
+
+class Manifests:
+    """Manifests by their oid. What comes from the remote is kept here only: in the cache it would claim its files."""
+
+    def __init__(self, cache: ObjectStore, remote: Remote | None = None) -> None:
+        self._cache = cache
+        self._remote = remote
+        self._fetched: dict[str, Manifest] = {}
+
+    def read(self, oid: str) -> Manifest:
+        """Return a folder's manifest, verified.
+
+        Raises NotFoundError when it is nowhere, IntegrityError when it is damaged, UnavailableError when the remote is
+        not there.
+        """
+        if oid in self._fetched:
+            return self._fetched[oid]
+        if self._remote is None or self._cache.is_sound(oid):
+            return self._cache.read_manifest(oid)
+        found = self._fetched[oid] = fetch_manifest(oid, self._cache, self._remote)
+        return found
