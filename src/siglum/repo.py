@@ -93,7 +93,7 @@ class Repo:
         """Put files and folders under version control; see `siglum add`. Return what was recorded of each."""
         names = self._names(targets)
         if glob:
-            names = sorted({path for name in names for path in globbing.glob(name, recursive=True)})
+            names = list(dict.fromkeys(path for name in names for path in globbing.glob(name, recursive=True)))
             if not names:
                 raise NotFoundError("No file or folder matches the pattern.")
         repo = self._fresh()

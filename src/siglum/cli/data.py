@@ -57,7 +57,8 @@ def add(
     from siglum.workspace.repository import Repository
 
     if use_glob:
-        targets = tuple(sorted({path for target in targets for path in glob.glob(target, recursive=True)}))
+        # In the order of the folders, as DVC adds them: .gitignore gets its lines in this order.
+        targets = tuple(dict.fromkeys(path for target in targets for path in glob.glob(target, recursive=True)))
         if not targets:
             raise NotFoundError("No file or folder matches the pattern.")
     repo = Repository.open()

@@ -65,7 +65,6 @@ def cloud_status(repo: Repository, wanted: Sequence[tuple[str, DataHash]], remot
     `wanted` holds what is recorded: (path from the root, hash). A folder's files are looked at when its manifest is in
     the cache; a manifest on the remote stands for all its files.
     """
-    remote.check()
     entries = dict(wanted)
     for path, data in wanted:
         if data.is_dir and repo.cache.has(data.oid):
