@@ -33,7 +33,7 @@ FOLDER: dict[str, bytes] = {
     "binary": bytes(range(256)) * 40,
 }
 # A `.dvc` file's name is four bytes longer than its data's.
-SINGLE = ["plain.csv", "sp ace.txt", "ünï", "#h", "!b", "a[1]", "b\\s", "q?m", "007", "1e5", "true", "n" * 251, "- dash"]
+SINGLE = ["plain.csv", "sp ace.txt", "ünï", "#h", "!b", "a[1]", "b\\s", "q?m", "007", "1e5", "true", "n" * 251, "- x"]
 
 
 class Side:
