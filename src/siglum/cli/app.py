@@ -56,10 +56,11 @@ class RootGroup(click.Group):
                 formatter.write_dl(rows)
 
 
-@click.command(cls=RootGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=RootGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--cd", "folder", metavar="PATH", type=click.Path(), help="Run as if started in PATH.")
 @click.option("-V", "--version", is_flag=True, help="Print the version.")
-def root(folder: str | None, version: bool) -> None:
+@click.pass_context
+def root(context: click.Context, folder: str | None, version: bool) -> None:
     """Model versioning: every model version with exactly the code, data and parameters that made it."""
     if version:
         from siglum import __version__
@@ -68,6 +69,8 @@ def root(folder: str | None, version: bool) -> None:
         raise click.exceptions.Exit(0)
     if folder is not None:
         os.chdir(folder)
+    if context.invoked_subcommand is None:
+        print(context.get_help())  # noqa: T201
 
 
 def run(args: Sequence[str]) -> int:
