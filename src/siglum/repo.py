@@ -17,11 +17,11 @@ from siglum.pipeline.tracked import in_cache, tracked_data, wanted_data
 from siglum.storage.transfer import DEFAULT_JOBS
 from siglum.workspace.add import add
 from siglum.workspace.checkout import CheckoutResult, checkout
+from siglum.workspace.cloud_status import cloud_status
 from siglum.workspace.commit import Recorded, commit
 from siglum.workspace.manifests import Manifests
 from siglum.workspace.remotes import open_configured_remote
 from siglum.workspace.repository import Repository, find_root
-from siglum.workspace.status import cloud_status
 from siglum.workspace.transfer import fetch, push, raise_failures
 
 __all__ = ["Repo"]

@@ -167,8 +167,8 @@ def _workspace_status(repo: Repository, targets: Sequence[str]) -> dict[str, lis
 
 def _cloud_status(console: Console, repo: Repository, targets: Sequence[str], remote_name: str | None) -> None:
     from siglum.pipeline.tracked import in_cache, tracked_data
+    from siglum.workspace.cloud_status import cloud_status
     from siglum.workspace.remotes import open_configured_remote
-    from siglum.workspace.status import cloud_status
 
     remote = open_configured_remote(repo, remote_name)
     wanted = in_cache(tracked_data(repo, targets))

@@ -11,13 +11,13 @@ import io
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from siglum.core.errors import FileFormatError, NotFoundError
+from siglum.storage.durability import temporary_name
 
 if TYPE_CHECKING:
     from ruamel.yaml import YAML
@@ -196,9 +196,9 @@ def write_atomic(path: str, data: bytes) -> None:
         mode = 0o666 & ~current_umask()
     folder = os.path.dirname(target)
     # A short name of its own: the target's name may already be as long as names can be.
-    handle, temporary = tempfile.mkstemp(prefix=".siglum-", suffix=".tmp", dir=folder)
+    temporary = os.path.join(folder, temporary_name())
     try:
-        with open(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(data)
             file.flush()
             os.fchmod(file.fileno(), mode)

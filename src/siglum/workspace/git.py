@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit, urlunsplit
 
@@ -201,6 +200,9 @@ class Git:
         in a temporary index and object folder: the user's own are only read. Without a commit, the patch is against
         the empty tree.
         """
+        # Imported here: it costs every other command some milliseconds.
+        import tempfile
+
         skipped = [path.rstrip("/") for path in exclude]
         with tempfile.TemporaryDirectory(prefix="siglum-diff-") as scratch:
             index, objects = os.path.join(scratch, "index"), os.path.join(scratch, "objects")
