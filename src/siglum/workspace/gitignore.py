@@ -8,7 +8,8 @@ from siglum.core.errors import NotFoundError
 from siglum.workspace.documents import read_bytes, write_atomic
 from siglum.workspace.git import Git
 
-_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\#!*?[]"})
+# A line cannot hold the end of a line: any one character stands for it (DVC writes two lines there, which ignore others).
+_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\#!*?[]"} | {"\n": "?"})
 
 
 def entry_for(name: str) -> str:
