@@ -24,6 +24,7 @@ from siglum.storage.remotes.base import Remote
 from siglum.storage.transfer import key_of
 from siglum.workspace.clones import clone_of, is_git_url, local_path, resolve_in_clone
 from siglum.workspace.config import Config
+from siglum.workspace.documents import decoded, read_bytes
 from siglum.workspace.git import Git
 from siglum.workspace.ini import parse_ini
 from siglum.workspace.manifests import Manifests
@@ -244,11 +245,7 @@ def _with_remote(config: Config, remote: str | None, options: Mapping[str, Any])
 
 
 def _read_settings(path: str) -> Mapping[str, Mapping[str, Any]]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return parse_ini(file.read(), path)
-    except FileNotFoundError:
-        raise NotFoundError(f"{path} does not exist.") from None
+    return parse_ini(decoded(read_bytes(path), path), path)
 
 
 def _root_of(folder: str) -> str:

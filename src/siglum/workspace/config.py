@@ -18,7 +18,7 @@ from siglum.workspace.config_schema import (
     check_named,
     check_option,
 )
-from siglum.workspace.documents import read_bytes, write_atomic
+from siglum.workspace.documents import decoded, read_bytes, write_atomic
 from siglum.workspace.ini import Ini, IniValue, format_ini, parse_ini
 
 
@@ -169,7 +169,7 @@ class Edit(msgspec.Struct, frozen=True):
 def read_level(path: str) -> Ini:
     """Return one file's sections, none when it is not there."""
     try:
-        return parse_ini(read_bytes(path).decode(), path)
+        return parse_ini(decoded(read_bytes(path), path), path)
     except NotFoundError:
         return {}
 
@@ -282,9 +282,8 @@ def _check_section(
 ) -> None:
     kind, name = split_section(section)
     if name is not None:
-        if options:
-            where = next((origins[section, option] for option in options if (section, option) in origins), path)
-            check_named(kind, name, dict(options), where)
+        where = next((origins[section, option] for option in options if (section, option) in origins), path)
+        check_named(kind, name, dict(options), where)
         return
     for option, value in options.items():
         check_option(section, option, value, origins.get((section, option), path))

@@ -75,6 +75,7 @@ _WEBDAV = (
 )
 _BY_SCHEME: dict[str, dict[str, Check]] = {
     "": _LOCAL,
+    "file": _LOCAL,
     "s3": _options(
         _text,
         "region profile credentialpath configpath endpointurl access_key_id secret_access_key session_token ssl_verify "

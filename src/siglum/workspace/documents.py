@@ -90,7 +90,7 @@ def load_yaml(text: str | bytes, where: str) -> Any:
     `where` is the path that errors name. Raises FileFormatError with line and column (from 1).
     """
     if isinstance(text, bytes):
-        text = _decoded(text, where)
+        text = decoded(text, where)
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506  -- built on CSafeLoader
     except yaml.MarkedYAMLError as error:
@@ -134,7 +134,7 @@ def update_yaml(text: str | bytes, value: Any, where: str) -> str:
     lists of equal length are changed element by element, others replaced.
     """
     if isinstance(text, bytes):
-        text = _decoded(text, where)
+        text = decoded(text, where)
     load_yaml(text, where)  # one reader decides what is well-formed, and says where it is not
     document = _ruamel().load(text)
     if not isinstance(document, Mapping) or not document:
@@ -146,7 +146,7 @@ def update_yaml(text: str | bytes, value: Any, where: str) -> str:
 def load_for_edit(text: str | bytes, where: str) -> Any:
     """Read a document with its comments, to be changed in place and given to `dump_yaml`."""
     if isinstance(text, bytes):
-        text = _decoded(text, where)
+        text = decoded(text, where)
     load_yaml(text, where)
     return _ruamel().load(text)
 
@@ -242,7 +242,8 @@ def _ruamel() -> YAML:
     return writer
 
 
-def _decoded(data: bytes, where: str) -> str:
+def decoded(data: bytes, where: str) -> str:
+    """Return text, without a byte order mark. Raises FileFormatError with line and column where it is not UTF-8."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

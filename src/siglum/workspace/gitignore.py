@@ -8,7 +8,7 @@ from siglum.core.errors import NotFoundError
 from siglum.workspace.documents import read_bytes, write_atomic
 from siglum.workspace.git import Git
 
-# A line cannot hold the end of a line: any one character stands for it (DVC writes two lines there, which ignore others).
+# A rule cannot hold a line break: any one character stands for it. (DVC writes two lines, which ignore other files.)
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\#!*?[]"} | {"\n": "?"})
 
 
