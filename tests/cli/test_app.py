@@ -27,9 +27,7 @@ def all_commands() -> Iterator[tuple[str, click.Command]]:
             yield name, found
 
 
-EVERY_COMMAND = pytest.mark.parametrize(
-    "command", [pytest.param(found, id=name) for name, found in all_commands()]
-)
+EVERY_COMMAND = pytest.mark.parametrize("command", [pytest.param(found, id=name) for name, found in all_commands()])
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
