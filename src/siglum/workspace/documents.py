@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)|^={7}$", re.MULTILINE)
 
+_INDENTS = re.compile(r"^[ \-?:]+", re.MULTILINE)
+_MAX_NESTING = 1000
+
 
 class _Loader(yaml.CSafeLoader):
     """libyaml's loader with YAML 1.2 scalars, which refuses duplicate keys."""
@@ -31,8 +34,15 @@ class _Loader(yaml.CSafeLoader):
     # Filled below; a copy, so that PyYAML's own loaders keep their YAML 1.1 rules.
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._flat: set[yaml.MappingNode] = set()
+
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Refuse keys that stand twice, before merge keys add theirs (which the written ones override)."""
+        if node in self._flat:  # merged into another one before: it then has its own keys and those it merged
+            return
+        self._flat.add(node)
         seen: set[Hashable] = set()
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
@@ -92,16 +102,35 @@ def load_yaml(text: str | bytes, where: str) -> Any:
     if isinstance(text, bytes):
         text = decoded(text, where)
     try:
+        if _nesting_bound(text) > _MAX_NESTING:
+            _check_nesting(text)
         return yaml.load(text, Loader=_Loader)  # noqa: S506  -- built on CSafeLoader
     except yaml.MarkedYAMLError as error:
         raise _format_error(error, text, where) from None
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        column = error.position - (text.rfind("\n", 0, error.position) + 1) + 1
+        before = text.encode()[: error.position].decode()  # libyaml counts bytes
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         raise FileFormatError(where, "a character that YAML does not allow", line=line, column=column) from None
     except (ValueError, RecursionError) as error:
         problem = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise FileFormatError(where, problem) from None
+
+
+def _nesting_bound(text: str) -> int:
+    """Return a depth that the document cannot exceed: its brackets, and its widest run of indents and dashes."""
+    return text.count("[") + text.count("{") + max(map(len, _INDENTS.findall(text)), default=0)
+
+
+def _check_nesting(text: str) -> None:
+    """Raise ComposerError for a document so deep that libyaml's composer, which recurses, could crash on it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_NESTING:
+                raise yaml.composer.ComposerError(None, None, "nested too deeply", event.start_mark)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def load_yaml_file(path: str, where: str | None = None) -> Any:
