@@ -103,7 +103,7 @@ def load_yaml(text: str | bytes, where: str) -> Any:
         text = decoded(text, where)
     try:
         if _nesting_bound(text) > _MAX_NESTING:
-            _check_nesting(text)
+            _check_nesting(text, where)
         return yaml.load(text, Loader=_Loader)  # noqa: S506  -- built on CSafeLoader
     except yaml.MarkedYAMLError as error:
         raise _format_error(error, text, where) from None
@@ -121,14 +121,16 @@ def _nesting_bound(text: str) -> int:
     return text.count("[") + text.count("{") + max(map(len, _INDENTS.findall(text)), default=0)
 
 
-def _check_nesting(text: str) -> None:
-    """Raise ComposerError for a document so deep that libyaml's composer, which recurses, could crash on it."""
+def _check_nesting(text: str, where: str) -> None:
+    """Raise FileFormatError for a document so deep that libyaml's composer, which recurses, could crash on it."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _MAX_NESTING:
-                raise yaml.composer.ComposerError(None, None, "nested too deeply", event.start_mark)
+                mark = event.start_mark
+                assert mark is not None
+                raise FileFormatError(where, "nested too deeply", line=mark.line + 1, column=mark.column + 1)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
