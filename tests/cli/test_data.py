@@ -1,4 +1,4 @@
-"""`siglum init`, `add`, `commit`, `checkout`, `status`: what they do and say. What must not be lost: test_data_safety."""
+"""`siglum init`, `add`, `commit`, `checkout`, `status`: what they do and say (and test_data_safety: what is kept)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.durability import DurableBatch, write_all
 from siglum.storage.hashing import BLOCK_SIZE, FileHash, check_unchanged, hash_descriptor, md5, md5_bytes, open_regular
 from siglum.storage.index import StatIndex
-from siglum.storage.manifest import Manifest, decode_manifest
 
 if TYPE_CHECKING:
     from siglum.storage.objects import ObjectStore
@@ -124,16 +123,6 @@ class IngestBatch:
             raise
         self._stage(temporary, oid)
         return size
-
-    def peek_manifest(self, oid: str, fetch: Callable[[str], int]) -> Manifest:
-        """Have `fetch` write a manifest to a new file, and return it decoded without storing it."""
-        temporary = self._files.temporary_for(self._store.root)
-        try:
-            fetch(temporary)
-            with open(temporary, "rb") as file:
-                return decode_manifest(file.read(), oid)
-        finally:
-            self._files.drop(temporary)
 
     def commit(self) -> None:
         """Make everything durable and visible, in the order it was added."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, TypeAlias
@@ -17,7 +18,7 @@ import msgspec
 
 from siglum.core.errors import IntegrityError, NotFoundError, SiglumError
 from siglum.core.hashes import DIR_SUFFIX
-from siglum.storage.manifest import Manifest
+from siglum.storage.manifest import Manifest, decode_manifest
 from siglum.storage.objects import ObjectStore
 from siglum.storage.remotes.base import BulkRemote, Remote, Upload
 
@@ -127,7 +128,7 @@ def plan_fetch(oids: Iterable[str], cache: ObjectStore, remote: Remote) -> Trans
             continue
         try:
             here = cache.has(oid)
-            manifest = cache.read_manifest(oid) if here else fetch_manifest(oid, cache, remote)
+            manifest = cache.read_manifest(oid) if here else fetch_manifest(oid, remote)
         except SiglumError as e:
             failures[oid] = _failure(oid, e)
             continue
@@ -141,11 +142,16 @@ def plan_fetch(oids: Iterable[str], cache: ObjectStore, remote: Remote) -> Trans
     return TransferPlan("fetch", cache, remote, tuple(files), tuple(manifests), present, tuple(failures.values()))
 
 
-def fetch_manifest(oid: str, cache: ObjectStore, remote: Remote) -> Manifest:
-    """Return a folder's manifest from a remote, verified and not stored. Raises NotFoundError, IntegrityError."""
-    with cache.batch() as batch:
-        # Never committed: a manifest in the cache would say that its files are there.
-        return batch.peek_manifest(oid, lambda path: remote.get(key_of(oid), path, oid))
+def fetch_manifest(oid: str, remote: Remote) -> Manifest:
+    """Return a folder's manifest from a remote, verified. Raises NotFoundError, IntegrityError.
+
+    It is not stored: a manifest in the cache would say that its files are there.
+    """
+    with tempfile.TemporaryDirectory(prefix="siglum-manifest-") as folder:
+        path = os.path.join(folder, "manifest")
+        remote.get(key_of(oid), path, oid)
+        with open(path, "rb") as file:
+            return decode_manifest(file.read(), oid)
 
 
 def run_transfer(plan: TransferPlan, jobs: int = DEFAULT_JOBS, progress: Progress | None = None) -> TransferResult:

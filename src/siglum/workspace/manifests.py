@@ -26,5 +26,5 @@ class Manifests:
             return self._fetched[oid]
         if self._remote is None or self._cache.is_sound(oid):
             return self._cache.read_manifest(oid)
-        found = self._fetched[oid] = fetch_manifest(oid, self._cache, self._remote)
+        found = self._fetched[oid] = fetch_manifest(oid, self._remote)
         return found
