@@ -210,7 +210,9 @@ class Git:
             own_index = self._absolute(self._out("rev-parse", "--git-path", "index"))
             own_objects = self._absolute(self._out("rev-parse", "--git-path", "objects"))
             if os.path.exists(own_index):
-                shutil.copyfile(own_index, index)  # its stat cache spares reading unchanged files again
+                # Its stat cache spares reading unchanged files again. Its time comes along: by that Git knows which
+                # files may have changed after they were looked at, within one tick of the clock.
+                shutil.copy2(own_index, index)
             there = {
                 "GIT_INDEX_FILE": index,
                 "GIT_OBJECT_DIRECTORY": objects,
