@@ -188,8 +188,8 @@ def changed(root: Path) -> None:
         root,
         {
             "text": "one\n2\nthree\n", "binary": bytes(range(255)) * 20, "crlf.txt": "a\r\nc\r\n",
-            "no newline": "end 2", "ignored": "i", "sub/ignored": "i", "out/metrics.json": '{"a":1}\n', "dvc.lock": "new\n",
-            "out/new": "n",
+            "no newline": "end 2", "ignored": "i", "sub/ignored": "i", "out/metrics.json": '{"a":1}\n',
+            "dvc.lock": "new\n", "out/new": "n",
         },
     )  # fmt: skip
     write(root, dict.fromkeys(ODD, "odd\n"))
@@ -243,9 +243,9 @@ def test_the_patch_does_not_depend_on_settings_or_on_what_is_staged(
     for name, value in {
         "diff.noprefix": "true", "diff.mnemonicPrefix": "true", "diff.algorithm": "histogram", "diff.context": "7",
         "diff.renames": "copies", "diff.external": "false", "diff.interHunkContext": "9",
-        "diff.wsErrorHighlight": "all", "core.quotePath": "false", "core.abbrev": "5", "color.ui": "always", "core.compression": "1",
+        "diff.wsErrorHighlight": "all", "core.quotePath": "false", "core.abbrev": "5", "color.ui": "always",
         "diff.indentHeuristic": "false", "diff.submodule": "log", "core.safecrlf": "true",
-        "diff.suppressBlankEmpty": "1", "core.pager": "x",
+        "diff.suppressBlankEmpty": "1", "core.pager": "x", "core.compression": "1",
         "diff.ignoreSubmodules": "all", "status.showUntrackedFiles": "no", "status.relativePaths": "false",
     }.items():  # fmt: skip
         git(root, "config", name, value)
