@@ -18,7 +18,6 @@ _SECTION = re.compile(r"""\[\s*(?P<name>'[^']*'|"[^"]*"|[^'"\[\]\s][^\[\]]*?)\s*
 _OPTION = re.compile(r"""(?P<name>'[^']*'|"[^"]*"|[^'"=\s][^=]*?)\s*=\s*(?P<value>.*)$""")
 # One element of a value: quoted, or bare up to a comma or a comment.
 _ELEMENT = re.compile(r"""\s*(?:"(?P<double>[^"\n]*)"|'(?P<single>[^'\n]*)'|(?P<bare>[^'",\#][^,\#]*?))\s*(?=,|\#|$)""")
-_BLANKS = " \r\n\v\t"
 
 
 def parse_ini(text: str, where: str) -> Ini:
@@ -118,7 +117,8 @@ def _format_value(value: IniValue) -> str:
 def _quoted(text: str) -> str:
     if not text:
         return '""'
-    bare = text[0] not in _BLANKS + "'\"" and text[-1] not in _BLANKS + "'\"" and "," not in text and "#" not in text
+    # What a reader would strip is quoted: any blank of Unicode, not only those that ConfigObj quotes.
+    bare = text == text.strip() and text[0] not in "'\"" and text[-1] not in "'\"" and not set(text) & {",", "#"}
     if bare and "\n" not in text:
         return text
     if "\n" in text or ("'" in text and '"' in text):

@@ -1,0 +1,96 @@
+"""Settings beside the real DVC: after every command the same bytes, and the same commands are refused."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
+
+# One command a line; `below:` runs it in a folder below the root, `!` marks what both refuse.
+COMMANDS = """
+remote add -d Store ../Up
+remote add second /abs/olute
+! remote add STORE ../other
+remote add --local second over
+below: remote add third rel/path
+below: remote modify third url other
+below: config cache.dir my cache
+remote default STORE
+! remote default nowhere
+remote rename third fourth
+remote default -u
+remote default -u
+! remote default
+! remote remove nowhere
+remote default fourth
+remote modify fourth jobs 3
+remote modify --local fourth jobs 4
+remote modify -u fourth jobs
+remote modify -u fourth jobs
+! remote modify nowhere url x
+! remote modify fourth nonsense x
+! remote modify fourth jobs many
+! remote modify --local fourth nonsense x
+remote rename store first
+! remote rename first fourth
+remote remove first
+config cache.type hardlink,copy
+! config cache.type glue
+! config core.nonsense 1
+! config nonsense
+! config core.autostage yes
+config core.autostage true
+config -u core.autostage
+! config -u core.autostage
+config remote.fourth.verify true
+! config remote.nowhere.jobs 5
+config core.remote nowhere
+config --global core.analytics false
+remote add 'two words' x
+remote add --global everywhere s3://bucket/prefix
+remote modify everywhere endpointurl http://localhost:1
+remote modify --local everywhere access_key_id key
+remote add comma 'a,b'
+remote add hash 'a#b'
+remote add apostrophe "it's"
+remote add quote 'q"u'
+remote add home '~/x'
+remote add file file:///x
+config exp.auto_push true
+config cache.shared group
+""".strip().splitlines()
+FILES = (".dvc/config", ".dvc/config.local", "../global/config")
+
+
+def step(command: list[str], root: Path, line: str, folder: str) -> tuple[bool, dict[str, str]]:
+    place = root / "below" if folder == "below" else root
+    environment = os.environ | {"DVC_GLOBAL_CONFIG_DIR": str(root.parent / "global")}
+    arguments = shlex.split(line) if "'" in line or '"' in line else line.split()
+    if line == "config cache.dir my cache":
+        arguments = ["config", "cache.dir", "my cache"]
+    done = subprocess.run(
+        [*command, *arguments], cwd=place, env=environment, capture_output=True, text=True, check=False
+    )
+    found = {name: (root / name).read_text() if (root / name).exists() else "" for name in FILES}
+    return done.returncode == 0, found
+
+
+def test_the_same_settings(tmp_path: Path, dvc_command: str) -> None:
+    tools = {"siglum": [sys.executable, "-m", "siglum.cli"], "dvc": [dvc_command]}
+    for name, command in tools.items():
+        (tmp_path / name / "repo/below").mkdir(parents=True)
+        subprocess.run(["git", "init", "-q"], cwd=tmp_path / name / "repo", check=True)
+        subprocess.run([*command, "init", "-q"], cwd=tmp_path / name / "repo", check=True)
+    for each in COMMANDS:
+        refused = each.startswith("! ")
+        folder, _, line = each.removeprefix("! ").rpartition("below: ")
+        folder = "below" if "below: " in each else folder
+        ours, theirs = (step(command, tmp_path / name / "repo", line, folder) for name, command in tools.items())
+        assert ours == theirs, each
+        assert ours[0] is not refused, each

@@ -1,0 +1,61 @@
+"""`.dvc` files: what is read is what is written, whatever stands beside it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.workspace.data_project import DataProject
+
+from siglum.core.errors import NotFoundError
+from siglum.workspace.documents import dump_yaml
+from siglum.workspace.pointers import (
+    DataFile,
+    OutputSpec,
+    Pointer,
+    format_pointer,
+    is_pointer,
+    parse_pointer,
+    pointer_of,
+    read_pointer,
+    write_pointer,
+)
+
+HEX = st.text("0123456789abcdef", min_size=32, max_size=32) | st.from_regex(r"[0-9]{5}e[0-9]{26}", fullmatch=True)
+PATHS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=100)
+
+
+@given(HEX, st.integers(0, 2**60), st.booleans(), PATHS)
+def test_the_short_way_writes_what_yaml_would(oid: str, size: int, is_exec: bool, path: str) -> None:
+    """Plain pointers are written without the YAML library: the bytes are the same, and they read back."""
+    out = OutputSpec(md5=oid, size=size, isexec=is_exec, hash="md5", path=path)
+    data = format_pointer(DataFile(outs=[out]))
+    entry = {"md5": oid, "size": size} | ({"isexec": True} if is_exec else {}) | {"hash": "md5", "path": path}
+    assert data.decode() == dump_yaml({"outs": [entry]})
+    assert parse_pointer(data, "x.dvc").outs == [out]
+
+
+def test_an_edit_keeps_what_it_does_not_know(project: DataProject) -> None:
+    text = (
+        "# who made it\nouts:\n- md5: d41d8cd98f00b204e9800998ecf8427e # empty\n  path: f\n"
+        "meta: {owner: me}\ndesc: text\n"
+    )
+    project.write({"f.dvc": text})
+    path = str(project.root / "f.dvc")
+    file = read_pointer(path)
+    assert file.meta == {"owner": "me"}
+    write_pointer(path, file)
+    assert project.read("f.dvc") == text
+    changed = DataFile(outs=[OutputSpec(md5="0" * 31 + "a", path="f")], meta=file.meta, desc=file.desc)
+    write_pointer(path, changed)
+    assert project.read("f.dvc") == text.replace("d41d8cd98f00b204e9800998ecf8427e", "0" * 31 + "a")
+
+
+def test_where_outputs_are() -> None:
+    file = DataFile(outs=[OutputSpec(path="../x")], wdir="below")
+    assert Pointer("data/f.dvc", file).key_of(file.outs[0]) == "data/x"
+    assert pointer_of("data/folder/") == "data/folder.dvc"
+    assert is_pointer("a/x.dvc")
+    assert not is_pointer("a/.dvc")
+    with pytest.raises(NotFoundError, match=r"shown does not exist"):
+        read_pointer("/nowhere/f.dvc", "shown")
