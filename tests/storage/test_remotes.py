@@ -5,10 +5,10 @@ import pytest
 
 from siglum.core.errors import NotSupportedError, UnavailableError
 from siglum.storage.remotes import Remote, open_remote
-from siglum.testing.remotes import RemoteContract
+from siglum.testing.remotes import BulkRemoteContract
 
 
-class TestLocalRemote(RemoteContract):
+class TestLocalRemote(BulkRemoteContract):
     @pytest.fixture
     def remote(self, tmp_path: Path) -> Remote:
         (tmp_path / "remote").mkdir()
@@ -54,3 +54,20 @@ def test_the_first_put_makes_the_folder(tmp_path: Path) -> None:
     remote.check()
     stored = tmp_path / "remote/files/md5/9d/d4e461268c8034f5c8564e155c67a6"
     assert os.stat(stored).st_mode & 0o777 == 0o444
+
+
+@pytest.mark.parametrize("in_the_way", ["file", "dead link"])
+def test_something_else_is_in_its_place(tmp_path: Path, in_the_way: str) -> None:
+    (tmp_path / "f").write_bytes(b"x")
+    place = tmp_path / "remote"
+    if in_the_way == "file":
+        place.write_text("a file")
+    else:
+        place.symlink_to(tmp_path / "unplugged")
+    remote = open_remote("r", str(place))
+    for call in (
+        lambda: remote.exists(["files/md5/aa/b"]),
+        lambda: remote.put(str(tmp_path / "f"), "files/md5/9d/b", None),
+    ):
+        with pytest.raises(UnavailableError, match="is not a folder"):
+            call()

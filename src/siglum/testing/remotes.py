@@ -121,10 +121,13 @@ class RemoteContract:
         assert [Path(target).read_bytes() for target in targets] == [b"%d" % (n % 20) for n in range(60)]
         assert len(list(remote.list(""))) == 20
 
+
+class BulkRemoteContract(RemoteContract):
+    """What a `BulkRemote` must do besides."""
+
     def test_many_at_once(self, remote: Remote, tmp_path: Path) -> None:
-        """A remote that takes many at once reports each, and one bad object does not keep the others back."""
-        if not isinstance(remote, BulkRemote):
-            return
+        """Each of many is reported, and one bad object does not keep the others back."""
+        assert isinstance(remote, BulkRemote)
         good = [_write(tmp_path, b"good %d" % n) for n in range(10)]
         bad, _ = _write(tmp_path, b"bad")
         uploads = [Upload(path, _key(oid), oid) for path, oid in good]

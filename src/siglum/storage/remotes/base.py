@@ -1,6 +1,6 @@
 """The port to a remote: a flat place that holds objects under keys such as `files/md5/ab/cdef…`.
 
-Contract, checked by `siglum.testing.RemoteContract`:
+Contract, checked by `siglum.testing.remotes.RemoteContract`:
 
 - A key becomes visible whole or not at all; `put` over an existing key is allowed and leaves the same or the new bytes.
 - `put` hashes what it sends and `get` what it receives; bytes that do not match `oid` raise IntegrityError, and
