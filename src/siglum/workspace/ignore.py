@@ -28,6 +28,7 @@ class IgnoreRules:
     def __init__(self, root: str) -> None:
         self._root = root.rstrip("/")
         self._own: dict[str, GitIgnoreSpec | None] = {}
+        self._repositories: dict[str, bool] = {}
         self._chains: dict[str, tuple[tuple[str, GitIgnoreSpec], ...]] = {}
 
     def is_ignored(self, path: str, is_dir: bool) -> bool:
@@ -35,8 +36,8 @@ class IgnoreRules:
         folder, _, name = path.rpartition("/")
         if name in _ALWAYS and (is_dir or name == ".git"):
             return True
-        if is_dir and os.path.isdir(f"{path}/.dvc"):
-            return True  # another data repository inside this one
+        if is_dir and self._is_repository(path):
+            return True
         return self._match(folder, path, is_dir) is not None
 
     def may_ignore_files(self, folder: str) -> bool:
@@ -45,6 +46,8 @@ class IgnoreRules:
 
     def match(self, path: str) -> IgnoreMatch | None:
         """Return the rule that hides an absolute path or a folder above it, or None."""
+        if path.rstrip("/") == self._root:
+            return None
         relative = os.path.relpath(path, self._root).split(os.sep)
         current = self._root
         for i, name in enumerate(relative):
@@ -52,10 +55,19 @@ class IgnoreRules:
             is_dir = i < len(relative) - 1 or os.path.isdir(current)
             if name in _ALWAYS and (is_dir or name == ".git"):
                 return IgnoreMatch("built in", 1, f"{name}/")
+            if is_dir and current != self._root and self._is_repository(current):
+                return IgnoreMatch("built in", 1, f"{name}/, another data repository")
             found = self._match(folder, current, is_dir)
             if found is not None:
                 return found
         return None
+
+    def _is_repository(self, folder: str) -> bool:
+        """Whether a folder is another data repository inside this one."""
+        known = self._repositories.get(folder)
+        if known is None:
+            known = self._repositories[folder] = os.path.isdir(f"{folder}/.dvc")
+        return known
 
     def _match(self, folder: str, path: str, is_dir: bool) -> IgnoreMatch | None:
         for base, spec in self._chain(folder):

@@ -244,8 +244,11 @@ def _checkout_folder(
         _clear_way(repo, path, target)
         _place(repo, oid, target, types, executable=False)
     for name in to_remove:
-        discard(f"{path}/{name}")
-        _remove_empty_folders(path, os.path.dirname(f"{path}/{name}"))
+        target = f"{path}/{name}"
+        # What was cleared away above is gone already: a folder is there now, or a file in place of its folder.
+        if os.path.lexists(target) and (os.path.islink(target) or not os.path.isdir(target)):
+            discard(target)
+            _remove_empty_folders(path, os.path.dirname(target))
     return len(to_place) + len(to_remove)
 
 

@@ -1,0 +1,111 @@
+"""Files and folders between workspace and cache: links, parts, and what may not be overwritten."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+from tests.workspace.data_project import DataProject
+
+from siglum.core.errors import InvalidInputError, NotFoundError, WouldLoseDataError
+from siglum.core.hashes import DataHash
+from siglum.storage.links import LinkType
+from siglum.workspace.outputs import checkout_path, hash_path, is_cached, remove_path, save_path, unprotect
+
+
+@pytest.mark.parametrize("kind", [LinkType.COPY, LinkType.HARDLINK, LinkType.SYMLINK])
+def test_links(project: DataProject, kind: LinkType) -> None:
+    """What is placed is a link of the wanted kind, and editing it after `unprotect` leaves the cache alone."""
+    repo = project.open()
+    project.write({"f": "file", "d/a": "one"})
+    for name in ("f", "d"):
+        path = str(project.root / name)
+        state = save_path(repo, path, types=[kind])
+        remove_path(path)
+        checkout_path(repo, path, state.hash, types=[kind])
+        file = project.root / ("f" if name == "f" else "d/a")
+        status = os.lstat(file)
+        assert stat.S_ISLNK(status.st_mode) is (kind is LinkType.SYMLINK)
+        assert (status.st_nlink > 1) is (kind is LinkType.HARDLINK)
+        assert hash_path(repo, path) == state
+        unprotect(repo, path)
+        with file.open("a") as opened:
+            opened.write("edited")
+        assert repo.cache.is_sound(state.hash.oid)
+        assert hash_path(repo, path) != state
+
+
+def test_an_executable_file(project: DataProject) -> None:
+    repo = project.open()
+    project.write({"run.sh": "#!/bin/sh\n"})
+    path = project.root / "run.sh"
+    path.chmod(0o755)
+    state = save_path(repo, str(path))
+    assert state.is_exec
+    assert path.stat().st_mode & stat.S_IXUSR
+    path.unlink()
+    checkout_path(repo, str(path), state.hash, is_exec=True)
+    assert path.stat().st_mode & stat.S_IXUSR
+    assert stat.S_IMODE(os.stat(repo.cache.path_of(state.hash.oid)).st_mode) == 0o444
+
+
+def test_a_file_where_a_folder_was_and_back(project: DataProject) -> None:
+    repo = project.open()
+    path = str(project.root / "x")
+    project.write({"x": "file"})
+    file = save_path(repo, path)
+    remove_path(path)
+    project.write({"x/a": "one", "x/sub/b": "two"})
+    folder = save_path(repo, path)
+    assert checkout_path(repo, path, file.hash) == 1
+    assert project.read("x") == "file"
+    assert checkout_path(repo, path, folder.hash) == 2
+    assert project.read("x/sub/b") == "two"
+    project.write({"x/mine": "nowhere else"})
+    for data in (file.hash, folder.hash):
+        with pytest.raises(WouldLoseDataError):
+            checkout_path(repo, path, data)
+    assert project.read("x/mine") == "nowhere else"
+    assert checkout_path(repo, path, folder.hash, force=True) == 1
+    assert not (project.root / "x/mine").exists()
+
+
+def test_inside_a_folder_names_may_swap_kinds(project: DataProject) -> None:
+    repo = project.open()
+    path = str(project.root / "d")
+    project.write({"d/a": "file", "d/b/c": "below"})
+    first = save_path(repo, path)
+    remove_path(path)
+    project.write({"d/a/c": "below", "d/b": "file"})
+    second = save_path(repo, path)
+    for state in (first, second, first):
+        checkout_path(repo, path, state.hash)
+        assert hash_path(repo, path) == state
+
+
+def test_what_cannot_be(project: DataProject) -> None:
+    repo = project.open()
+    with pytest.raises(NotFoundError, match="none does not exist"):
+        hash_path(repo, str(project.root / "none"))
+    (project.root / "link").symlink_to("nowhere")
+    with pytest.raises(InvalidInputError, match="a link to 'nowhere'"):
+        save_path(repo, str(project.root / "link"))
+    project.write({"d/.dvcignore": "x", "d/a": "1"})
+    with pytest.raises(InvalidInputError, match="is inside tracked data"):
+        save_path(repo, str(project.root / "d"))
+    missing = DataHash("0" * 32)
+    assert not is_cached(repo, missing)
+    with pytest.raises(NotFoundError):
+        checkout_path(repo, str(project.root / "new"), missing)
+    assert not (project.root / "new").exists()
+
+
+def test_is_cached_means_every_file(project: DataProject) -> None:
+    repo = project.open()
+    project.write({"d/a": "1", "d/b": "2"})
+    state = save_path(repo, str(project.root / "d"))
+    assert is_cached(repo, state.hash)
+    entry = repo.cache.read_manifest(state.hash.oid).entries[1]
+    os.unlink(repo.cache.path_of(entry.oid))
+    assert not is_cached(repo, state.hash)
