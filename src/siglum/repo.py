@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from siglum.core.errors import NotFoundError
+from siglum.pipeline.claims import check_unclaimed
 from siglum.pipeline.events import Outcome, StageResult
 from siglum.pipeline.repro import repro
 from siglum.pipeline.status import project_status
@@ -98,6 +99,7 @@ class Repo:
                 raise NotFoundError("No file or folder matches the pattern.")
         repo = self._fresh()
         with repo.lock():
+            check_unclaimed(repo, names if out is None else [out])
             result = add(repo, names, to_cache=not no_commit, out=out, force=force, relink=relink)
         return list(result.recorded)
 

@@ -63,6 +63,10 @@ def add(
             raise NotFoundError("No file or folder matches the pattern.")
     repo = Repository.open()
     with repo.lock():
+        if _has_pipeline(repo):
+            from siglum.pipeline.claims import check_unclaimed
+
+            check_unclaimed(repo, targets if out is None else [out])
         result = add_paths(repo, targets, to_cache=not no_commit, out=out, force=force, relink=not no_relink)
     _say_recorded(console, repo, result.recorded)
     shown = [repo.shown(path) for path in result.git_files]
@@ -155,7 +159,7 @@ def status(console: Console, targets: tuple[str, ...], cloud: bool, remote_name:
 
 
 def _workspace_status(repo: Repository, targets: Sequence[str]) -> dict[str, list[Any]]:
-    if any(os.path.basename(path) == "dvc.yaml" for path in repo.metafiles()):
+    if _has_pipeline(repo):
         # Imported only where there is a pipeline: `siglum status` on plain data stays the faster for it.
         from siglum.pipeline.status import project_status
 
@@ -163,6 +167,11 @@ def _workspace_status(repo: Repository, targets: Sequence[str]) -> dict[str, lis
     from siglum.workspace.status import data_status
 
     return dict[str, list[Any]](data_status(repo, targets))
+
+
+def _has_pipeline(repo: Repository) -> bool:
+    """Whether the pipeline layer is needed: commands on plain data start the faster without it."""
+    return any(os.path.basename(path) == "dvc.yaml" for path in repo.metafiles())
 
 
 def _cloud_status(console: Console, repo: Repository, targets: Sequence[str], remote_name: str | None) -> None:
