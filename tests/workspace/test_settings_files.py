@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.workspace.data_project import DataProject
 
@@ -16,6 +16,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"], excl
 VALUES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), max_size=20)
 
 
+@example({"s": {"o": "'\"", "p": "\"'"}})
 @given(st.dictionaries(NAMES.map(str.lower), st.dictionaries(NAMES.map(str.lower), VALUES, min_size=1)))
 def test_what_is_written_is_read_back(sections: dict[str, dict[str, str]]) -> None:
     sections = {name.lower(): {key.lower(): value for key, value in own.items()} for name, own in sections.items()}

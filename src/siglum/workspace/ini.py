@@ -67,13 +67,15 @@ def format_ini(sections: Mapping[str, Mapping[str, IniValue]]) -> str:
 def _multi_line(lines: list[str], number: int, value: str, where: str) -> tuple[str, int]:
     mark, rest, start = value[:3], value[3:], number
     parts = []
-    while mark not in rest:
+    # A value may end in the character that the mark is made of: the mark is what only a comment may follow.
+    end = re.compile(rf"(.*?){mark}\s*(?:#.*)?$")
+    while not (last := end.match(rest)):
         parts.append(rest)
         if number == len(lines):
             raise FileFormatError(where, f"a value that begins with {mark} never ends", line=start)
         rest = lines[number]
         number += 1
-    parts.append(rest[: rest.index(mark)])
+    parts.append(last[1])
     return "\n".join(parts), number
 
 
