@@ -138,7 +138,11 @@ def test_a_target_that_nothing_tracks_gets_near_names(shell: Shell) -> None:
         ("outs:\n- md5: d41d8cd98f00b204e9800998ecf8427e\n  path: f\n   hash: md5\n", "f.dvc:4:"),
         ("outs:\n- md5: nonsense\n  path: f\n", "f.dvc:2:3: outs[0].md5: 'nonsense' is not an MD5"),
         ("outs:\n- md5: d41d8cd98f00b204e9800998ecf8427e\n  paht: f\n", "f.dvc:2:3: outs[0]"),
-        ("outs:\n- md5: 00000000000000000000000000000000\n  path: f\n", "f.dvc:2:3: outs[0].md5"),
+        (
+            "outs:\n- md5: 00000000000000000000000000000000\n  path: f\n",
+            "outs[0].md5: expected text or nothing, not a number",
+        ),
+        ("outs: 3\n", "f.dvc:1:1: outs: expected a list, not a number. Restore it with Git"),
         ("outs: []\n", "f.dvc:1:1: there is no output in it"),
         ("", "f.dvc: the file is empty"),
         ("- a\n", "f.dvc:1:1: not a mapping"),
@@ -357,3 +361,7 @@ def test_a_name_that_is_not_utf8(shell: Shell) -> None:
     assert "UTF-8" in shell("add", "d", status=1)
     assert os.listdir(folder) == [b"\xff"]
     assert not (shell.root / "d.dvc").exists()
+    with open(os.fsencode(shell.root) + b"/\xff.csv", "wb") as file:
+        file.write(b"precious")
+    assert "UTF-8" in shell("add", os.fsdecode(b"\xff.csv"), status=1)
+    shell("status")  # no .dvc file is left behind that cannot be read

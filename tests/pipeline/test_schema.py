@@ -95,8 +95,8 @@ def test_an_empty_pipeline(text: str) -> None:
 
 MISTAKES = [
     ("stages: [a]", "dvc.yaml:1:1: stages: expected a mapping, not a list"),
-    ("stage: {}", "dvc.yaml:1:1: stage: there is no such key here Did you mean 'stages'?"),
-    ("stages:\n  a:\n    cdm: x", "dvc.yaml:3:5: stages.a.cdm: there is no such key here Did you mean 'cmd'?"),
+    ("stage: {}", "dvc.yaml:1:1: stage: there is no such key here. Did you mean 'stages'?"),
+    ("stages:\n  a:\n    cdm: x", "dvc.yaml:3:5: stages.a.cdm: there is no such key here. Did you mean 'cmd'?"),
     ("stages:\n  a:\n    deps: [x]", "dvc.yaml:2:3: stages.a: the stage has no 'cmd'"),
     ("stages:\n  a:\n    cmd: true", "stages.a.cmd: expected a command or a list of commands, not true or false"),
     ("stages:\n  a:\n    cmd: [x, 1]", "dvc.yaml:3:14: stages.a.cmd[1]: expected a command as text, not a number"),

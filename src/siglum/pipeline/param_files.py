@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from siglum.core.errors import FileFormatError, InvalidInputError
+from siglum.workspace.document import kind_of
 from siglum.workspace.documents import load_yaml
 
 
@@ -24,7 +25,7 @@ def parse_params(data: bytes, where: str) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise FileFormatError(where, f"expected keys and values at the top, not a {type(values).__name__}")
+        raise FileFormatError(where, f"expected keys and values at the top, not {kind_of(values)}")
     return values
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from siglum.core.text import did_you_mean
-from siglum.workspace.document import Document, KeyPath
+from siglum.workspace.document import Document, KeyPath, kind_of
 
 OUTPUT_FLAGS = ("cache", "persist", "checkpoint", "remote", "push", "desc", "type", "labels", "meta")
 PLOT_FLAGS = ("template", "x", "y", "x_label", "y_label", "title", "header")
@@ -159,7 +159,7 @@ def _check_stage(document: Document, keys: KeyPath, body: Any) -> StageTemplate:
                 raise document.problem(keys, f"'foreach' and 'do' belong together, and {key!r} is missing")
         over = stage["foreach"]
         if not isinstance(over, dict | list | str):
-            raise document.problem((*keys, "foreach"), f"expected a list, a mapping or ${{…}}, not {_kind(over)}")
+            raise document.problem((*keys, "foreach"), f"expected a list, a mapping or ${{…}}, not {kind_of(over)}")
         do = _check_stage_body(document, (*keys, "do"), stage["do"])
         return ForeachTemplate(over, do)
     if "matrix" in stage:
@@ -167,7 +167,7 @@ def _check_stage(document: Document, keys: KeyPath, body: Any) -> StageTemplate:
         for axis, values in axes.items():
             if not isinstance(values, str | list):
                 where = (*keys, "matrix", axis)
-                raise document.problem(where, f"expected a list or ${{…}}, not {_kind(values)}")
+                raise document.problem(where, f"expected a list or ${{…}}, not {kind_of(values)}")
         rest = {key: value for key, value in stage.items() if key != "matrix"}
         return MatrixTemplate(axes, _check_stage_body(document, keys, rest))
     return PlainTemplate(_check_stage_body(document, keys, stage))
@@ -181,7 +181,7 @@ def _check_stage_body(document: Document, keys: KeyPath, body: Any) -> dict[str,
     for key, wanted in (("wdir", str), ("desc", str), ("frozen", bool), ("always_changed", bool)):
         if key in stage and not isinstance(stage[key], wanted):
             what = "text" if wanted is str else "true or false"
-            raise document.problem((*keys, key), f"expected {what}, not {_kind(stage[key])}")
+            raise document.problem((*keys, key), f"expected {what}, not {kind_of(stage[key])}")
     _texts(document, (*keys, "deps"), stage.get("deps"))
     _check_vars(document, (*keys, "vars"), stage.get("vars"))
     _check_params(document, (*keys, "params"), stage.get("params"))
@@ -194,9 +194,9 @@ def _check_command(document: Document, keys: KeyPath, command: Any) -> None:
     if isinstance(command, list):
         for i, part in enumerate(command):
             if not isinstance(part, str):
-                raise document.problem((*keys, i), f"expected a command as text, not {_kind(part)}", hint=_QUOTES)
+                raise document.problem((*keys, i), f"expected a command as text, not {kind_of(part)}", hint=_QUOTES)
     elif not isinstance(command, str):
-        raise document.problem(keys, f"expected a command or a list of commands, not {_kind(command)}", hint=_QUOTES)
+        raise document.problem(keys, f"expected a command or a list of commands, not {kind_of(command)}", hint=_QUOTES)
     if not command or not any(part.strip() for part in ([command] if isinstance(command, str) else command)):
         raise document.problem(keys, "the command is empty")
 
@@ -212,7 +212,7 @@ def _check_params(document: Document, keys: KeyPath, params: Any) -> None:
                     raise document.problem((*keys, i), f"the file name {path!r} is not text")
                 _texts(document, (*keys, i, path), names)
         elif not isinstance(entry, str):
-            raise document.problem((*keys, i), f"expected a key or {{file: [keys]}}, not {_kind(entry)}")
+            raise document.problem((*keys, i), f"expected a key or {{file: [keys]}}, not {kind_of(entry)}")
 
 
 def _check_outputs(document: Document, keys: KeyPath, kind: OutputKind, outs: Any) -> None:
@@ -233,17 +233,17 @@ def _check_flags(document: Document, keys: KeyPath, flags: Mapping[str, Any]) ->
     for flag, value in flags.items():
         if flag in ("cache", "persist", "checkpoint", "push", "header"):
             if not isinstance(value, bool):
-                raise document.problem((*keys, flag), f"expected true or false, not {_kind(value)}")
+                raise document.problem((*keys, flag), f"expected true or false, not {kind_of(value)}")
         elif flag == "labels":
             _texts(document, (*keys, flag), value)
         elif flag != "meta" and not isinstance(value, str):
-            raise document.problem((*keys, flag), f"expected text, not {_kind(value)}")
+            raise document.problem((*keys, flag), f"expected text, not {kind_of(value)}")
 
 
 def _check_vars(document: Document, keys: KeyPath, entries: Any) -> tuple[str | dict[str, Any], ...]:
     for i, entry in enumerate(_sequence(document, keys, entries)):
         if not isinstance(entry, str | dict):
-            raise document.problem((*keys, i), f"expected a file or a mapping, not {_kind(entry)}")
+            raise document.problem((*keys, i), f"expected a file or a mapping, not {kind_of(entry)}")
     return tuple(entries or ())
 
 
@@ -290,7 +290,7 @@ def _mapping(
     if data is None and empty:
         return {}
     if not isinstance(data, dict):
-        raise document.problem(keys, f"expected {what}, not {_kind(data)}")
+        raise document.problem(keys, f"expected {what}, not {kind_of(data)}")
     if allowed is not None:
         for key in data:
             if key not in allowed:
@@ -303,28 +303,14 @@ def _sequence(document: Document, keys: KeyPath, data: Any) -> list[Any]:
     if data is None:
         return []
     if not isinstance(data, list):
-        raise document.problem(keys, f"expected a list, not {_kind(data)}")
+        raise document.problem(keys, f"expected a list, not {kind_of(data)}")
     return data
 
 
 def _texts(document: Document, keys: KeyPath, data: Any) -> None:
     for i, entry in enumerate(_sequence(document, keys, data)):
         if not isinstance(entry, str):
-            raise document.problem((*keys, i), f"expected text, not {_kind(entry)}", hint="Put it in quotes.")
-
-
-_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
-    (type(None), "nothing"),
-    (bool, "true or false"),
-    ((int, float), "a number"),
-    (str, "text"),
-    (list, "a list"),
-    (dict, "a mapping"),
-)
-
-
-def _kind(value: object) -> str:
-    return next((name for types, name in _KINDS if isinstance(value, types)), f"a {type(value).__name__}")
+            raise document.problem((*keys, i), f"expected text, not {kind_of(entry)}", hint="Put it in quotes.")
 
 
 def _decode_outputs(kind: OutputKind, entries: list[Any]) -> list[OutputDeclaration]:

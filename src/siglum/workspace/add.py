@@ -91,7 +91,7 @@ def _plan(repo: Repository, target: str, tracked: Sequence[TrackedOutput]) -> Tr
     if inside:
         raise ConflictError(
             f"{shown} contains {repo.shown(inside[0])}, which is tracked on its own.",
-            hint=f"Stop tracking it ('siglum remove {repo.shown(inside[0])}.dvc'), or add what is beside it.",
+            hint="Delete the .dvc file that tracks it, or add what is beside it.",
         )
     _check_git(repo, path, shown)
     pointer = Pointer(pointer_of(key), DataFile(outs=[OutputSpec(path=posixpath.basename(key), hash="md5")]))
@@ -101,6 +101,14 @@ def _plan(repo: Repository, target: str, tracked: Sequence[TrackedOutput]) -> Tr
 def _check_target(repo: Repository, path: str, shown: str) -> None:
     if not os.path.lexists(path):
         raise NotFoundError(f"{shown} does not exist.")
+    try:
+        shown.encode()
+    except UnicodeEncodeError:
+        # A .dvc file is UTF-8: one that held this name could not be read again, and would stop every command.
+        raise InvalidInputError(
+            f"The name of {ascii(shown)[1:-1]} is not valid UTF-8, so that it cannot be recorded.",
+            hint="Rename it and add it again.",
+        ) from None
     _check_not_behind_link(repo, path, shown)
     hidden = repo.ignore.match(path)
     if hidden is not None:

@@ -57,3 +57,18 @@ def locate(text: str, keys: KeyPath) -> tuple[int | None, int | None]:
         else:
             break
     return (None, None) if mark is None else (mark.line + 1, mark.column + 1)
+
+
+_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (type(None), "nothing"),
+    (bool, "true or false"),
+    ((int, float), "a number"),
+    (str, "text"),
+    (list, "a list"),
+    (dict, "a mapping"),
+)
+
+
+def kind_of(value: object) -> str:
+    """Return what a value of a document is called in messages: `a list`, `text`, `nothing`."""
+    return next((name for types, name in _KINDS if isinstance(value, types)), f"a {type(value).__name__}")

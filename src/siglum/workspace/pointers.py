@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from typing import Any
 
 import msgspec
@@ -220,7 +221,26 @@ def _placed(message: str) -> tuple[str, KeyPath]:
             keys.append(int(part[1:-1]) if part[1:-1].isdecimal() else part[1:-1])
         elif part:
             keys.append(part)
-    return problem[:1].lower() + problem[1:].replace("`", "'"), tuple(keys)
+    return _in_plain_words(problem), tuple(keys)
+
+
+_KINDS = {
+    "array": "a list", "object": "a mapping", "str": "text", "int": "a number", "float": "a number",
+    "bool": "true or false", "null": "nothing",
+}  # fmt: skip
+
+
+def _in_plain_words(problem: str) -> str:
+    """Return msgspec's "Expected `array`, got `int`" as "expected a list, not a number"."""
+    problem = problem[:1].lower() + problem[1:].replace("`, got `", "`, not `")
+    return re.sub(r"`([^`]*)`", lambda kinds: _kinds(kinds[1]), problem)
+
+
+def _kinds(names: str) -> str:
+    """Return `str | null` as "text or nothing"; what is not the name of a kind is quoted."""
+    if not set(names.split(" | ")) <= set(_KINDS):
+        return repr(names)
+    return " or ".join(dict.fromkeys(_KINDS[name] for name in names.split(" | ")))
 
 
 def pointer_of(path: str) -> str:
