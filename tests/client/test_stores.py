@@ -95,3 +95,14 @@ def test_folders_go_up_and_come_back_whole(tmp_path: Path) -> None:
     }
     assert back == {"a.txt": b"1", "sub/b ä.txt": b"2", "sub/deep/c": b""}
     assert (tmp_path / "one").read_bytes() == b"1"
+
+
+def test_who_only_looks_makes_no_database(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"There is no database .*/deep/x\.db\. Check the tracking URI"):
+        open_stores("sqlite:///deep/x.db", str(tmp_path), create=False)
+    assert not (tmp_path / "deep").exists()
+
+
+def test_who_only_looks_finds_an_empty_project(project: Path) -> None:
+    with closing(open_stores(create=False)) as stores:
+        assert stores.tracking.search_experiments().items[0].name == "Default"

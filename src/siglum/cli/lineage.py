@@ -150,12 +150,14 @@ def _print_verdict(console: Console, verdict: Verdict) -> None:
 def _open(tracking_uri: str | None) -> Stores:
     from siglum.client.stores import open_stores
 
-    return open_stores(tracking_uri)
+    return open_stores(tracking_uri, create=False)
 
 
 @contextlib.contextmanager
 def _open_source(uri: str) -> Iterator[Stores]:
-    with closing(_open(uri)) as stores:
+    from siglum.client.stores import open_stores
+
+    with closing(open_stores(uri)) as stores:  # a rebuild that logged nothing has not made its store
         yield stores
 
 

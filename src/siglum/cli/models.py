@@ -217,4 +217,4 @@ def _change(reason: str | None) -> Change:
 def _open(tracking_uri: str | None) -> Stores:
     from siglum.client.stores import open_stores
 
-    return open_stores(tracking_uri)
+    return open_stores(tracking_uri, create=False)

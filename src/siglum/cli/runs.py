@@ -153,4 +153,4 @@ def _full_id(stores: Stores, given: str) -> str:
 def _open(tracking_uri: str | None) -> Stores:
     from siglum.client.stores import open_stores
 
-    return open_stores(tracking_uri)
+    return open_stores(tracking_uri, create=False)

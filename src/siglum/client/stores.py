@@ -26,7 +26,7 @@ from siglum.client.tracking_uri import (
     environment_value,
     parse_tracking_uri,
 )
-from siglum.core.errors import InvalidInputError, NotSupportedError
+from siglum.core.errors import InvalidInputError, NotFoundError, NotSupportedError
 from siglum.lineage.isolation import ISOLATION_VARIABLE
 from siglum.registry.sql.store import SqlRegistryStore
 from siglum.registry.store import RegistryStore
@@ -113,18 +113,23 @@ class _Opened(msgspec.Struct, frozen=True):
     closing: tuple[_Closable, ...]
 
 
-def open_stores(uri: str | None = None, cwd: str | None = None, *, registry_uri: str | None = None) -> Stores:
+def open_stores(
+    uri: str | None = None, cwd: str | None = None, *, registry_uri: str | None = None, create: bool = True
+) -> Stores:
     """Open what a tracking URI names; None means the environment, else the project's embedded store.
 
-    A database that is not there is created, with its folder. A server is not called yet. While a version is being
-    rebuilt (`ISOLATION_VARIABLE` is set), only the scratch store is opened, whatever is asked for.
+    A database that is not there is created, with its folder; the embedded one also without `create`. A server is not
+    called yet. While a version is being rebuilt (`ISOLATION_VARIABLE` is set), only the scratch store is opened,
+    whatever is asked for.
 
     Args:
         uri: `http(s)://…` or `sqlite:///…`.
         cwd: What relative paths and the embedded store are found from; the current folder when None.
         registry_uri: Where models are registered; the tracking URI when None and none is in the environment.
+        create: Whether a database that was named may be created: not by who only looks, for whom it is a typo.
 
     Raises:
+        NotFoundError: A named database is not there, without `create`.
         InvalidInputError: A scheme that there is not.
         NotSupportedError: A file store, or a database other than SQLite.
     """
@@ -135,6 +140,8 @@ def open_stores(uri: str | None = None, cwd: str | None = None, *, registry_uri:
         registry_uri = environment_value(os.environ, "REGISTRY_URI")
     location = parse_tracking_uri(uri or default_tracking_uri(os.environ, cwd), cwd)
     elsewhere = parse_tracking_uri(registry_uri, cwd) if registry_uri else location
+    if not create:
+        _check_is_there(location, parse_tracking_uri(default_tracking_uri({}, cwd), cwd))
     opened = _open(location)
     if elsewhere == location:
         return Stores(location.uri, opened.tracking, opened.registry, opened.proxied, opened.closing)
@@ -151,6 +158,14 @@ def _open(location: ServerLocation | DatabaseLocation) -> _Opened:
     database = open_database(location.uri)
     artifacts = LocalArtifactStore(location.artifact_root, SqlArtifactIndex(database))
     return _Opened(SqlTrackingStore(database), SqlRegistryStore(database), artifacts, (database,))
+
+
+def _check_is_there(location: ServerLocation | DatabaseLocation, embedded: ServerLocation | DatabaseLocation) -> None:
+    if isinstance(location, DatabaseLocation) and location != embedded and not os.path.exists(location.path):
+        raise NotFoundError(
+            f"There is no database {location.path}.",
+            hint="Check the tracking URI: sqlite:///relative/path.db or sqlite:////absolute/path.db.",
+        )
 
 
 def _session(url: str) -> RestSession:
