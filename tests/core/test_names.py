@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from siglum.core.errors import InvalidInputError
 from siglum.core.names import (
     check_alias,
+    check_experiment_name,
     check_key,
     check_page_size,
     check_registered_model_name,
@@ -70,3 +71,11 @@ def test_bad_model_names(name: str) -> None:
 def test_bad_run_ids(run_id: str) -> None:
     with pytest.raises(InvalidInputError):
         check_run_id(run_id)
+
+
+@pytest.mark.parametrize("value", [None, 5, b"a", ["a"]])
+def test_what_is_not_text_is_refused_with_one_sentence(value: object) -> None:
+    """A training script is not type-checked: `siglum.set_experiment(5)` must not end in an AttributeError."""
+    for check in (lambda v: check_key(v, "key"), check_experiment_name, check_registered_model_name):
+        with pytest.raises(InvalidInputError, match="is not text"):
+            check(value)  # type: ignore[arg-type]

@@ -21,8 +21,16 @@ _LOGGED_MODEL_FORBIDDEN: Final = frozenset("/:.%\"'")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
+def check_is_text(value: object, where: str) -> str:
+    """Refuse what is not text: scripts are not held to the types that signatures name."""
+    if not isinstance(value, str):
+        raise InvalidInputError(f"Invalid value {value!r} for parameter '{where}' supplied: it is not text.")
+    return value
+
+
 def check_text(value: str, where: str, maximum: int) -> str:
     """Hold a text to its greatest length and to characters that can be encoded."""
+    check_is_text(value, where)
     if len(value) > maximum:
         raise InvalidInputError(f"{where} exceeds the maximum length of {maximum:,} characters: it has {len(value):,}.")
     if not value.isascii() and _SURROGATE.search(value):
@@ -32,6 +40,7 @@ def check_text(value: str, where: str, maximum: int) -> str:
 
 def check_key(key: str, where: str, maximum: int = limits.KEY) -> str:
     """Hold the key of a metric, parameter or tag to MLflow's rule: a relative path of plain characters."""
+    check_is_text(key, where)
     if not key:
         raise InvalidInputError(f"Missing value for required parameter '{where}'.")
     check_text(key, where, maximum)
@@ -51,6 +60,7 @@ def check_key(key: str, where: str, maximum: int = limits.KEY) -> str:
 
 def check_experiment_name(name: str) -> str:
     """Hold the name of an experiment to its rules."""
+    check_is_text(name, "Experiment name")
     if not name or not name.strip():
         raise InvalidInputError("Invalid experiment name: it must not be empty.")
     return check_text(name, "Experiment name", limits.EXPERIMENT_NAME)
@@ -86,6 +96,7 @@ def parse_version(version: str) -> int:
 
 def check_registered_model_name(name: str) -> str:
     """Hold the name of a registered model to its rules: it becomes a part of URIs and paths."""
+    check_is_text(name, "Registered model name")
     if not name:
         raise InvalidInputError("Registered model name must not be empty.")
     check_text(name, "Registered model name", limits.REGISTERED_MODEL_NAME)

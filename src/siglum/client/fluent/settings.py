@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from siglum.client import active, state
+from siglum.core.names import check_is_text
 
 
 def set_tracking_uri(uri: str | os.PathLike[str]) -> None:
@@ -16,7 +17,7 @@ def set_tracking_uri(uri: str | os.PathLike[str]) -> None:
         InvalidInputError: A scheme that there is not.
         NotSupportedError: A folder (file stores are not supported), or a database other than SQLite.
     """
-    state.set_uris(tracking=os.fspath(uri))
+    state.set_uris(tracking=check_is_text(os.fspath(uri) if isinstance(uri, os.PathLike) else uri, "uri"))
 
 
 def get_tracking_uri() -> str:
@@ -31,7 +32,7 @@ def is_tracking_uri_set() -> bool:
 
 def set_registry_uri(uri: str) -> None:
     """Set where models are registered; an empty string means: where the runs are."""
-    state.set_uris(registry=uri)
+    state.set_uris(registry=check_is_text(uri, "uri"))
 
 
 def get_registry_uri() -> str:

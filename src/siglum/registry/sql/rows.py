@@ -19,6 +19,7 @@ VERSION_COLUMNS: Final = (
 )
 VERSIONS: Final = "model_versions v JOIN registered_models m ON m.model_key = v.model_key"
 _CHUNK: Final = 10_000
+_NAMED: Final = 5
 
 
 def require_model(sql: Sql, name: str) -> int:
@@ -26,8 +27,16 @@ def require_model(sql: Sql, name: str) -> int:
     row = sql.one("SELECT model_key FROM registered_models WHERE name = ?", (name,))
     if row is None:
         names = [known for (known,) in sql.all("SELECT name FROM registered_models ORDER BY name")]
-        raise NotFoundError(f"Registered Model with name={name} not found.", hint=did_you_mean(name, names))
+        raise NotFoundError(
+            f"Registered Model with name={name} not found.", hint=did_you_mean(name, names) or _what_there_is(names)
+        )
     return int(row[0])
+
+
+def _what_there_is(names: list[str]) -> str:
+    if not names:
+        return "No models are registered yet."
+    return f"There is: {', '.join(names[:_NAMED])}{', …' if len(names) > _NAMED else ''}."
 
 
 def require_version(sql: Sql, name: str, version: str) -> tuple[int, int]:

@@ -84,7 +84,7 @@ def require_run(sql: Sql, run_id: str) -> tuple[int, int, LifecycleStage]:
 
 
 def _not_found(sql: Sql, run_id: str) -> NotFoundError:
-    hint = None
+    hint = "See 'siglum runs list' for the runs there are."
     if len(run_id) >= 4 and run_id.isalnum():
         rows = sql.all("SELECT run_id FROM runs WHERE run_id LIKE ? LIMIT 2", (run_id + "%",))
         if len(rows) == 1:
