@@ -49,6 +49,7 @@ def test_what_it_says_of_itself(server: ServerProcess) -> None:
     status, page = get(server, "/")
     assert status == 200
     assert b'href="/health"' in page
+    assert f"export SIGLUM_TRACKING_URI=http://localhost:{server.port} ".encode() in page
     info = json.loads(get(server, "/api/3.0/mlflow/server-info")[1])
     assert info["store_type"] == "SqlStore"
     assert info["multipart_uploads_enabled"] is False
@@ -68,6 +69,14 @@ def test_an_open_connection_does_not_hold_it(server: ServerProcess) -> None:
     RestTrackingStore(session).get_experiment("0")
     assert server.stop() == 0
     session.close()
+
+
+def test_artifacts_cannot_be_kept_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    done = siglum("server", "--default-artifact-root", "file", "--port", "0", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == f"error: {tmp_path}/file is not a folder: artifacts cannot be kept there.\n"
+    assert not (tmp_path / ".siglum").exists()
 
 
 def test_a_taken_port(server: ServerProcess, tmp_path: Path) -> None:

@@ -68,7 +68,10 @@ def _local_folder(root: str, cwd: str) -> str:
     path = unquote(urlsplit(root).path) if scheme else root
     if not path:
         raise InvalidInputError(f"{root!r} names no folder.")
-    return os.path.normpath(os.path.join(cwd, path))
+    folder = os.path.normpath(os.path.join(cwd, path))
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise InvalidInputError(f"{folder} is not a folder: artifacts cannot be kept there.")
+    return folder
 
 
 def listen(host: str, port: int) -> socket.socket:

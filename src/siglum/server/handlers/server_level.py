@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 from siglum import __version__
 from siglum.server.exchange import Exchange
 from siglum.server.route import Call, Services
@@ -28,11 +30,11 @@ code {{ padding: 0.1em 0.3em; }} pre {{ padding: 0.8rem 1rem; overflow-x: auto; 
 <h1>Siglum {__version__}</h1>
 <p>This server keeps runs, models and the model registry. It speaks MLflow's REST API: Siglum's and MLflow's own
 clients connect to it. Use the address of this page:</p>
-<pre>export SIGLUM_TRACKING_URI=http://localhost:5000   # for Siglum
-export MLFLOW_TRACKING_URI=http://localhost:5000   # for MLflow, unchanged</pre>
+<pre>export SIGLUM_TRACKING_URI={{url}}   # for Siglum
+export MLFLOW_TRACKING_URI={{url}}   # for MLflow, unchanged</pre>
 <p>or in Python:</p>
-<pre>siglum.set_tracking_uri("http://localhost:5000")
-mlflow.set_tracking_uri("http://localhost:5000")</pre>
+<pre>siglum.set_tracking_uri("{{url}}")
+mlflow.set_tracking_uri("{{url}}")</pre>
 <p><a href="/health">/health</a> says whether it works, <a href="/version">/version</a> which release it is.</p>
 </body>
 </html>
@@ -77,5 +79,6 @@ async def version(_services: Services, _request: Message, exchange: Exchange) ->
 
 
 async def page(_services: Services, _request: Message, exchange: Exchange) -> None:
-    """Answer with a page for people who open the server's address in a browser."""
-    await exchange.respond(200, _PAGE.encode(), _HTML)
+    """Answer with a page for people who open the server's address in a browser; it names the address they used."""
+    url = html.escape(f"http://{exchange.headers.host}")
+    await exchange.respond(200, _PAGE.replace("{url}", url).encode(), _HTML)
