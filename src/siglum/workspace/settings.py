@@ -108,6 +108,8 @@ def check_readable(name: str) -> None:
 def add_remote(settings: Settings, name: str, url: str, *, default: bool = False, force: bool = False) -> Edit:
     """Name a place. Raises AlreadyExistsError for a name that this level has, without `force`."""
     section = _section_of(name)
+    if not url.strip():
+        raise InvalidInputError(f"The URL of the remote {name!r} is empty.", hint="Give the path of a folder.")
 
     def change(sections: Ini) -> None:
         if section in sections and not force:

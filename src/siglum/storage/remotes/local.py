@@ -122,7 +122,9 @@ class LocalRemote:
 
     def _check_can_be_made(self) -> None:
         parent = os.path.dirname(self.url)
-        if not os.path.isdir(self.url) and not os.path.isdir(parent):
+        if os.path.lexists(self.url):
+            self.check()  # a file, or a link to nothing, is in the way
+        elif not os.path.isdir(parent):
             raise UnavailableError(
                 f"Remote {self.name!r} is not there: neither {self.url} nor the folder above it exists.",
                 hint="Mount or create it, or correct its URL with `siglum remote modify`.",
