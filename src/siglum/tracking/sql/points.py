@@ -33,12 +33,14 @@ FINAL_POINTS: Final = 500
 """A segment with this many points is never merged again."""
 
 _SUMMARY_COLUMNS: Final = "count, last_step, last_timestamp, last_value, min_value, min_step, max_value, max_step"
-_PUT_SUMMARY: Final = f"""
-    INSERT INTO metric_summaries (run_key, key_id, {_SUMMARY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (run_key, key_id) DO UPDATE SET count = excluded.count, last_step = excluded.last_step,
-        last_timestamp = excluded.last_timestamp, last_value = excluded.last_value,
-        min_value = excluded.min_value, min_step = excluded.min_step,
-        max_value = excluded.max_value, max_step = excluded.max_step"""  # noqa: S608  only constants
+_ADD_SUMMARY: Final = f"""
+    INSERT INTO metric_summaries ({_SUMMARY_COLUMNS}, run_key, key_id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""  # noqa: S608  only constants
+# Apart from adding, which has to look up what the row refers to: most points continue a series.
+_CHANGE_SUMMARY: Final = """
+    UPDATE metric_summaries SET count = ?, last_step = ?, last_timestamp = ?, last_value = ?,
+        min_value = ?, min_step = ?, max_value = ?, max_step = ?
+    WHERE run_key = ? AND key_id = ?"""
 
 
 class MetricSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,10 +72,15 @@ def append_points(
     by_id = {new_keys[key] if key in new_keys else known_keys[key]: series for key, series in points.items()}
     stored = _read_states(sql, run_key, list(by_id))
     fresh = _without_duplicates(sql, run_key, by_id, stored)
-    sql.many(
-        _PUT_SUMMARY,
-        [(run_key, key_id, *_summarise(stored.get(key_id), series)) for key_id, series in fresh.items()],
-    )
+    added: list[tuple[object, ...]] = []
+    changed: list[tuple[object, ...]] = []
+    for key_id, series in fresh.items():
+        row = stored.get(key_id)
+        (added if row is None else changed).append((*_summarise(row, series), run_key, key_id))
+    if added:
+        sql.many(_ADD_SUMMARY, added)
+    if changed:
+        sql.many(_CHANGE_SUMMARY, changed)
     records = [(key_id, *point) for key_id, series in fresh.items() for point in series]
     if records:
         sql.run(
@@ -175,11 +182,20 @@ def _last_order(point: Point) -> tuple[int, int, bool, float]:
 
 def _summarise(row: Row | None, fresh: Sequence[Point]) -> tuple[object, ...]:
     """Return the summary's columns with the points added."""
-    if row is None and len(fresh) == 1:
+    if len(fresh) == 1:
         step, timestamp, value = fresh[0]
-        if value != value:
-            return 1, step, timestamp, value, None, None, None, None
-        return 1, step, timestamp, value, value, step, value, step
+        if row is None:
+            if value != value:
+                return 1, step, timestamp, value, None, None, None, None
+            return 1, step, timestamp, value, value, step, value, step
+        count, last_step, last_timestamp, _, low, low_step, high, high_step, _ = row
+        if (step > last_step or (step == last_step and timestamp > last_timestamp)) and low is not None:
+            # the common case, one more point of a series: NaN is neither below nor above anything
+            if value < low:
+                low, low_step = value, step
+            if value > high:
+                high, high_step = value, step
+            return count + 1, step, timestamp, value, low, low_step, high, high_step
     last = fresh[0] if len(fresh) == 1 else max(fresh, key=_last_order)
     if row is None:
         count, low, low_step, high, high_step = 0, None, None, None, None
