@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -75,6 +76,29 @@ def test_wrong_use_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) 
     assert "--no-such-flag" in printed
 
 
+@pytest.mark.parametrize("name", [name for name, entry in COMMANDS.items() if entry.attribute in ("runs", "models")])
+def test_a_group_alone_says_what_it_has(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run([name]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"error: 'siglum {name}' needs a command. Use one of list, show")
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+
+
+def test_a_folder_that_was_removed_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for command in (["status"], ["runs", "list"], ["init"]):
+        assert app.run(command) == 1
+        assert capsys.readouterr().err == (
+            "error: The current folder does not exist any more. Change to another one.\n"
+        )
+
+
 def test_json_errors_have_one_shape(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run(["trace", "--json"]) == 2
     printed = capsys.readouterr()
@@ -103,7 +127,7 @@ def test_every_error_class_says_how_it_ends() -> None:
         (errors.NotFoundError("No run 'x'.", hint="See 'siglum runs list'."), 1, "No run 'x'. See 'siglum runs list'."),
         (errors.UsageError("Two targets."), 2, "Two targets."),
         (OSError(28, "No space left on device", "/data/x"), 1, "/data/x: No space left on device. Free some space"),
-        (OSError(13, "Permission denied", "/data/x"), 1, "/data/x: Permission denied."),
+        (OSError(13, "Permission denied", "/data/x"), 1, "/data/x: Permission denied. Check who owns it"),
         (KeyboardInterrupt(), 130, "Interrupted."),
     ],
 )

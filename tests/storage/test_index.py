@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -106,3 +108,27 @@ def test_two_writers_never_leave_a_torn_index(tmp_path: Path) -> None:
     assert len(last) > 0
     assert {last.get(status) for status in statuses} <= {OID, None}
     assert not [name for name in os.listdir(tmp_path) if name.endswith(".tmp")]
+
+
+SAVING = """
+import os, sys
+from siglum.storage.index import StatIndex
+index = StatIndex(sys.argv[1] + "/locked/index")
+assert index.put(os.stat(sys.argv[1] + "/f"), "d41d8cd98f00b204e9800998ecf8427e", 2**62)
+index.save()
+"""
+
+
+def test_where_it_may_not_be_written_it_is_not(tmp_path: Path) -> None:
+    """So `siglum status` works in a repository that belongs to somebody else."""
+    (tmp_path / "f").touch()
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    as_nobody = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    proof = subprocess.run([*as_nobody, "touch", str(locked / "x")], capture_output=True, text=True, check=False)
+    assert "Permission denied" in proof.stderr
+    done = subprocess.run(
+        [*as_nobody, sys.executable, "-c", SAVING, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(locked.iterdir()) == []

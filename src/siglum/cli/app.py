@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import sys
@@ -16,7 +15,8 @@ import click
 
 from siglum.cli.commands import COMMANDS
 from siglum.cli.console import Console
-from siglum.core.errors import PermissionDeniedError, SiglumError, StorageFullError, UsageError
+from siglum.core.errors import SiglumError, UsageError
+from siglum.core.failures import from_os_error
 from siglum.core.text import did_you_mean
 
 EXIT_INTERRUPTED = 130
@@ -81,6 +81,9 @@ def run(args: Sequence[str]) -> int:
     except SiglumError as error:
         console.error(error)
         return error.exit_status
+    except click.exceptions.NoArgsIsHelpError as error:
+        console.error(_needs_a_command(error.ctx))
+        return UsageError.exit_status
     except click.ClickException as error:
         console.error(UsageError(error.format_message(), hint=_usage_hint(error)))
         return UsageError.exit_status
@@ -92,7 +95,7 @@ def run(args: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except OSError as error:
-        console.error(_from_os_error(error))
+        console.error(from_os_error(error))
         return EXIT_FAILED
     except Exception:  # noqa: BLE001  -- the last resort: a bug, shown whole so that it can be reported
         traceback.print_exc()
@@ -104,16 +107,14 @@ def run(args: Sequence[str]) -> int:
     return status if isinstance(status, int) else 0
 
 
+def _needs_a_command(context: click.Context) -> UsageError:
+    names = context.command.list_commands(context) if isinstance(context.command, click.Group) else []
+    return UsageError(
+        f"'{context.command_path}' needs a command.",
+        hint=f"Use one of {', '.join(names)}; see '{context.command_path} --help'.",
+    )
+
+
 def _usage_hint(error: click.ClickException) -> str | None:
     context = error.ctx if isinstance(error, click.UsageError) else None
     return f"See '{context.command_path} --help'." if context is not None else None
-
-
-def _from_os_error(error: OSError) -> SiglumError:
-    where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "the file system"
-    reason = error.strerror or str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return StorageFullError(f"{where}: {reason}.", hint="Free some space and run the command again.")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return PermissionDeniedError(f"{where}: {reason}.")
-    return SiglumError(f"{where}: {reason}.")

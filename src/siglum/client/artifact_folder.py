@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO
 
 from siglum.core.errors import NotFoundError
+from siglum.core.failures import file_errors
 from siglum.core.text import did_you_mean
 from siglum.storage.artifacts.base import ArtifactEntry, ArtifactStore
 
@@ -21,16 +22,19 @@ class ArtifactFolder:
         self.uri = uri
 
     def put(self, path: str, source: BinaryIO) -> ArtifactEntry:
-        return self._relative(self._store.put(self._full(path), source))
+        with file_errors(self.uri):
+            return self._relative(self._store.put(self._full(path), source))
 
     def put_file(self, path: str, local_path: str) -> ArtifactEntry:
-        return self._relative(self._store.put_file(self._full(path), local_path))
+        with file_errors(self.uri):
+            return self._relative(self._store.put_file(self._full(path), local_path))
 
     def open(self, path: str) -> AbstractContextManager[BinaryIO]:
         return self._store.open(self._full(path))
 
     def get_file(self, path: str, local_path: str) -> None:
-        self._store.get_file(self._full(path), local_path)
+        with file_errors(local_path):
+            self._store.get_file(self._full(path), local_path)
 
     def stat(self, path: str) -> ArtifactEntry:
         return self._relative(self._store.stat(self._full(path)))

@@ -27,6 +27,7 @@ from siglum.client.tracking_uri import (
     parse_tracking_uri,
 )
 from siglum.core.errors import InvalidInputError, NotFoundError, NotSupportedError
+from siglum.core.failures import file_errors
 from siglum.lineage.isolation import ISOLATION_VARIABLE
 from siglum.registry.sql.store import SqlRegistryStore
 from siglum.registry.store import RegistryStore
@@ -174,10 +175,11 @@ def _session(url: str) -> RestSession:
 
 def prepare_folder(folder: str) -> None:
     """Create the folder of a database; the embedded one keeps itself out of Git."""
-    os.makedirs(folder, exist_ok=True)
-    if os.path.basename(folder) != EMBEDDED_FOLDER:
-        return
-    ignore = os.path.join(folder, ".gitignore")
-    if not os.path.exists(ignore):
-        with open(ignore, "w", encoding="utf-8") as file:
-            file.write("*\n")
+    with file_errors(folder):
+        os.makedirs(folder, exist_ok=True)
+        if os.path.basename(folder) != EMBEDDED_FOLDER:
+            return
+        ignore = os.path.join(folder, ".gitignore")
+        if not os.path.exists(ignore):
+            with open(ignore, "w", encoding="utf-8") as file:
+                file.write("*\n")

@@ -21,11 +21,10 @@ from siglum.core.errors import (
     SiglumError,
     StorageFullError,
 )
+from siglum.core.failures import FORBIDDEN, FULL
 
 _log = logging.getLogger("siglum.server")
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _MISSING_FIELD = "Object missing required field `"
 
 
@@ -80,9 +79,9 @@ def _as_siglum_error(error: BaseException) -> SiglumError:
         return InvalidInputError(_validation_message(str(error)))
     if isinstance(error, msgspec.DecodeError | UnicodeDecodeError | RecursionError):
         return InvalidInputError("The request's body is not JSON in UTF-8.")
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and error.errno in FULL:
         return StorageFullError("The server has no room left for this.", hint="Free some space and try again.")
-    if isinstance(error, OSError) and error.errno in _FORBIDDEN:
+    if isinstance(error, OSError) and error.errno in FORBIDDEN:
         return PermissionDeniedError("The server may not write to its own storage.")
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return InvalidInputError("A name is too long for the server's file system.")

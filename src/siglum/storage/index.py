@@ -23,6 +23,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from siglum.core.failures import FORBIDDEN
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.durability import discard, temporary_name, write_all
 
@@ -103,7 +104,10 @@ class StatIndex:
             self._dirty = True
 
     def save(self) -> None:
-        """Write the index when it changed. Not flushed to the disk: a checksum finds what a power cut tears."""
+        """Write the index when it changed. Not flushed to the disk: a checksum finds what a power cut tears.
+
+        Where it may not be written, it is not: the next command hashes again, and a repository can be read by others.
+        """
         if self._entries is None or not self._dirty:
             return
         latest: dict[bytes, bytes] = {}
@@ -114,20 +118,27 @@ class StatIndex:
                 is_dir = oid.endswith(DIR_SUFFIX)
                 latest[key[:_INODE_SIZE]] = _ENTRY.pack(key, bytes.fromhex(oid[:32]), is_dir, day)
         body = b"".join(latest.values())
+        try:
+            self._write(_MAGIC + hashlib.sha256(body).digest() + body)
+        except OSError as error:
+            if error.errno not in FORBIDDEN:
+                raise
+        self._dirty = False
+
+    def _write(self, data: bytes) -> None:
         folder = os.path.dirname(self._path)
         os.makedirs(folder, exist_ok=True)
         temporary = f"{folder}/{temporary_name()}"
         try:
             fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             try:
-                write_all(fd, _MAGIC + hashlib.sha256(body).digest() + body)
+                write_all(fd, data)
             finally:
                 os.close(fd)
             os.replace(temporary, self._path)
         except BaseException:
             discard(temporary)
             raise
-        self._dirty = False
 
     def _loaded(self) -> dict[bytes, tuple[str, int]]:
         if self._entries is None:

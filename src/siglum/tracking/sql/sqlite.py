@@ -110,7 +110,7 @@ def _fold(*values: Any) -> Any:
 def translate(error: Exception, path: str) -> SiglumError:
     """Return the error of ours that says what SQLite's means for the user of the file at `path`."""
     match error:
-        case apsw.FullError():
+        case apsw.FullError() | apsw.IOError() if isinstance(error, apsw.FullError) or _is_full(path):
             return StorageFullError(
                 f"{path}: no room left on the disk; the change was not stored.",
                 hint="Make room and repeat the command; what was stored before is whole.",
@@ -145,3 +145,15 @@ def translate(error: Exception, path: str) -> SiglumError:
             return InvalidInputError("A text or value is too long for the database.")
         case _:
             return InternalError(f"{path}: {type(error).__name__}: {error}")
+
+
+_SHARED_MEMORY = 32 * 1024
+
+
+def _is_full(path: str) -> bool:
+    """Whether not even the memory file of the write-ahead log fits: SQLite calls that an I/O error, not a full disk."""
+    try:
+        free = os.statvfs(os.path.dirname(path) or ".")
+    except OSError:
+        return False
+    return free.f_bavail * free.f_frsize < _SHARED_MEMORY
