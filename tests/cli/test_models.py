@@ -123,6 +123,7 @@ def test_audit(run: Run) -> None:
     assert lines[1].endswith("alarms")
     assert lines[2].endswith("second")
     assert "create_registered_model" in lines[-1]
+    assert "churn@champion: version 1  " in lines[3]  # the first move came from nowhere
     assert len(run("audit", "--limit", "2").splitlines()) == 3
     newest = json.loads(run("audit", "--json"))[0]
     assert (newest["action"], newest["reason"]) == ("rollback", "alarms")
@@ -130,6 +131,7 @@ def test_audit(run: Run) -> None:
 
 def test_another_store_by_uri(run: Run, tmp_path: Path) -> None:
     elsewhere = f"sqlite:///{tmp_path}/elsewhere/x.db"
+    open_stores(elsewhere).close()
     assert run("models", "list", "--tracking-uri", elsewhere) == "No models are registered yet.\n"
     assert run("audit", "--tracking-uri", elsewhere) == "Nothing is on record yet.\n"
 

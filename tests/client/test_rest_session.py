@@ -173,10 +173,10 @@ def test_redirects_are_not_followed(start: Start, sessions: Sessions) -> None:
     [
         ("404 Not Found", b'{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No."}', NotFoundError, "No."),
         ("400 Bad Request", b'{"error_code": "INVALID_PARAMETER_VALUE", "message": "Bad."}', InvalidInputError, "Bad."),
-        ("404 Not Found", b"<html>", NotSupportedError, "does not have this call"),
+        ("404 Not Found", b"<html>", NotSupportedError, "does not have this call.*Check that this is the address"),
         ("401 Unauthorized", b"You are not authenticated", UnauthenticatedError, "Check user name"),
         ("418 I'm a teapot", b"", SiglumError, "418"),
-        ("500 Internal Server Error", b"[]", UnavailableError, "500"),
+        ("500 Internal Server Error", b"[]", UnavailableError, "500.*Check that this is the address"),
         ("200 OK", b"<html>a login page</html>", SiglumError, "not what was asked for"),
     ],
 )

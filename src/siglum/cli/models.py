@@ -162,7 +162,9 @@ def describe_event(event: AuditEvent) -> str:
     if event.action.startswith("create"):  # everything is new; the run says where it came from
         return f"{thing} from run {after['run_id'][:8]}" if after.get("run_id") else thing
     changes = [
-        f"{key} {_short(before.get(key))} → {_short(after.get(key))}"
+        f"{key} {_short(before[key])} → {_short(after.get(key))}"
+        if before.get(key)
+        else f"{key} {_short(after.get(key))}"
         for key in sorted(before.keys() | after.keys())
         if (before.get(key) or None) != (after.get(key) or None)
     ]

@@ -63,6 +63,9 @@ _BY_STATUS: dict[int, type[SiglumError]] = {
 }
 
 
+_IS_IT_ONE = "Check that this is the address of a tracking server."
+
+
 def error_of(url: str, response: http.client.HTTPResponse, body: bytes) -> SiglumError:
     """Return the error that an answer with status 300 or more stands for."""
     status = response.status
@@ -103,7 +106,9 @@ def _own_error(own: dict[str, Any]) -> SiglumError:
 def _unexplained(url: str, status: int) -> SiglumError:
     phrase = http.client.responses.get(status, "an error")
     if status in (404, 405):
-        return errors.NotSupportedError(f"The server at {url} does not have this call ({status} {phrase}).")
+        return errors.NotSupportedError(
+            f"The server at {url} does not have this call ({status} {phrase}).", hint=_IS_IT_ONE
+        )
     found = _BY_STATUS.get(status, UnavailableError if status >= 500 else SiglumError)
-    hint = "Check user name, password or token." if status in (401, 403) else None
+    hint = "Check user name, password or token." if status in (401, 403) else _IS_IT_ONE
     return found(f"{url} answered {status} {phrase}.", hint=hint)
