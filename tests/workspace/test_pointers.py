@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.workspace.data_project import DataProject
 
-from siglum.core.errors import NotFoundError
+from siglum.core.errors import InvalidInputError, NotFoundError
 from siglum.workspace.documents import dump_yaml
 from siglum.workspace.pointers import (
     DataFile,
@@ -20,6 +20,7 @@ from siglum.workspace.pointers import (
     read_pointer,
     write_pointer,
 )
+from siglum.workspace.targets import all_outputs
 
 HEX = st.text("0123456789abcdef", min_size=32, max_size=32) | st.from_regex(r"[0-9]{5}e[0-9]{26}", fullmatch=True)
 PATHS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=100)
@@ -59,3 +60,14 @@ def test_where_outputs_are() -> None:
     assert not is_pointer("a/.dvc")
     with pytest.raises(NotFoundError, match=r"shown does not exist"):
         read_pointer("/nowhere/f.dvc", "shown")
+
+
+@pytest.mark.parametrize("path", ["../f", "/etc/f", "a/../../../f", ".."])
+def test_an_output_outside_the_repository_is_refused(project: DataProject, path: str) -> None:
+    """A committed file must not be able to have `siglum pull` write elsewhere."""
+    pointer = Pointer("sub/f.dvc", DataFile(wdir="..", outs=[OutputSpec(md5="0" * 32, hash="md5", path=path)]))
+    with pytest.raises(InvalidInputError, match="not inside the repository"):
+        pointer.key_of(pointer.file.outs[0])
+    (project.root / "f.dvc").write_text(f"outs:\n- md5: d41d8cd98f00b204e9800998ecf8427e\n  path: {path}\n")
+    with pytest.raises(InvalidInputError, match="not inside the repository"):
+        all_outputs(project.open())

@@ -25,7 +25,7 @@ from siglum.pipeline.stages import LOCK_FILE, PIPELINE_FILE, Dependency, Output,
 from siglum.pipeline.templates import ResolvedTop, Resolver, place_of
 from siglum.workspace.document import Document
 from siglum.workspace.documents import load_yaml
-from siglum.workspace.pointers import DataFile, parse_pointer
+from siglum.workspace.pointers import DataFile, Pointer, parse_pointer
 from siglum.workspace.repository import Repository
 
 
@@ -121,11 +121,12 @@ def _read_lock(files: Files, path: str) -> LockFile:
 def _read_pointer(files: Files, path: str) -> Stage:
     """Return a `.dvc` file as a stage without a command."""
     data: DataFile = parse_pointer(files.read(path) or b"", path)
+    pointer = Pointer(path, data)
     wdir = join(posixpath.dirname(path), data.wdir or "")
     outs = tuple(
         Output(
             out.path,
-            join(wdir, out.path),
+            pointer.key_of(out),
             cache=out.cache,
             persist=out.persist,
             remote=out.remote,

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from siglum.core.errors import FileFormatError, NotFoundError
+from siglum.core.errors import FileFormatError, InvalidInputError, NotFoundError
 from siglum.core.hashes import DIR_SUFFIX, DataHash
 from siglum.workspace.document import Document, KeyPath
 from siglum.workspace.documents import load_yaml, read_bytes, update_yaml, write_atomic
@@ -110,8 +110,12 @@ class Pointer(msgspec.Struct, frozen=True):
     file: DataFile
 
     def key_of(self, out: OutputSpec) -> str:
-        """Return an output's path relative to the repository's root."""
-        return posixpath.normpath(posixpath.join(posixpath.dirname(self.path), self.file.wdir or "", out.path))
+        """Return an output's path relative to the repository's root. Raises InvalidInputError for one outside."""
+        key = posixpath.normpath(posixpath.join(posixpath.dirname(self.path), self.file.wdir or "", out.path))
+        if key.startswith(("../", "/")) or key in ("..", "."):
+            # Whoever commits such a file would otherwise have every `pull` write to that place.
+            raise InvalidInputError(f"{self.path}: the output {out.path!r} is not inside the repository.")
+        return key
 
 
 def parse_pointer(data: bytes, where: str) -> DataFile:
