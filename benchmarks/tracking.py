@@ -22,7 +22,7 @@ from pathlib import Path
 
 from benchmarks.harness import SIGLUM, Row, alternate, peer, report, run, scratch
 
-BATCHES, METRICS = 30, 1000
+BATCHES, METRICS = 15, 1000
 
 LOG_METRIC = """
 import time, {module} as mlflow
