@@ -245,3 +245,25 @@ print(store.is_sound(small))
         done = subprocess.run([*run, "limit"], capture_output=True, text=True, check=True)
         expected = 27
     assert done.stdout == f"failed {expected}\nTrue 1\nTrue\n", done.stderr
+
+
+def test_completeness_is_remembered_until_the_store_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many files are not looked up one by one at every status, and a lost object is noticed all the same."""
+    store = ObjectStore(str(tmp_path / "files/md5"), StatIndex(str(tmp_path / "index")))
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_bytes(b"first")
+    second.write_bytes(b"second")
+    oids = [found.oid for found in store.ingest([(str(first), None), (str(second), None)])]
+    manifest = store.write_manifest(make_manifest([("a", oids[0]), ("b", oids[1])]))
+    for number in range(256):  # as if the store had been left alone for a while
+        folder = f"{store.root}/{number:02x}"
+        if os.path.isdir(folder):
+            os.utime(folder, (1, 1))
+    settled = time.time_ns() + 10_000_000_000
+    monkeypatch.setattr("siglum.storage.objects.time.time_ns", lambda: settled)
+    assert store.has_all(manifest, oids)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "missing", lambda _oids: pytest.fail("looked again"))
+        assert store.has_all(manifest, oids)
+    os.unlink(store.path_of(oids[1]))
+    assert not store.has_all(manifest, oids)

@@ -33,6 +33,7 @@ _HEADER_SIZE = len(_MAGIC) + 32
 # Key: device, inode, size, mtime, ctime. Value: MD5, whether it is a folder's manifest, day last used (since 1970).
 _KEY = struct.Struct("<QQQqq")
 _ENTRY = struct.Struct("<40s16sBH")
+FACT_SIZE = _KEY.size
 _INODE_SIZE = 16  # the key's first two fields
 _NANOSECONDS_A_DAY = 86_400 * 1_000_000_000
 _FORGET_AFTER_DAYS = 60
@@ -40,6 +41,12 @@ _FORGET_AFTER_DAYS = 60
 _TICK_NS = 20_000_000
 # A file system whose times have no fraction ticks once in one or two seconds.
 _COARSE_TICK_NS = 2_100_000_000
+
+
+def is_settled(status: os.stat_result, now_ns: int) -> bool:
+    """Whether a change made from now on would show in these times: they are older than a tick of their file system."""
+    tick = _COARSE_TICK_NS if status.st_ctime_ns % 1_000_000_000 == 0 else _TICK_NS
+    return max(status.st_mtime_ns, status.st_ctime_ns) + tick < now_ns
 
 
 def fingerprint(status: os.stat_result) -> bytes:
@@ -75,8 +82,11 @@ class StatIndex:
 
     def get(self, status: os.stat_result) -> str | None:
         """Return the hash of the file with this stat, or None when it has to be read."""
+        return self.get_fact(fingerprint(status))
+
+    def get_fact(self, key: bytes) -> str | None:
+        """Return what was put under a key of 40 bytes, or None."""
         entries = self._loaded()
-        key = fingerprint(status)
         found = entries.get(key)
         if found is None:
             return None
@@ -90,13 +100,15 @@ class StatIndex:
 
         `read_at_ns` is the wall clock's time, in nanoseconds, before the first byte was read.
         """
-        newest = max(status.st_mtime_ns, status.st_ctime_ns)
-        tick = _COARSE_TICK_NS if status.st_ctime_ns % 1_000_000_000 == 0 else _TICK_NS
-        if newest + tick >= read_at_ns:
+        if not is_settled(status, read_at_ns):
             return False
-        self._loaded()[fingerprint(status)] = (oid, self._today)
-        self._dirty = True
+        self.put_fact(fingerprint(status), oid)
         return True
+
+    def put_fact(self, key: bytes, oid: str) -> None:
+        """Remember a hash under a key of 40 bytes that stands for all it depends on."""
+        self._loaded()[key] = (oid, self._today)
+        self._dirty = True
 
     def forget(self, status: os.stat_result) -> None:
         """Drop what is known of the file with this stat."""

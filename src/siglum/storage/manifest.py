@@ -6,9 +6,10 @@ strings; the name is their MD5 plus `.dir`. See DVC's format in its documentatio
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from json.encoder import encode_basestring_ascii
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 
@@ -32,9 +33,7 @@ class Manifest(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def data(self) -> bytes:
         """The bytes of the object."""
-        # Written by hand since the shape is fixed: a quarter of the time of json.dumps, and held equal to it by a test.
-        parts = [f'{{"md5": "{e.oid}", "relpath": {encode_basestring_ascii(e.relpath)}}}' for e in self.entries]
-        return f"[{', '.join(parts)}]".encode("ascii")
+        return encode_entries(self.entries)
 
     @cached_property
     def oid(self) -> str:
@@ -44,6 +43,20 @@ class Manifest(msgspec.Struct, frozen=True, dict=True):
     def encode(self) -> bytes:
         """Return the bytes of the object."""
         return self.data
+
+
+class _Entry(Protocol):
+    @property
+    def relpath(self) -> str: ...
+    @property
+    def oid(self) -> str: ...
+
+
+def encode_entries(entries: Iterable[_Entry]) -> bytes:
+    """Return the bytes of a manifest of `entries`, which are sorted by path."""
+    # Written by hand since the shape is fixed: a quarter of the time of json.dumps, and held equal to it by a test.
+    parts = [f'{{"md5": "{e.oid}", "relpath": {encode_basestring_ascii(e.relpath)}}}' for e in entries]
+    return f"[{', '.join(parts)}]".encode("ascii")
 
 
 def make_manifest(entries: list[tuple[str, str]]) -> Manifest:

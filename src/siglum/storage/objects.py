@@ -7,6 +7,7 @@ damaged object is moved to `<cache>/quarantine`, never deleted.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import time
@@ -16,7 +17,7 @@ from siglum.core.errors import IntegrityError, InvalidInputError, NotFoundError
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.durability import discard, is_temporary
 from siglum.storage.hashing import FileHash, md5_bytes, md5_file
-from siglum.storage.index import StatIndex
+from siglum.storage.index import FACT_SIZE, StatIndex, is_settled
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.links import LinkType, place
 from siglum.storage.manifest import Manifest, decode_manifest
@@ -61,6 +62,34 @@ class ObjectStore:
             if oid[2:] not in names:
                 absent.append(oid)
         return absent
+
+    def has_all(self, manifest: str, oids: Iterable[str]) -> bool:
+        """Whether a folder's manifest and all its files, `oids`, are there, sound or not.
+
+        A yes is remembered for as long as no folder of the store changes, which saves listing them.
+        """
+        fact = self._completeness_fact(manifest)
+        if fact is not None and self.index is not None and self.index.get_fact(fact) == manifest:
+            return True
+        complete = self.has(manifest) and not self.missing(oids)
+        if complete and fact is not None and self.index is not None:
+            self.index.put_fact(fact, manifest)
+        return complete
+
+    def _completeness_fact(self, manifest: str) -> bytes | None:
+        """Return a key for "the store, as its folders are now, has all of `manifest`"; None while one just changed."""
+        now = time.time_ns()
+        states = [f"{self.root}\0{manifest}"]
+        for number in range(256):
+            try:
+                status = os.stat(f"{self.root}/{number:02x}")
+            except FileNotFoundError:
+                states.append("-")
+                continue
+            if not is_settled(status, now):
+                return None
+            states.append(f"{status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}")
+        return hashlib.sha512("\n".join(states).encode()).digest()[:FACT_SIZE]
 
     def oids(self) -> Iterator[str]:
         """Yield the names of all objects, in no order. Litter of interrupted writes is left out."""

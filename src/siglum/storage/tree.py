@@ -7,15 +7,17 @@ import stat as stat_bits
 import time
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from operator import attrgetter
 from typing import Protocol
 
 import msgspec
 
 from siglum.core.errors import InvalidInputError
-from siglum.storage.hashing import LARGE_FILE, hash_file, md5, not_regular
+from siglum.core.hashes import DIR_SUFFIX
+from siglum.storage.hashing import LARGE_FILE, hash_file, md5, md5_bytes, not_regular
 from siglum.storage.index import StatIndex
 from siglum.storage.ingest import IngestBatch
-from siglum.storage.manifest import Manifest, make_manifest
+from siglum.storage.manifest import Manifest, encode_entries, make_manifest
 
 
 class Ignore(Protocol):
@@ -58,6 +60,11 @@ class TreeState(msgspec.Struct, frozen=True, dict=True):
     def nfiles(self) -> int:
         """How many files."""
         return len(self.entries)
+
+    @cached_property
+    def oid(self) -> str:
+        """The name of the folder's manifest."""
+        return md5_bytes(encode_entries(self.entries)) + DIR_SUFFIX
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -135,7 +142,7 @@ def scan_tree(
         else:
             entries.append(_read(relpath, path, index, into))
     entries += _read_large(large, index, into)
-    entries.sort(key=lambda entry: entry.relpath)
+    entries.sort(key=attrgetter("relpath"))
     return TreeState(root, tuple(entries))
 
 

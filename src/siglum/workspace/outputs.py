@@ -167,7 +167,7 @@ def _check_no_rules_inside(tree: TreeState) -> None:
 
 
 def _folder_state(tree: TreeState) -> PathState:
-    return PathState(DataHash(tree.manifest.oid), tree.size, tree.nfiles)
+    return PathState(DataHash(tree.oid), tree.size, tree.nfiles)
 
 
 def _is_executable(status: os.stat_result) -> bool:

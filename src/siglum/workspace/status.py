@@ -51,7 +51,7 @@ def verdict_of(repo: Repository, output: TrackedOutput) -> Verdict | None:
 
 def _folder_verdict(repo: Repository, cached: bool, recorded: DataHash, tree: TreeState) -> Verdict | None:
     """Compare a folder with its record; the record need not be read where the folder is what it says."""
-    if tree.manifest.oid == recorded.oid:
-        complete = repo.cache.has(recorded.oid) and not repo.cache.missing(entry.oid for entry in tree.entries)
-        return None if complete or not cached else "not in cache"
+    if tree.oid == recorded.oid:
+        complete = not cached or repo.cache.has_all(recorded.oid, (entry.oid for entry in tree.entries))
+        return None if complete else "not in cache"
     return "not in cache" if cached and not is_cached(repo, recorded) else "modified"
