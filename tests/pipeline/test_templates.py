@@ -132,7 +132,7 @@ def test_matrix() -> None:
 
 MISTAKES = [
     ("stages:\n  a:\n    cmd: x ${nope}", "dvc.yaml:3:5: stages.a.cmd: '${nope}' is not defined: there is no 'nope'"),
-    ("stages:\n  a: {cmd: '${train.epoch}'}", "there is no 'epoch' in 'train' Did you mean 'epochs'?"),
+    ("stages:\n  a: {cmd: '${train.epoch}'}", "there is no 'epoch' in 'train'. Did you mean 'epochs'?"),
     ("stages:\n  a: {cmd: '${models[7]}'}", "there is no '7' in 'models'"),
     ("stages:\n  a: {cmd: '${lr.x}'}", "there is no 'x' in 'lr'"),
     ("stages:\n  a: {cmd: '${5}'}", "'${5}' is not defined"),
