@@ -17,7 +17,7 @@ from siglum.pipeline.targets import Selection
 from siglum.pipeline.tracked import in_cache, tracked_data, wanted_data
 from siglum.storage.transfer import DEFAULT_JOBS
 from siglum.workspace.add import add
-from siglum.workspace.checkout import CheckoutResult, checkout
+from siglum.workspace.checkout import CheckoutResult, checkout, failures_of
 from siglum.workspace.cloud_status import cloud_status
 from siglum.workspace.commit import Recorded, commit
 from siglum.workspace.manifests import Manifests
@@ -281,6 +281,5 @@ def _by_outcome(result: CheckoutResult) -> dict[str, list[str]]:
 
 
 def _raise_first(result: CheckoutResult, allow_missing: bool) -> None:
-    for error in result.failed.values():
-        if not (allow_missing and isinstance(error, NotFoundError)):
-            raise error
+    for error in failures_of(result, allow_missing=allow_missing).values():
+        raise error

@@ -106,10 +106,10 @@ def checkout(
 
     Nothing is removed or overwritten that is kept nowhere else.
     """
-    from siglum.core.errors import NotFoundError
     from siglum.core.text import count
     from siglum.pipeline.tracked import tracked_data
     from siglum.workspace.checkout import checkout as checkout_data
+    from siglum.workspace.checkout import failures_of, raise_failures
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()
@@ -120,14 +120,12 @@ def checkout(
             console.say(f"{each.outcome:9} {repo.shown(each.path)} ({count(each.files, 'file')})")
     if summary or not result.changed:
         console.say(f"{count(len(result.changed), 'path')} changed.")
-    failed = {
-        path: error for path, error in result.failed.items() if not (allow_missing and isinstance(error, NotFoundError))
-    }
+    failed = failures_of(result, allow_missing=allow_missing)
     outcomes: dict[str, list[str]] = {"added": [], "modified": []}
     for each in result.changed:
         outcomes[each.outcome].append(repo.shown(each.path))
     console.result(outcomes | {"failed": {repo.shown(path): str(error) for path, error in failed.items()}})
-    _raise_first(repo, failed)
+    raise_failures(repo, failed)
 
 
 @command("status")
@@ -225,20 +223,6 @@ def _recorded_value(repo: Repository, each: Recorded) -> dict[str, Any]:
         "nfiles": each.nfiles,
         "changed": each.changed,
     }
-
-
-def _raise_first(repo: Repository, failed: Mapping[str, Exception]) -> None:
-    """Raise the first of several errors, saying how many others there were."""
-    from siglum.core.errors import SiglumError
-
-    for path, error in failed.items():
-        assert isinstance(error, SiglumError)
-        shown = repo.shown(path)
-        if shown not in error.message:
-            error.message = f"{shown} was left as it is: {error.message}"
-        if len(failed) > 1:
-            error.message += f" {len(failed) - 1} more were left as they are."
-        raise error
 
 
 def _quoted(path: str) -> str:

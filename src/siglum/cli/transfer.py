@@ -80,11 +80,9 @@ def pull(
     **scope: bool,
 ) -> None:
     """Get data from a remote into the workspace: `fetch`, then `checkout`."""
-    from siglum.cli.data import _raise_first
-    from siglum.core.errors import NotFoundError
     from siglum.core.text import count
     from siglum.pipeline.tracked import tracked_data
-    from siglum.workspace.checkout import checkout
+    from siglum.workspace.checkout import checkout, failures_of, raise_failures
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()
@@ -96,7 +94,7 @@ def pull(
     console.result(_value(result) | {"changed": [repo.shown(each.path) for each in placed.changed]})
     if not allow_missing:
         failed()
-    _raise_first(repo, {p: e for p, e in placed.failed.items() if not (allow_missing and isinstance(e, NotFoundError))})
+    raise_failures(repo, failures_of(placed, allow_missing=allow_missing))
 
 
 def _fetch(

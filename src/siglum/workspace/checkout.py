@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -13,7 +13,7 @@ from siglum.storage.links import LinkType
 from siglum.workspace.manifests import Manifests
 from siglum.workspace.outputs import checkout_path
 from siglum.workspace.repository import Repository
-from siglum.workspace.targets import TrackedOutput, select_outputs
+from siglum.workspace.targets import TrackedOutput
 
 
 class DataAt(msgspec.Struct, frozen=True):
@@ -95,6 +95,19 @@ def checkout(
     return CheckoutResult(tuple(changed), failed)
 
 
-def recorded_in_pointers(repo: Repository, targets: Sequence[str] = ()) -> list[DataAt]:
-    """Return what the `.dvc` files that `targets` name record, all when there are none."""
-    return recorded_data(select_outputs(repo, targets), repo)
+def failures_of(result: CheckoutResult, *, allow_missing: bool = False) -> dict[str, SiglumError]:
+    """Return what counts as failed, by path: all of it, or, with `allow_missing`, not what the cache lacks."""
+    return {
+        path: error for path, error in result.failed.items() if not (allow_missing and isinstance(error, NotFoundError))
+    }
+
+
+def raise_failures(repo: Repository, failed: Mapping[str, SiglumError]) -> None:
+    """Raise the first of several failures, which says how many others there were; return when there are none."""
+    for path, error in failed.items():
+        shown = repo.shown(path)
+        if shown not in error.message:
+            error.message = f"{shown} was left as it is: {error.message}"
+        if len(failed) > 1:
+            error.message += f" {len(failed) - 1} more were left as they are."
+        raise error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
 
@@ -201,8 +201,3 @@ class Repository:
             return False
         full = os.path.join(self.root, path)
         return os.path.isfile(full) and self.ignore.match(full) is None
-
-
-def relative_shown(paths: Sequence[str]) -> list[str]:
-    """Return absolute paths relative to the current folder."""
-    return [os.path.relpath(path) for path in paths]
