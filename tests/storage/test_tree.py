@@ -2,14 +2,17 @@ import hashlib
 import os
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from siglum.core.errors import InvalidInputError
 from siglum.storage import tree as tree_module
-from siglum.storage.hashing import LARGE_FILE, FileHash, Hasher, hash_file
+from siglum.storage.bulk import SmallFile, read_many
+from siglum.storage.hashing import LARGE_FILE
 from siglum.storage.index import StatIndex
+from siglum.storage.ingest import IngestBatch
 from siglum.storage.objects import ObjectStore
 from siglum.storage.tree import scan_file, scan_tree
 
@@ -90,11 +93,11 @@ def test_unchanged_files_are_not_read(data: Path, tmp_path: Path, monkeypatch: p
     (data / "Z").write_bytes(b"changed")
     read: list[str] = []
 
-    def counting(path: str, hasher: Hasher) -> tuple[FileHash, os.stat_result]:
-        read.append(path)
-        return hash_file(path, hasher)
+    def counting(files: Sequence[SmallFile], into: IngestBatch | None) -> list[str | None]:
+        read.extend(file.path for file in files)
+        return read_many(files, into)
 
-    monkeypatch.setattr(tree_module, "hash_file", counting)
+    monkeypatch.setattr(tree_module, "read_many", counting)
     second = scan_tree(str(data), index)
     assert read == [f"{data}/Z"]
     assert second.entries[0].oid == md5(b"changed")

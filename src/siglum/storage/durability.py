@@ -117,6 +117,16 @@ class DurableBatch:
         self._loose.add(path)
         return path
 
+    def temporaries_for(self, folder: str, count: int) -> list[str]:
+        """Do as `temporary_for`, `count` times."""
+        paths = [f"{folder}/{temporary_name()}" for _ in range(count)]
+        self._loose.update(paths)
+        return paths
+
+    def release(self, temporaries: Iterable[str]) -> None:
+        """Forget temporaries that were never created."""
+        self._loose.difference_update(temporaries)
+
     def stage(self, temporary: str, final: str) -> None:
         """Have `commit` rename `temporary`, written and closed, to `final`. The first one for a name wins."""
         if self._staged.setdefault(final, temporary) != temporary:

@@ -19,6 +19,8 @@ from siglum.core.errors import ConflictError, InvalidInputError
 BLOCK_SIZE = 1 << 20
 # Above this, a file is worth a thread of its own: hashlib gives the interpreter lock back only while it digests.
 LARGE_FILE = 4 << 20
+# Never waits, whatever the path turns out to be.
+READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 Hasher: TypeAlias = Any  # hashlib's classes have no public name
 
@@ -42,7 +44,7 @@ def open_regular(path: str) -> tuple[int, os.stat_result]:
     caller closes the descriptor. Other failures are OSErrors with the path in them.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = os.open(path, READ_FLAGS)
     except OSError as e:
         if isinstance(e, FileNotFoundError) and os.path.islink(path):
             raise InvalidInputError(
@@ -133,3 +135,8 @@ def sha256_file(path: str) -> FileHash:
 def md5_bytes(data: bytes) -> str:
     """Return the MD5 of `data` in hex."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def md5_digest(data: bytes) -> bytes:
+    """Return the MD5 of `data` as its 16 bytes."""
+    return hashlib.md5(data, usedforsecurity=False).digest()

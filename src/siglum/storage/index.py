@@ -20,6 +20,7 @@ import os
 import struct
 import threading
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -104,6 +105,14 @@ class StatIndex:
             return False
         self.put_fact(fingerprint(status), oid)
         return True
+
+    def put_all(self, files: Iterable[tuple[os.stat_result, str]], read_at_ns: int) -> None:
+        """Do as `put` for many files that were all read after one moment."""
+        entries = self._loaded()
+        for status, oid in files:
+            if is_settled(status, read_at_ns):
+                entries[fingerprint(status)] = (oid, self._today)
+                self._dirty = True
 
     def put_fact(self, key: bytes, oid: str) -> None:
         """Remember a hash under a key of 40 bytes that stands for all it depends on."""

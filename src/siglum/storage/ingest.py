@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -86,13 +86,25 @@ class IngestBatch:
         # Every temporary of a batch is in the store's root: new files of one folder lie together on the disk, which
         # makes creating and flushing 20,000 of them a fifth cheaper than when they are spread over 256 folders.
         temporary = self._files.temporary_for(self._store.root)
+        self.write(temporary, data)
+        self.stage(temporary, oid)
+
+    def reserve(self, count: int) -> list[str]:
+        """Return paths for `write`; each is then to be `stage`d or `release`d, or is removed at the end."""
+        return self._files.temporaries_for(self._store.root, count)
+
+    def release(self, temporaries: Iterable[str]) -> None:
+        """Give back reserved paths to which nothing was written."""
+        self._files.release(temporaries)
+
+    def write(self, temporary: str, data: bytes) -> None:
+        """Write an object's bytes to a reserved path. A forked process may do this for its parent."""
         fd = os.open(temporary, _CREATE, _OBJECT_MODE)
         try:
             write_all(fd, data)
             self._make_read_only(fd)
         finally:
             os.close(fd)
-        self._stage(temporary, oid)
 
     def _make_read_only(self, fd: int) -> None:
         if self._umask_spares_mode is None:
@@ -100,7 +112,8 @@ class IngestBatch:
         if not self._umask_spares_mode:
             os.fchmod(fd, _OBJECT_MODE)
 
-    def _stage(self, temporary: str, oid: str) -> None:
+    def stage(self, temporary: str, oid: str) -> None:
+        """Have `commit` make a written temporary the object `oid`."""
         prefix = oid[:2]
         if prefix not in self._folders:
             os.makedirs(f"{self._store.root}/{prefix}", exist_ok=True)
@@ -121,7 +134,7 @@ class IngestBatch:
         except BaseException:
             self._files.drop(temporary)
             raise
-        self._stage(temporary, oid)
+        self.stage(temporary, oid)
         return size
 
     def commit(self) -> None:
@@ -143,7 +156,7 @@ class IngestBatch:
         if self.has(found.oid):
             self._files.drop(temporary)
         else:
-            self._stage(temporary, found.oid)
+            self.stage(temporary, found.oid)
         return found
 
     def _is_there(self, oid: str) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 
 from siglum.core.errors import InvalidInputError
 from siglum.core.hashes import DIR_SUFFIX
+from siglum.storage.bulk import SmallFile, read_many
 from siglum.storage.hashing import LARGE_FILE, hash_file, md5, md5_bytes, not_regular
 from siglum.storage.index import StatIndex
 from siglum.storage.ingest import IngestBatch
@@ -62,9 +63,14 @@ class TreeState(msgspec.Struct, frozen=True, dict=True):
         return len(self.entries)
 
     @cached_property
+    def manifest_bytes(self) -> bytes:
+        """The bytes of the folder's manifest."""
+        return encode_entries(self.entries)
+
+    @cached_property
     def oid(self) -> str:
         """The name of the folder's manifest."""
-        return md5_bytes(encode_entries(self.entries)) + DIR_SUFFIX
+        return md5_bytes(self.manifest_bytes) + DIR_SUFFIX
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -133,6 +139,7 @@ def scan_tree(
     """
     entries: list[TreeEntry] = []
     large: list[tuple[str, str]] = []
+    small: list[SmallFile] = []
     for relpath, path, status in walk(root, ignore):
         known = _known(status, index, into)
         if known is not None:
@@ -140,7 +147,8 @@ def scan_tree(
         elif status.st_size >= LARGE_FILE:
             large.append((relpath, path))
         else:
-            entries.append(_read(relpath, path, index, into))
+            small.append(SmallFile(relpath, path, status))
+    entries += _read_small(small, index, into)
     entries += _read_large(large, index, into)
     entries.sort(key=attrgetter("relpath"))
     return TreeState(root, tuple(entries))
@@ -170,6 +178,18 @@ def _read(relpath: str, path: str, index: StatIndex | None, into: IngestBatch | 
         if index is not None:
             index.put(status, found.oid, read_at)
     return TreeEntry(relpath, found.oid, status)
+
+
+def _read_small(files: list[SmallFile], index: StatIndex | None, into: IngestBatch | None) -> Iterable[TreeEntry]:
+    """Read many small files, in several processes where that pays."""
+    read_at = time.time_ns()
+    found = list(zip(files, read_many(files, into), strict=True))
+    if index is not None:
+        index.put_all(((file.status, oid) for file, oid in found if oid is not None), read_at)
+    return [
+        TreeEntry(file.relpath, oid, file.status) if oid is not None else _read(file.relpath, file.path, index, into)
+        for file, oid in found
+    ]
 
 
 def _read_large(files: list[tuple[str, str]], index: StatIndex | None, into: IngestBatch | None) -> Iterable[TreeEntry]:

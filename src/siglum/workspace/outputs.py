@@ -68,8 +68,7 @@ def save_path(
         if os.path.isdir(path):
             tree = scan_tree(path, repo.index, repo.ignore, batch)
             _check_no_rules_inside(tree)
-            manifest = tree.manifest
-            batch.add_bytes(manifest.encode(), manifest.oid)
+            batch.add_bytes(tree.manifest_bytes, tree.oid)
             state = _folder_state(tree)
         else:
             entry = scan_file(path, repo.index, batch)
