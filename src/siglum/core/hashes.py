@@ -9,15 +9,19 @@ from typing import Any
 import msgspec
 
 DIR_SUFFIX = ".dir"
+_MD5 = "md5"
+_LEGACY_MD5 = "md5-dos2unix"
 
 
 class DataHash(msgspec.Struct, frozen=True, order=True):
     """The address of data: the MD5 of a file, or of a folder's manifest (then `oid` ends in `.dir`).
 
-    An address, not a proof, since MD5 can be forged; it is DVC's, so that both tools find the same object.
+    An address, not a proof, since MD5 can be forged; it is DVC's, so that both tools find the same object. `legacy`
+    is one of DVC 2, which hashed text with `\\r\\n` as `\\n` and kept objects in another place (`storage.legacy`).
     """
 
     oid: str
+    legacy: bool = False
 
     @property
     def is_dir(self) -> bool:
@@ -25,16 +29,22 @@ class DataHash(msgspec.Struct, frozen=True, order=True):
         return self.oid.endswith(DIR_SUFFIX)
 
     def __str__(self) -> str:
-        return f"md5:{self.oid}"
+        return f"{self.algorithm}:{self.oid}"
+
+    @property
+    def algorithm(self) -> str:
+        """DVC's name of the way it was hashed."""
+        return _LEGACY_MD5 if self.legacy else _MD5
 
     @classmethod
     def parse(cls, text: str) -> DataHash:
-        """Read `md5:<hex>[.dir]`. Raises ValueError for anything else."""
+        """Read `md5:<hex>[.dir]` or `md5-dos2unix:<hex>[.dir]`. Raises ValueError for anything else."""
         algorithm, _, oid = text.partition(":")
         digits = oid.removesuffix(DIR_SUFFIX)
-        if algorithm != "md5" or len(digits) != 32 or set(digits) - set("0123456789abcdef"):
+        known = algorithm in (_MD5, _LEGACY_MD5)
+        if not known or len(digits) != 32 or set(digits) - set("0123456789abcdef"):
             raise ValueError(f"not a data hash: {text!r}")
-        return cls(oid)
+        return cls(oid, algorithm == _LEGACY_MD5)
 
 
 class FileDigest(msgspec.Struct, frozen=True, order=True):

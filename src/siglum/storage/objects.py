@@ -156,7 +156,7 @@ class ObjectStore:
     def quarantine(self, oid: str) -> str:
         """Move an object to `<cache>/quarantine`, out of use but not lost; return its new path."""
         source = self.path_of(oid)
-        folder = os.path.join(os.path.dirname(os.path.dirname(self.root)), "quarantine")
+        folder = self.quarantine_folder()
         os.makedirs(folder, exist_ok=True)
         target = f"{folder}/{oid}"
         number = 1
@@ -168,6 +168,10 @@ class ObjectStore:
         except FileNotFoundError:
             raise self.not_found(oid) from None
         return target
+
+    def quarantine_folder(self) -> str:
+        """Return where damaged objects go."""
+        return os.path.join(os.path.dirname(os.path.dirname(self.root)), "quarantine")
 
     def read_bytes(self, oid: str) -> bytes:
         """Return an object's verified bytes. For small ones, such as manifests."""

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from siglum.core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from siglum.core.hashes import DataHash
 from siglum.storage.index import StatIndex
 from siglum.storage.links import LinkType, parse_link_types
 from siglum.storage.objects import ObjectStore
@@ -112,6 +113,18 @@ class Repository:
     def cache(self) -> ObjectStore:
         """The local cache."""
         return ObjectStore(os.path.join(self.cache_dir, "files", "md5"), self.index)
+
+    @cached_property
+    def legacy_cache(self) -> ObjectStore:
+        """What the local cache has from DVC 2. It is read, and never added to but by `fetch`."""
+        # Imported where it is used: few repositories are that old, and every command starts here.
+        from siglum.storage.legacy import LegacyStore
+
+        return LegacyStore(self.cache_dir, self.index)
+
+    def store_of(self, data: DataHash) -> ObjectStore:
+        """Return the part of the cache that has content with this kind of hash."""
+        return self.legacy_cache if data.legacy else self.cache
 
     @property
     def run_cache_dir(self) -> str:
