@@ -17,7 +17,7 @@ class DataHash(msgspec.Struct, frozen=True, order=True):
     """The address of data: the MD5 of a file, or of a folder's manifest (then `oid` ends in `.dir`).
 
     An address, not a proof, since MD5 can be forged; it is DVC's, so that both tools find the same object. `legacy`
-    is one of DVC 2, which hashed text with `\\r\\n` as `\\n` and kept objects in another place (`storage.legacy`).
+    is one of DVC 2, which made line ends of text equal first, and kept objects in another place (`storage.legacy`).
     """
 
     oid: str

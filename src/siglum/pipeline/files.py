@@ -47,7 +47,7 @@ class WorkspaceFiles:
             return None
 
     def metafiles(self) -> list[str]:
-        return sorted(self._repo.metafiles(), key=_by_folder)
+        return sorted(self._repo.metafiles(), key=by_folder)
 
 
 class RevisionFiles:
@@ -75,7 +75,7 @@ class RevisionFiles:
         return self._blobs[entry.oid]
 
     def metafiles(self) -> list[str]:
-        return sorted(filter(is_metafile, self._entries), key=_by_folder)
+        return sorted(filter(is_metafile, self._entries), key=by_folder)
 
 
 def is_metafile(path: str) -> bool:
@@ -89,6 +89,7 @@ def _is_text_file(path: str) -> bool:
     return is_metafile(path) or posixpath.basename(path) in ("dvc.lock", "params.yaml")
 
 
-def _by_folder(path: str) -> tuple[list[str], str]:
+def by_folder(path: str) -> tuple[list[str], str]:
+    """Return the key that sorts files folder by folder."""
     folder, _, name = path.rpartition("/")
     return folder.split("/") if folder else [], name

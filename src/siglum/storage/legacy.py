@@ -1,7 +1,7 @@
 """Data as DVC 2 recorded it: `md5-dos2unix` hashes, objects at `<cache>/aa/bb…`. Read and judged, never made anew.
 
-The hash is that of the bytes with `\\r\\n` as `\\n`, block by block of 1 MiB, where the first 512 bytes of a block look
-like text. Two files that differ in nothing but line ends have one hash, so that the object may have either.
+The hash is that of the bytes with CR LF as LF, block by block of 1 MiB, where the first 512 bytes of a block look like
+text. Two files that differ in nothing but line ends have one hash, so that the object may have either.
 """
 
 from __future__ import annotations

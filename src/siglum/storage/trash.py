@@ -84,11 +84,9 @@ class Trash:
 
     def batches(self) -> list[Batch]:
         """Return all batches, the oldest first. One without a readable record (a power cut) counts as just made."""
-        found = []
+        found: list[Batch] = []
         with contextlib.suppress(FileNotFoundError), os.scandir(self.root) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    found.append(self._read(entry.name))
+            found.extend(self._read(entry.name) for entry in entries if entry.is_dir(follow_symlinks=False))
         return sorted(found, key=lambda batch: (batch.created, batch.id))
 
     def contents(self, batch: Batch) -> Contents:

@@ -191,6 +191,27 @@ class Git:
         reach = ["--branches", "--tags", "--remotes"] + (["HEAD"] if self.head_commit() else [])
         return self._out("rev-list", *reach).decode().split()
 
+    def ancestors(self, rev: str, number: int) -> list[str]:
+        """Return a commit and its first parents, `number` commits in all; all when it is below zero.
+
+        Raises NotFoundError when `rev` is not there.
+        """
+        commit = self.resolve(rev)
+        if commit is None:
+            raise NotFoundError(f"Git has no revision {rev!r}.", hint="See 'git log --all' and 'git tag'.")
+        limit = [] if number < 0 else [f"--max-count={number}"]
+        return self._out("rev-list", "--first-parent", *limit, commit).decode().split()
+
+    def committed_since(self, seconds: float) -> list[str]:
+        """Return those of `commits` that were made at or after a time, in seconds since the epoch."""
+        reach = ["--branches", "--tags", "--remotes"] + (["HEAD"] if self.head_commit() else [])
+        lines = self._out("rev-list", "--timestamp", *reach).decode().splitlines()
+        return [commit for made, commit in map(str.split, lines) if int(made) >= seconds]
+
+    def refs(self, prefix: str) -> list[str]:
+        """Return the commits that refs below `prefix` point at."""
+        return self._out("for-each-ref", "--format=%(objectname)", prefix).decode().split()
+
     # What is not committed
 
     def diff_with_untracked(self, exclude: Iterable[str] = ()) -> bytes:
