@@ -57,13 +57,18 @@ def parse_link_types(value: str | Sequence[str] | None) -> tuple[LinkType, ...]:
     return types or DEFAULT_TYPES
 
 
-def place(object_path: str, target: str, types: Sequence[LinkType], executable: bool = False) -> LinkType:
+def place(
+    object_path: str, target: str, types: Sequence[LinkType], executable: bool = False, staging: str | None = None
+) -> LinkType:
     """Put an object at `target`, by the first of `types` that works there; return which one it was.
 
     Replaces a file or link at `target` in one step; folders above it are made. A reflink or copy gets the user's
     default mode (0666 less the umask, plus the owner's x bit if `executable`); links keep the object's 0444. Empty
     files and executables are never hard-linked or symlinked, but copied: the first would all be one inode, the second
     would change the object's mode. Does not verify the object; see `ObjectStore.place`.
+
+    The new file is made in the folder `staging` if given, else beside `target`, where what a killed process leaves
+    would be taken for the user's. A staging folder on another file system costs a second copy.
     """
     empty = os.stat(object_path).st_size == 0
     failure: OSError | None = None
@@ -71,27 +76,45 @@ def place(object_path: str, target: str, types: Sequence[LinkType], executable: 
         actual = kind
         if kind in (LinkType.HARDLINK, LinkType.SYMLINK) and (executable or empty):
             actual = LinkType.COPY
-        temporary = f"{os.path.dirname(target) or '.'}/{temporary_name()}"
         try:
-            try:
-                _make(actual, object_path, temporary, executable)
-            except FileNotFoundError:
-                os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
-                _make(actual, object_path, temporary, executable)
-            os.replace(temporary, target)
-            # Renaming one name of an inode over another name of the same inode does nothing, and leaves both.
-            if actual is LinkType.HARDLINK:
-                discard(temporary)
-        except BaseException as e:
-            with contextlib.suppress(OSError):
-                discard(temporary)
-            if isinstance(e, OSError) and e.errno in _CANNOT_LINK and kind is not LinkType.COPY:
+            _place_by(actual, object_path, target, executable, staging)
+        except OSError as e:
+            if e.errno in _CANNOT_LINK and kind is not LinkType.COPY:
                 failure = e
                 continue
             raise
         return actual
     assert failure is not None
     raise failure
+
+
+def _place_by(kind: LinkType, source: str, target: str, executable: bool, staging: str | None) -> None:
+    beside = os.path.dirname(target) or "."
+    for folder in dict.fromkeys((staging or beside, beside)):
+        try:
+            try:
+                _swap_in(kind, source, f"{folder}/{temporary_name()}", target, executable)
+            except FileNotFoundError:
+                os.makedirs(beside, exist_ok=True)
+                _swap_in(kind, source, f"{folder}/{temporary_name()}", target, executable)
+        except OSError as e:
+            if e.errno != errno.EXDEV or folder == beside:
+                raise
+        else:
+            return
+
+
+def _swap_in(kind: LinkType, source: str, temporary: str, target: str, executable: bool) -> None:
+    try:
+        _make(kind, source, temporary, executable)
+        os.replace(temporary, target)
+        # Renaming one name of an inode over another name of the same inode does nothing, and leaves both.
+        if kind is LinkType.HARDLINK:
+            discard(temporary)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            discard(temporary)
+        raise
 
 
 def _make(kind: LinkType, source: str, temporary: str, executable: bool) -> None:

@@ -210,7 +210,14 @@ class ObjectStore:
             batch.commit()
         return hashes
 
-    def place(self, oid: str, target: str, types: tuple[LinkType, ...], executable: bool = False) -> LinkType:
+    def place(
+        self,
+        oid: str,
+        target: str,
+        types: tuple[LinkType, ...],
+        executable: bool = False,
+        staging: str | None = None,
+    ) -> LinkType:
         """Put a verified object at `target` in the workspace; see `storage.links.place`.
 
         A damaged object is moved to quarantine and raises IntegrityError; `target` is then left as it was.
@@ -221,7 +228,7 @@ class ObjectStore:
         except IntegrityError:
             self.quarantine(oid)
             raise
-        kind = place(source, target, types, executable)
+        kind = place(source, target, types, executable, staging)
         if self.index is not None and kind is LinkType.HARDLINK:
             # Another name changed the inode's ctime, not its bytes, which were verified above.
             self.index.put(os.stat(source), oid, time.time_ns())

@@ -22,6 +22,7 @@ from siglum.storage.links import LinkType, place
 from siglum.storage.manifest import Manifest
 from siglum.storage.tree import TreeState, scan_file, scan_tree
 from siglum.workspace import gitignore
+from siglum.workspace.hidden import check_nothing_hidden, check_ways
 from siglum.workspace.ignore import IGNORE_FILE
 from siglum.workspace.repository import Repository
 
@@ -124,7 +125,8 @@ def unprotect(repo: Repository, path: str) -> None:
         status = os.lstat(file)
         if stat.S_ISLNK(status.st_mode) or status.st_nlink > 1 or not status.st_mode & stat.S_IWUSR:
             known, copied_at = repo.index.get(os.stat(file)), time.time_ns()
-            place(os.path.realpath(file), file, _COPIES, bool(status.st_mode & stat.S_IXUSR))
+            staging = repo.staging_for(os.path.dirname(file))
+            place(os.path.realpath(file), file, _COPIES, bool(status.st_mode & stat.S_IXUSR), staging)
             if known is not None:
                 repo.index.put(os.stat(file), known, copied_at)
 
@@ -173,6 +175,10 @@ def _is_executable(status: os.stat_result) -> bool:
     return bool(status.st_mode & stat.S_IXUSR)
 
 
+def _is_executable_file(path: str) -> bool:
+    return os.path.isfile(path) and _is_executable(os.lstat(path))
+
+
 def _relink(repo: Repository, path: str, state: PathState, types: Sequence[LinkType]) -> None:
     if types[0] is LinkType.COPY:
         return
@@ -180,12 +186,13 @@ def _relink(repo: Repository, path: str, state: PathState, types: Sequence[LinkT
         _place(repo, state.hash.oid, path, types, state.is_exec)
     elif types[0] is not LinkType.REFLINK:
         for entry in repo.cache.read_manifest(state.hash.oid).entries:
-            _place(repo, entry.oid, f"{path}/{entry.relpath}", types, executable=False)
+            file = f"{path}/{entry.relpath}"
+            _place(repo, entry.oid, file, types, _is_executable(os.lstat(file)))
 
 
 def _place(repo: Repository, oid: str, path: str, types: Sequence[LinkType], executable: bool) -> None:
     """Put an object at `path` and remember what is there, so that the next status does not read it."""
-    repo.cache.place(oid, path, tuple(types), executable)
+    repo.cache.place(oid, path, tuple(types), executable, repo.staging_for(os.path.dirname(path)))
     repo.index.put(os.stat(path), oid, time.time_ns())
 
 
@@ -200,6 +207,8 @@ def _checkout_file(
         if not force and (found is None or not is_cached(repo, found.hash)):
             raise _would_lose(path)
         if os.path.isdir(path) and not os.path.islink(path):
+            if not force:
+                check_nothing_hidden(repo, path)
             _set_aside_folder(repo, path)
     _place(repo, data.oid, path, types, is_exec)
     return 1
@@ -235,13 +244,16 @@ def _checkout_folder(
         }
         if repo.cache.missing(at_risk):
             raise _would_lose(path)
+        if os.path.isdir(path):
+            check_ways(repo, path, to_place, have)
     if os.path.lexists(path) and not os.path.isdir(path):
         discard(path)
     os.makedirs(path, exist_ok=True)
     for name, oid in to_place.items():
         target = f"{path}/{name}"
         _clear_way(repo, path, target)
-        _place(repo, oid, target, types, executable=False)
+        # A folder's manifest has no place for the x bit: a file that has it keeps it.
+        _place(repo, oid, target, types, executable=name in have and _is_executable_file(target))
     for name in to_remove:
         target = f"{path}/{name}"
         # What was cleared away above is gone already: a folder is there now, or a file in place of its folder.
@@ -282,14 +294,13 @@ def _clear_way(repo: Repository, root: str, target: str) -> None:
 
 def _set_aside_folder(repo: Repository, path: str) -> None:
     """Move a folder whose files are in the cache (or were given up by force) out of the way, then remove it."""
-    aside = os.path.join(repo.tmp_dir, "siglum", temporary_name())
-    os.makedirs(os.path.dirname(aside), exist_ok=True)
-    try:
-        os.rename(path, aside)
-    except OSError:
-        shutil.rmtree(path)  # another file system
-    else:
-        shutil.rmtree(aside)
+    staging = repo.staging_for(os.path.dirname(path))
+    if staging is None:  # another file system
+        shutil.rmtree(path)
+        return
+    aside = f"{staging}/{temporary_name()}"
+    os.rename(path, aside)
+    shutil.rmtree(aside)
 
 
 def _remove_empty_folders(root: str, folder: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
@@ -158,8 +159,36 @@ class Repository:
     def lock(self) -> Iterator[None]:
         """Keep other commands (also DVC's) from changing this repository; the index is saved at the end."""
         with repository_lock(os.path.join(self.tmp_dir, "lock")):
+            self._clear_staging()
             yield
             self.index.save()
+
+    def staging_for(self, folder: str) -> str | None:
+        """Return where files that are to be renamed into `folder` are made; None if that is another file system.
+
+        Only for those who hold the lock: whoever takes it next removes what is left there by a command that was killed.
+        """
+        try:
+            device = os.stat(folder).st_dev
+        except FileNotFoundError:
+            device = os.stat(self.root).st_dev
+        path, own_device = self._staging
+        return path if device == own_device else None
+
+    @cached_property
+    def _staging(self) -> tuple[str, int]:
+        path = os.path.join(self.tmp_dir, "siglum", "staging")
+        os.makedirs(path, exist_ok=True)
+        return path, os.stat(path).st_dev
+
+    def _clear_staging(self) -> None:
+        with contextlib.suppress(OSError):  # nothing there, or not ours to remove: it is in nobody's way
+            for name in os.listdir(os.path.join(self.tmp_dir, "siglum", "staging")):
+                path = os.path.join(self.tmp_dir, "siglum", "staging", name)
+                if os.path.isdir(path) and not os.path.islink(path):
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    os.unlink(path)
 
     def key_of(self, path: str) -> str:
         """Return an absolute path relative to the root, posix. Raises InvalidInputError for one outside."""
