@@ -15,7 +15,6 @@ from siglum.pipeline.repro import repro
 from siglum.pipeline.status import project_status
 from siglum.pipeline.targets import Selection
 from siglum.pipeline.tracked import in_cache, tracked_data, wanted_data
-from siglum.storage.transfer import DEFAULT_JOBS
 from siglum.workspace.add import add
 from siglum.workspace.checkout import CheckoutResult, checkout, failures_of
 from siglum.workspace.cloud_status import cloud_status
@@ -270,8 +269,9 @@ def _is_stage(name: str) -> bool:
     return "dvc.yaml:" in name
 
 
-def _jobs(repo: Repository, remote: str, jobs: int | None) -> int:
-    return jobs or int(repo.config.get(f"remote.{remote}.jobs") or DEFAULT_JOBS)
+def _jobs(repo: Repository, remote: str, jobs: int | None) -> int | None:
+    configured = repo.config.get(f"remote.{remote}.jobs")
+    return jobs or (int(configured) if configured else None)
 
 
 def _by_outcome(result: CheckoutResult) -> dict[str, list[str]]:

@@ -105,8 +105,8 @@ def test_a_remote_that_is_not_there(project: DataProject) -> None:
 
 
 def test_a_remote_of_a_kind_that_is_not_supported(project: DataProject) -> None:
-    project.done("remote", "add", "cloud", "s3://bucket/x")
-    assert "s3://" in project.fails("push", "-r", "cloud")
+    project.done("remote", "add", "cloud", "hdfs://host/x")
+    assert "does not have remotes of type hdfs://" in project.fails("push", "-r", "cloud")
     project.done("remote", "modify", "store", "version_aware", "true")
     said = project.fails("push")
     assert "version_aware" in said

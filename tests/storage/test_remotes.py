@@ -16,8 +16,8 @@ class TestLocalRemote(BulkRemoteContract):
 
 
 def test_an_unknown_scheme_is_named() -> None:
-    with pytest.raises(NotSupportedError, match="s3://"):
-        open_remote("r", "s3://bucket/path", {})
+    with pytest.raises(NotSupportedError, match="type s4://"):
+        open_remote("r", "s4://bucket/path", {})
 
 
 def test_an_option_is_not_ignored(tmp_path: Path) -> None:

@@ -120,10 +120,9 @@ def _fetch(
     return manifests, result, lambda: raise_failures(result, wanted, remote, sending=False)
 
 
-def _jobs(repo: Repository, remote_name: str, jobs: int | None) -> int:
-    from siglum.storage.transfer import DEFAULT_JOBS
-
-    return jobs or int(repo.config.get(f"remote.{remote_name}.jobs") or DEFAULT_JOBS)
+def _jobs(repo: Repository, remote_name: str, jobs: int | None) -> int | None:
+    configured = repo.config.get(f"remote.{remote_name}.jobs")
+    return jobs or (int(configured) if configured else None)
 
 
 def _progress(console: Console) -> Progress | None:

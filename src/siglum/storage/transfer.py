@@ -16,11 +16,11 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from siglum.core.errors import IntegrityError, NotFoundError, SiglumError
+from siglum.core.errors import ConflictError, IntegrityError, NotFoundError, SiglumError
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.manifest import Manifest, decode_manifest
 from siglum.storage.objects import ObjectStore
-from siglum.storage.remotes.base import BulkRemote, Remote, Upload
+from siglum.storage.remotes.base import BulkRemote, Download, Outcome, Remote, Upload
 
 KEY_PREFIX = "files/md5"
 DEFAULT_JOBS = 8
@@ -154,10 +154,11 @@ def fetch_manifest(oid: str, remote: Remote) -> Manifest:
             return decode_manifest(file.read(), oid)
 
 
-def run_transfer(plan: TransferPlan, jobs: int = DEFAULT_JOBS, progress: Progress | None = None) -> TransferResult:
+def run_transfer(plan: TransferPlan, jobs: int | None = None, progress: Progress | None = None) -> TransferResult:
     """Move what the plan lists; return what came of it. Failures of single objects are in the result, not raised.
 
-    What makes going on senseless is raised: a remote that is away, a full disk, missing rights.
+    What makes going on senseless is raised: a remote that is away, a full disk, missing rights. At most `jobs` objects
+    are under way at once; None leaves that to the remote.
     """
     runner = _Runner(plan, jobs, progress)
     runner.move(plan.files)
@@ -177,9 +178,9 @@ def run_transfer(plan: TransferPlan, jobs: int = DEFAULT_JOBS, progress: Progres
 class _Runner:
     """The state of one run: what moved so far, and what failed."""
 
-    def __init__(self, plan: TransferPlan, jobs: int, progress: Progress | None) -> None:
+    def __init__(self, plan: TransferPlan, jobs: int | None, progress: Progress | None) -> None:
         self.plan = plan
-        self.jobs = max(1, jobs)
+        self.jobs = jobs
         self.progress = progress
         self.moved: list[str] = []
         self.size = 0
@@ -198,33 +199,40 @@ class _Runner:
             if self.progress is not None:
                 self.progress(len(self.moved), self.size)
 
-    def _push(self, oids: Sequence[str]) -> Sequence[int | SiglumError | OSError]:
+    def _push(self, oids: Sequence[str]) -> Sequence[Outcome]:
         cache, remote = self.plan.cache, self.plan.remote
         if isinstance(remote, BulkRemote):
-            return remote.put_many([Upload(cache.path_of(oid), key_of(oid), oid) for oid in oids])
+            return remote.put_many([Upload(cache.path_of(oid), key_of(oid), oid) for oid in oids], self.jobs)
         return self._each(lambda oid: remote.put(cache.path_of(oid), key_of(oid), oid), oids)
 
-    def _fetch(self, oids: Sequence[str]) -> Sequence[int | SiglumError | OSError]:
+    def _fetch(self, oids: Sequence[str]) -> Sequence[Outcome]:
         remote = self.plan.remote
         with self.plan.cache.batch() as batch:
-
-            def fetch(oid: str) -> int:
-                return batch.receive(oid, lambda path: remote.get(key_of(oid), path, oid))
-
-            outcomes = self._each(fetch, oids)
+            if isinstance(remote, BulkRemote):
+                targets = batch.reserve(len(oids))
+                downloads = [Download(key_of(oid), path, oid) for oid, path in zip(oids, targets, strict=True)]
+                outcomes = remote.get_many(downloads, self.jobs)
+                for download, outcome in zip(downloads, outcomes, strict=True):
+                    if isinstance(outcome, int):
+                        batch.received(download.oid, download.target)
+            else:
+                outcomes = self._each(
+                    lambda oid: batch.receive(oid, lambda path: remote.get(key_of(oid), path, oid)), oids
+                )
             batch.commit()
         return outcomes
 
-    def _each(self, move: Callable[[str], int], oids: Sequence[str]) -> list[int | SiglumError]:
-        def attempt(oid: str) -> int | SiglumError:
+    def _each(self, move: Callable[[str], int], oids: Sequence[str]) -> list[Outcome]:
+        def attempt(oid: str) -> Outcome:
             try:
                 return move(oid)
-            except (IntegrityError, NotFoundError) as e:
+            except (IntegrityError, NotFoundError, ConflictError) as e:
                 return e
 
-        if self.jobs == 1 or len(oids) == 1:
+        jobs = min(self.jobs or DEFAULT_JOBS, len(oids))
+        if jobs <= 1:
             return [attempt(oid) for oid in oids]
-        with ThreadPoolExecutor(max_workers=min(self.jobs, len(oids))) as pool:
+        with ThreadPoolExecutor(max_workers=jobs) as pool:
             return list(pool.map(attempt, oids))
 
 

@@ -8,7 +8,6 @@ from siglum.core.errors import IntegrityError, NotFoundError, SiglumError
 from siglum.core.text import count
 from siglum.storage.remotes.base import Remote
 from siglum.storage.transfer import (
-    DEFAULT_JOBS,
     Progress,
     TransferFailure,
     TransferResult,
@@ -26,7 +25,7 @@ def push(
     wanted: Sequence[DataAt],
     remote: Remote,
     *,
-    jobs: int = DEFAULT_JOBS,
+    jobs: int | None = None,
     progress: Progress | None = None,
 ) -> TransferResult:
     """Send what the remote lacks. A damaged object is never sent; failures of single objects are in the result."""
@@ -38,7 +37,7 @@ def fetch(
     wanted: Sequence[DataAt],
     remote: Remote,
     *,
-    jobs: int = DEFAULT_JOBS,
+    jobs: int | None = None,
     progress: Progress | None = None,
 ) -> TransferResult:
     """Get what the cache lacks, hashed while it comes in. Failures of single objects are in the result.

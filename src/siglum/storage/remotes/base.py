@@ -14,7 +14,7 @@ Contract, checked by `siglum.testing.remotes.RemoteContract`:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -52,7 +52,7 @@ class Remote(Protocol):
         ...
 
 
-class Upload(msgspec.Struct, frozen=True):
+class Upload(msgspec.Struct, frozen=True, gc=False):
     """One object to be sent: a local file, the key it gets, and the hex MD5 its bytes must have."""
 
     source: str
@@ -60,10 +60,30 @@ class Upload(msgspec.Struct, frozen=True):
     oid: str
 
 
+class Download(msgspec.Struct, frozen=True, gc=False):
+    """One object to be fetched: its key, the new local file it goes to, and the hex MD5 its bytes must have."""
+
+    key: str
+    target: str
+    oid: str
+
+
+Outcome: TypeAlias = int | SiglumError | OSError
+"""What became of one object of many: its size, or why it did not arrive."""
+
+
 @runtime_checkable
 class BulkRemote(Protocol):
-    """What a remote may offer beside `Remote`: to send many objects for the price of one flush."""
+    """What a remote may offer beside `Remote`: to move many objects for the price of one flush, or many at once.
 
-    def put_many(self, uploads: Sequence[Upload]) -> Sequence[int | SiglumError | OSError]:
-        """Send all; return for each its size, or why it is not there. Durable and visible on return."""
+    Outcomes come in the order asked for. One bad object (damaged, missing, changed while it was read) is an outcome
+    and keeps no other back; what makes going on senseless (the place is away or full, rights are missing) is raised.
+    """
+
+    def put_many(self, uploads: Sequence[Upload], jobs: int | None = None) -> Sequence[Outcome]:
+        """Send all, at most `jobs` at once (None: what suits the place). Durable and visible on return."""
+        ...
+
+    def get_many(self, downloads: Sequence[Download], jobs: int | None = None) -> Sequence[Outcome]:
+        """Fetch all, at most `jobs` at once. Nothing is left under the target of what did not arrive."""
         ...

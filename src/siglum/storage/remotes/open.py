@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Mapping
+from typing import Protocol
 
 from siglum.core.errors import NotSupportedError
+from siglum.core.text import did_you_mean
 from siglum.storage.remotes.base import Remote
 from siglum.storage.remotes.local import LocalRemote
+from siglum.storage.remotes.options import RemoteOptions
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://")
+# How many transfers and hashes to run at once is the caller's business, whatever the remote; and what is fetched is
+# always verified, so that `verify` has nothing to add. `no_traverse` chooses how DVC asks what is there, without a
+# change in the answer.
+_FOR_ALL = frozenset({"url", "jobs", "checksum_jobs", "verify", "no_traverse"})
+
+
+class Opener(Protocol):
+    """Makes a remote of one scheme. Connects to nothing yet; imports what the scheme needs."""
+
+    def __call__(self, name: str, url: str, options: Mapping[str, str]) -> Remote:
+        """Return the remote. Raises NotSupportedError for an option that it cannot honour, InvalidInputError."""
+        ...
+
+
+# Module and function by scheme; imported only when such a remote is opened, since most need an optional extra.
+_OPENERS = {
+    "s3": ("siglum.storage.remotes.s3", "open_s3"),
+}
 
 
 def open_remote(name: str, url: str, options: Mapping[str, str] | None = None) -> Remote:
-    """Return the remote at `url`, an absolute path or `file://` URL of a folder. Connects to nothing yet.
+    """Return the remote at `url`, an absolute path or the URL of a scheme that Siglum has. Connects to nothing yet.
 
     Raises NotSupportedError for a scheme or option that Siglum does not have; an option is never ignored.
     """
     match = _SCHEME.match(url)
-    if match is not None and match["scheme"].lower() != "file":
+    scheme = match["scheme"].lower() if match is not None else "file"
+    own = {key: value for key, value in (options or {}).items() if key not in _FOR_ALL}
+    if scheme == "file":
+        RemoteOptions(name, "a folder", own).refuse_others()
+        return LocalRemote(name, url[match.end() :] if match is not None else url)
+    if scheme not in _OPENERS:
+        known = ", ".join(f"{each}://" for each in _OPENERS)
         raise NotSupportedError(
-            f"Remote {name!r} is at {url}: Siglum does not have remotes of type {match['scheme']}:// yet.",
-            hint="Use a folder, such as a mounted share.",
+            f"Remote {name!r}: Siglum does not have remotes of type {scheme}://.",
+            hint=did_you_mean(scheme, _OPENERS) or f"There are folders and {known}.",
         )
-    # How many transfers and hashes to run at once is the caller's business; the remote itself has no use for them.
-    unknown = sorted(set(options or {}) - {"url", "jobs", "checksum_jobs", "verify"})
-    if unknown:
-        raise NotSupportedError(
-            f"Remote {name!r} sets {', '.join(unknown)}, which Siglum does not support for a folder.",
-            hint=f"Remove it: siglum remote modify --unset {name} {unknown[0]}",
-        )
-    return LocalRemote(name, url[match.end() :] if match is not None else url)
+    module, function = _OPENERS[scheme]
+    opener: Opener = getattr(importlib.import_module(module), function)
+    return opener(name, url, own)
