@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import posixpath
 import re
@@ -100,7 +102,13 @@ class DataFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     outs: list[OutputSpec] = []
     always_changed: bool = False
     locked: bool = False
+    """What DVC 0 called `frozen`; it is written under that name."""
     meta: Any = None
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether its dependencies are left alone."""
+        return self.frozen or self.locked
 
 
 class Pointer(msgspec.Struct, frozen=True):
@@ -144,7 +152,7 @@ def read_pointer(path: str, where: str | None = None) -> DataFile:
 
 def write_pointer(path: str, file: DataFile) -> bool:
     """Write a `.dvc` file atomically; comments of an existing one survive. Return whether its bytes changed."""
-    value = msgspec.to_builtins(file)
+    value = msgspec.to_builtins(_normal(file))
     try:
         before = read_bytes(path)
     except NotFoundError:
@@ -161,8 +169,41 @@ def write_pointer(path: str, file: DataFile) -> bool:
     return True
 
 
+def _normal(file: DataFile) -> DataFile:
+    """Return a file as it is written: without a `wdir` that says nothing, and without keys' old names."""
+    if not file.locked and file.wdir != ".":
+        return file
+    return msgspec.structs.replace(
+        file, frozen=file.is_frozen, locked=False, wdir=None if file.wdir == "." else file.wdir
+    )
+
+
+# What of a file does not count for its checksum: words for people, and what follows from the hashes.
+_NOT_IN_CHECKSUM = frozenset(
+    {"desc", "type", "labels", "meta", "locked", "frozen", "metric", "persist", "isexec", "size", "nfiles"}
+)
+
+
+def checksum_of(file: DataFile) -> str:
+    """Return what the key `md5` of an import says: the MD5 of the file's own facts, as DVC computes it."""
+    value = msgspec.to_builtins(msgspec.structs.replace(_normal(file), md5=None))
+    return hashlib.md5(json.dumps(_facts(value), sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+
+
+def with_checksum(file: DataFile) -> DataFile:
+    """Return a file whose `md5` is right: an import has one, data that was added has none."""
+    return msgspec.structs.replace(file, md5=checksum_of(file) if file.deps else None)
+
+
+def _facts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _facts(each) for key, each in value.items() if key not in _NOT_IN_CHECKSUM}
+    return [_facts(each) for each in value] if isinstance(value, list) else value
+
+
 def format_pointer(file: DataFile) -> bytes:
     """Return the bytes of a new `.dvc` file. The common form is written directly, which spares ruamel's start-up."""
+    file = _normal(file)
     plain = _plain(file)
     if plain is not None:
         return plain
@@ -265,10 +306,12 @@ __all__ = [
     "FileFormatError",
     "OutputSpec",
     "Pointer",
+    "checksum_of",
     "format_pointer",
     "is_pointer",
     "parse_pointer",
     "pointer_of",
     "read_pointer",
+    "with_checksum",
     "write_pointer",
 ]
