@@ -112,7 +112,7 @@ def test_what_is_not_there(project: DataProject, tmp_path: Path) -> None:
             pass
     with pytest.raises(NotFoundError, match="is not in a repository"):
         siglum.api.read("x", repo=str(tmp_path))
-    with pytest.raises(UnavailableError, match="Cannot clone"):
+    with pytest.raises(UnavailableError, match="Cannot get the repository"):
         siglum.api.read("x", repo=f"file://{tmp_path}/nothing.git")
     with pytest.raises(InvalidInputError, match="is outside the repository"):
         siglum.api.read("../outside")

@@ -30,7 +30,7 @@ def open_files(repo: Repository, rev: str | None = None) -> Files:
         return WorkspaceFiles(repo)
     if repo.git is None:
         raise NotFoundError(f"There is no Git repository that could hold the revision {rev!r}.")
-    return RevisionFiles(repo.git, repo.root, rev)
+    return RevisionFiles(repo.git, repo.git_prefix, rev)
 
 
 class WorkspaceFiles:
@@ -51,11 +51,9 @@ class WorkspaceFiles:
 
 
 class RevisionFiles:
-    """Files as a commit holds them."""
+    """Files as a commit holds them. `prefix` is where the root is in the Git repository: "", or ending in a slash."""
 
-    def __init__(self, git: Git, root: str, rev: str) -> None:
-        below = os.path.relpath(os.path.realpath(root), os.path.realpath(git.root)).replace(os.sep, "/")
-        prefix = "" if below == "." else f"{below}/"
+    def __init__(self, git: Git, prefix: str, rev: str) -> None:
         entries = git.tree(rev)
         self._git = git
         self._entries: dict[str, TreeEntry] = {

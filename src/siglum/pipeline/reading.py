@@ -25,13 +25,14 @@ from siglum.storage.transfer import key_of
 from siglum.workspace.clones import clone_of, is_git_url, local_path, resolve_in_clone
 from siglum.workspace.config import Config
 from siglum.workspace.documents import decoded, read_bytes
-from siglum.workspace.git import Git
+from siglum.workspace.git import Git, without_password
 from siglum.workspace.ini import parse_ini
 from siglum.workspace.manifests import Manifests
 from siglum.workspace.outputs import hash_path
 from siglum.workspace.pointers import POINTER_SUFFIX, Pointer, parse_pointer
 from siglum.workspace.remotes import open_configured_remote
 from siglum.workspace.repository import Repository, find_root
+from siglum.workspace.snapshots import repository_at
 from siglum.workspace.transfer import pointers_at
 
 
@@ -218,10 +219,11 @@ def open_source(
     if linked is not None and os.path.exists(os.path.join(linked, ".git")):
         folder, rev = linked, rev or "HEAD"  # not cloned: its cache and relative remotes are where its settings say
     if is_git_url(folder) or _is_bare(folder):
-        git = clone_of(folder)
-        opened, commit = Repository(git.root), resolve_in_clone(git, rev)
+        git = clone_of(folder, rev)
+        commit = resolve_in_clone(git, rev)
         if commit is None:
-            raise _no_revision(folder, rev)
+            raise _no_revision(without_password(folder), rev)
+        opened = repository_at(git, commit)
     else:
         opened = Repository(_root_of(folder))
         commit = None

@@ -2,12 +2,13 @@
 
 Paths go in and come out relative to the working tree's root, with `/` between names. They are passed literally (no
 pathspec magic) and read NUL-separated, so any name works. Nothing here changes the user's index, branches or objects
-except `add`, `fetch`, `worktree_add` and `worktree_remove`.
+except `add`, `fetch_from`, `keep`, `worktree_add` and `worktree_remove`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,9 @@ _LOCAL_VARIABLES = (
     "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS",
 )  # fmt: skip
 _ARGUMENTS_AT_ONCE = 1000
+# How the line of Git's that says what is the matter begins; others are advice.
+_TELLING = ("fatal:", "error:", "ssh:", "remote: error", "host key verification")
+_USER_INFO = re.compile(r"(?<=:)//[^/@\s']+@")
 
 
 class TreeEntry(msgspec.Struct, frozen=True):
@@ -72,7 +76,7 @@ class Git:
             if key:
                 urls.setdefault(key, url)
         found = urls.get("remote.origin.url") or next(iter(urls.values()), None)
-        return _without_password(found) if found else None
+        return without_password(found) if found else None
 
     def is_dirty(self, exclude: Iterable[str] = ()) -> bool:
         """Return whether anything but `exclude` differs from HEAD; untracked files that are not ignored count."""
@@ -269,11 +273,22 @@ class Git:
         for chunk in _chunks(list(paths)):
             self._out("add", "--", *chunk)
 
-    def fetch(self) -> None:
-        """Get the present branches and tags of `origin`. Raises UnavailableError when it does not answer."""
-        done = self._run("fetch", "-q", "--prune", "--tags", "--force", "origin")
+    def fetch_from(self, url: str, refspecs: Sequence[str], *, prune: bool = False) -> None:
+        """Get what `refspecs` name from a repository elsewhere. Raises UnavailableError when that cannot be done.
+
+        The URL goes on no disk: it may hold a password.
+        """
+        options = ["--prune"] if prune else []
+        done = self._run("fetch", "-q", "--force", "--no-tags", "--no-write-fetch-head", *options, "--", url, *refspecs)
         if done.returncode != 0:
-            raise UnavailableError(f"Cannot fetch from {self.remote_url()}: {_reason(done)}")
+            raise UnavailableError(
+                f"Cannot get the repository {without_password(url)}: {_reason(done)}",
+                hint="Check its URL, the network, and that Git may read it.",
+            )
+
+    def keep(self, ref: str, commit: str) -> None:
+        """Have a ref point at a commit."""
+        self._out("update-ref", ref, commit)
 
     def worktree_add(self, path: str, commit: str) -> None:
         """Check a commit out, detached, into the new folder `path`, which shares this repository's objects."""
@@ -321,11 +336,12 @@ def run_git(
         raise UnavailableError("The command 'git' was not found.", hint="Install Git, or put it on the PATH.") from None
 
 
-def clone(url: str, target: str) -> Git:
-    """Clone a repository (all its history, nothing checked out but the default branch) into the new folder `target`."""
-    done = run_git(["clone", "-q", "--", url, target], dict(os.environ, GIT_TERMINAL_PROMPT="0", LC_ALL="C"))
+def init_bare(target: str) -> Git:
+    """Make an empty repository without a working tree in the new folder `target`."""
+    environment = {key: value for key, value in os.environ.items() if key not in _LOCAL_VARIABLES}
+    done = run_git(["init", "-q", "--bare", "--", target], environment | {"LC_ALL": "C"})
     if done.returncode != 0:
-        raise UnavailableError(f"Cannot clone {_without_password(url)}: {_reason(done)}")
+        raise _failed("init", done)
     return Git(target)
 
 
@@ -334,8 +350,13 @@ def _failed(command: str, done: subprocess.CompletedProcess[bytes]) -> SiglumErr
 
 
 def _reason(done: subprocess.CompletedProcess[bytes]) -> str:
-    lines = [line for line in os.fsdecode(done.stderr).splitlines() if line.strip()]
-    return lines[-1] if lines else f"exit status {done.returncode}"
+    """Return what Git gave as the reason, as one sentence, with no password in it."""
+    lines = [line.strip() for line in os.fsdecode(done.stderr).splitlines() if line.strip()]
+    telling = [line for line in lines if line.lower().startswith(_TELLING)] or lines[-1:]
+    if not telling:
+        return f"exit status {done.returncode}."
+    reason = telling[0].removeprefix("fatal: ").removeprefix("error: ")
+    return _USER_INFO.sub("//", reason).rstrip(".") + "."
 
 
 def _is_below(path: str, folders: Sequence[str]) -> bool:
@@ -352,7 +373,8 @@ def _quoted(path: str) -> str:
     return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """Return a URL as it may be shown: without a password, and without a user that is a token."""
     parts = urlsplit(url) if "://" in url else None
     if parts is None or (parts.password is None and not (parts.username and parts.scheme.startswith("http"))):
         return url
