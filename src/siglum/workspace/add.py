@@ -11,10 +11,11 @@ import msgspec
 
 from siglum.core.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
 from siglum.core.hashes import DataHash
+from siglum.storage.durability import temporary_name
 from siglum.storage.manifest import make_manifest
 from siglum.storage.tree import scan_file, scan_tree
 from siglum.workspace.commit import Recorded, record, updated
-from siglum.workspace.outputs import PathState, add_to_gitignore, remove_from_gitignore
+from siglum.workspace.outputs import PathState, add_to_gitignore, hash_path, remove_from_gitignore, remove_path
 from siglum.workspace.pointers import DataFile, OutputSpec, Pointer, pointer_of, write_pointer
 from siglum.workspace.repository import Repository
 from siglum.workspace.targets import TrackedOutput, all_outputs, find_output
@@ -48,7 +49,7 @@ def add(
         ConflictError: A target is tracked by Git, or overlaps with what is tracked already.
     """
     if out is not None:
-        targets = [_bring_in(targets, out, force=force)]
+        targets = [_bring_in(repo, targets, out, force=force)]
     tracked = all_outputs(repo)
     plans = [_plan(repo, target, tracked) for target in targets]
     recorded: list[Recorded] = []
@@ -139,7 +140,7 @@ def _check_git(repo: Repository, path: str, shown: str) -> None:
         )
 
 
-def _bring_in(targets: Sequence[str], out: str, *, force: bool) -> str:
+def _bring_in(repo: Repository, targets: Sequence[str], out: str, *, force: bool) -> str:
     """Copy the one source to `out`, inside the repository, under a temporary name first."""
     if len(targets) != 1:
         raise InvalidInputError("--out takes exactly one target.")
@@ -149,23 +150,31 @@ def _bring_in(targets: Sequence[str], out: str, *, force: bool) -> str:
     if os.path.isdir(target):
         target = os.path.join(target, os.path.basename(os.path.abspath(source)))
     if os.path.lexists(target) and not force:
+        if _same_content(repo, source, target):
+            return target  # copied by a command that did not come to its end
         raise AlreadyExistsError(f"{target} exists already.", hint="Use --force to replace it.")
-    os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
-    staged = f"{os.path.abspath(target)}.siglum-part"
+    folder = os.path.dirname(os.path.abspath(target))
+    os.makedirs(folder, exist_ok=True)
+    staging = repo.staging_for(folder) or folder
+    staged, replaced = f"{staging}/{temporary_name()}", f"{staging}/{temporary_name()}"
     try:
         if os.path.isdir(source):
             shutil.copytree(source, staged)
         else:
             shutil.copyfile(source, staged)
-        if os.path.isdir(target):
-            shutil.rmtree(target)
+        if os.path.isdir(target) and not os.path.islink(target):
+            os.rename(target, replaced)
         os.replace(staged, target)
     finally:
-        if os.path.isdir(staged):
-            shutil.rmtree(staged)
-        elif os.path.lexists(staged):
-            os.unlink(staged)
+        remove_path(staged)
+        remove_path(replaced)
     return target
+
+
+def _same_content(repo: Repository, source: str, target: str) -> bool:
+    if os.path.isdir(source) != os.path.isdir(target):
+        return False
+    return hash_path(repo, os.path.abspath(source)).hash == hash_path(repo, os.path.abspath(target)).hash
 
 
 def _add_inside(repo: Repository, output: TrackedOutput) -> Recorded:
