@@ -261,9 +261,10 @@ def test_completeness_is_remembered_until_the_store_changes(tmp_path: Path, monk
             os.utime(folder, (1, 1))
     settled = time.time_ns() + 10_000_000_000
     monkeypatch.setattr("siglum.storage.objects.time.time_ns", lambda: settled)
-    assert store.has_all(manifest, oids)
+    assert store.has_all(manifest)
     with monkeypatch.context() as patched:
         patched.setattr(store, "missing", lambda _oids: pytest.fail("looked again"))
         assert store.has_all(manifest, oids)
     os.unlink(store.path_of(oids[1]))
     assert not store.has_all(manifest, oids)
+    assert not store.has_all(manifest)

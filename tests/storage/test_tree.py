@@ -14,7 +14,7 @@ from siglum.storage.hashing import LARGE_FILE
 from siglum.storage.index import StatIndex
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.objects import ObjectStore
-from siglum.storage.tree import scan_file, scan_tree
+from siglum.storage.tree import scan_file, scan_tree, summarize_tree
 
 
 def md5(data: bytes) -> str:
@@ -120,7 +120,7 @@ def test_known_files_still_reach_the_store(data: Path, tmp_path: Path, monkeypat
     monkeypatch.setattr(time, "time_ns", lambda: now + 10**10)
     index = StatIndex(str(tmp_path / "index"))
     state = scan_tree(str(data), index)
-    assert len(index) == 5
+    assert len(index) == 6  # the files, and the folder as a whole
     store = ObjectStore(str(tmp_path / "cache/files/md5"), index)
     with store.batch() as batch:
         assert scan_tree(str(data), index, into=batch).manifest == state.manifest
@@ -149,3 +149,31 @@ def test_one_file(data: Path) -> None:
     os.mkfifo(data / "fifo")
     with pytest.raises(InvalidInputError, match="FIFO"):
         scan_file(str(data / "fifo"))
+
+
+def test_a_folder_in_which_nothing_changed_is_known_whole(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now + 10**10)
+    index = StatIndex(str(tmp_path / "index"))
+    first = summarize_tree(str(data), index)
+    tree = scan_tree(str(data))
+    assert (first.oid, first.size, first.nfiles) == (tree.oid, tree.size, tree.nfiles)
+    with monkeypatch.context() as patched:
+        patched.setattr(tree_module, "_scan", lambda *_: pytest.fail("looked at each file"))
+        assert summarize_tree(str(data), index) == first
+    (data / "sub/crlf.txt").write_bytes(b"sub/crlf.txu")  # as long as it was
+    changed = summarize_tree(str(data), index)
+    assert changed.oid == scan_tree(str(data)).oid != first.oid
+    (data / "Z").rename(data / "z")
+    assert summarize_tree(str(data), index).oid == scan_tree(str(data)).oid != changed.oid
+    (data / "sub-x").unlink()
+    assert summarize_tree(str(data), index).nfiles == 4
+
+
+def test_a_folder_with_a_file_too_young_to_be_known_is_not_known_whole(data: Path, tmp_path: Path) -> None:
+    index = StatIndex(str(tmp_path / "index"))
+    for content in (b"1", b"2") * 20:  # within the tick of the clock, and of the same size: only reading tells
+        (data / "young").write_bytes(content)
+        assert summarize_tree(str(data), index) == summarize_tree(str(data))

@@ -29,12 +29,18 @@ from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.durability import discard, temporary_name, write_all
 
 # Magic with the format's version, then SHA-256 of all that follows.
-_MAGIC = b"siglum stat index 1\n"
+_MAGIC = b"siglum stat index 2\n"
 _HEADER_SIZE = len(_MAGIC) + 32
-# Key: device, inode, size, mtime, ctime. Value: MD5, whether it is a folder's manifest, day last used (since 1970).
+# Key: device, inode, size, mtime, ctime. Value: MD5, whether it is a folder's manifest, day last used (since 1970, two
+# bytes, the high one first).
 _KEY = struct.Struct("<QQQqq")
-_ENTRY = struct.Struct("<40s16sBH")
+_ENTRY = struct.Struct("<40s19s")
 FACT_SIZE = _KEY.size
+_ENTRY_SIZE = _ENTRY.size
+_DIGEST_SIZE, _DAY_SIZE = 16, 2
+_DAY_AT = _DIGEST_SIZE + 1
+# After so many keys were searched for in the file, it is made a dictionary.
+_MOST_SEARCHES = 16
 _INODE_SIZE = 16  # the key's first two fields
 _NANOSECONDS_A_DAY = 86_400 * 1_000_000_000
 _FORGET_AFTER_DAYS = 60
@@ -65,10 +71,12 @@ class StatIndex:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._entries: dict[bytes, tuple[str, int]] | None = None
+        self._entries: dict[bytes, bytes] | None = None
+        self._body: bytes | None = None
+        self._searches = 0
         self._loading = threading.Lock()
         self._dirty = False
-        self._today = time.time_ns() // _NANOSECONDS_A_DAY
+        self._today = (time.time_ns() // _NANOSECONDS_A_DAY).to_bytes(_DAY_SIZE, "big")
 
     def __enter__(self) -> Self:
         return self
@@ -87,14 +95,31 @@ class StatIndex:
 
     def get_fact(self, key: bytes) -> str | None:
         """Return what was put under a key of 40 bytes, or None."""
-        entries = self._loaded()
-        found = entries.get(key)
-        if found is None:
+        value = self._find(key) if self._entries is None else self._entries.get(key)
+        if value is None:
             return None
-        if found[1] != self._today:
-            entries[key] = (found[0], self._today)
+        if not value.endswith(self._today):
+            self._loaded()[key] = value[:_DAY_AT] + self._today
             self._dirty = True
-        return found[0]
+        digest = value[:_DIGEST_SIZE].hex()
+        return digest + DIR_SUFFIX if value[_DIGEST_SIZE] else digest
+
+    def _find(self, key: bytes) -> bytes | None:
+        """Look a key up in the file as it is: for a few, that is faster than to make a dictionary of all."""
+        self._searches += 1
+        if self._searches > _MOST_SEARCHES:
+            return self._loaded().get(key)
+        if self._body is None:
+            self._body = _read(self._path)
+        at = self._body.find(key)
+        while at % _ENTRY_SIZE and at >= 0:
+            at = self._body.find(key, at + 1)
+        return self._body[at + FACT_SIZE : at + _ENTRY_SIZE] if at >= 0 else None
+
+    def has_facts(self, keys: Iterable[bytes]) -> bool:
+        """Whether something was put under each of many keys."""
+        entries = self._loaded()
+        return all(key in entries for key in keys)
 
     def put(self, status: os.stat_result, oid: str, read_at_ns: int) -> bool:
         """Remember that the file with this stat has this hash; return False when the racy-clean rule forbids it.
@@ -108,15 +133,14 @@ class StatIndex:
 
     def put_all(self, files: Iterable[tuple[os.stat_result, str]], read_at_ns: int) -> None:
         """Do as `put` for many files that were all read after one moment."""
-        entries = self._loaded()
         for status, oid in files:
             if is_settled(status, read_at_ns):
-                entries[fingerprint(status)] = (oid, self._today)
-                self._dirty = True
+                self.put_fact(fingerprint(status), oid)
 
     def put_fact(self, key: bytes, oid: str) -> None:
         """Remember a hash under a key of 40 bytes that stands for all it depends on."""
-        self._loaded()[key] = (oid, self._today)
+        kind = b"\1" if oid.endswith(DIR_SUFFIX) else b"\0"
+        self._loaded()[key] = bytes.fromhex(oid[: 2 * _DIGEST_SIZE]) + kind + self._today
         self._dirty = True
 
     def forget(self, status: os.stat_result) -> None:
@@ -131,13 +155,12 @@ class StatIndex:
         """
         if self._entries is None or not self._dirty:
             return
-        latest: dict[bytes, bytes] = {}
-        oldest_kept = self._today - _FORGET_AFTER_DAYS
-        for key, (oid, day) in list(self._entries.items()):
-            if day >= oldest_kept:
-                # The last entry for an inode is the one that was put last.
-                is_dir = oid.endswith(DIR_SUFFIX)
-                latest[key[:_INODE_SIZE]] = _ENTRY.pack(key, bytes.fromhex(oid[:32]), is_dir, day)
+        oldest_kept = int.from_bytes(self._today, "big") - _FORGET_AFTER_DAYS
+        kept = oldest_kept.to_bytes(_DAY_SIZE, "big")
+        # The last entry for an inode is the one that was put last.
+        latest = {
+            key[:_INODE_SIZE]: key + value for key, value in list(self._entries.items()) if value[_DAY_AT:] >= kept
+        }
         body = b"".join(latest.values())
         try:
             self._write(_MAGIC + hashlib.sha256(body).digest() + body)
@@ -161,28 +184,28 @@ class StatIndex:
             discard(temporary)
             raise
 
-    def _loaded(self) -> dict[bytes, tuple[str, int]]:
+    def _loaded(self) -> dict[bytes, bytes]:
         if self._entries is None:
             with self._loading:
                 if self._entries is None:
-                    self._entries = _read(self._path)
+                    body = _read(self._path) if self._body is None else self._body
+                    self._entries = dict(_ENTRY.iter_unpack(body))
+                    self._body = None
         return self._entries
 
 
-def _read(path: str) -> dict[bytes, tuple[str, int]]:
+def _read(path: str) -> bytes:
+    """Return the entries of an index's file, none where it is not sound."""
     try:
         with open(path, "rb") as file:
             data = file.read()
     except OSError:
-        return {}
-    body = memoryview(data)[_HEADER_SIZE:]
+        return b""
+    body = data[_HEADER_SIZE:]
     if (
         not data.startswith(_MAGIC)
-        or len(body) % _ENTRY.size
+        or len(body) % _ENTRY_SIZE
         or hashlib.sha256(body).digest() != data[len(_MAGIC) : _HEADER_SIZE]
     ):
-        return {}
-    return {
-        key: (digest.hex() + DIR_SUFFIX if is_dir else digest.hex(), day)
-        for key, digest, is_dir, day in _ENTRY.iter_unpack(body)
-    }
+        return b""
+    return body

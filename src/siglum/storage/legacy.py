@@ -18,7 +18,7 @@ from siglum.storage.index import FACT_SIZE, StatIndex, fingerprint, is_settled
 from siglum.storage.links import LinkType, place
 from siglum.storage.manifest import Manifest, make_manifest
 from siglum.storage.objects import ObjectStore
-from siglum.storage.tree import Ignore, walk
+from siglum.storage.walk import Ignore, walk
 
 _BLOCK = 1 << 20
 _LOOKED_AT = 512
@@ -96,8 +96,8 @@ class LegacyStore(ObjectStore):
     def quarantine_folder(self) -> str:
         return os.path.join(self.root, "quarantine")
 
-    def has_all(self, manifest: str, oids: Iterable[str]) -> bool:
-        return self.has(manifest) and not self.missing(oids)
+    def has_all(self, manifest: str, oids: Iterable[str] | None = None) -> bool:
+        return self.has(manifest) and self._has_files(manifest, oids)
 
 
 def _fact(status: os.stat_result) -> bytes:

@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 
-from siglum.core.errors import IntegrityError, InvalidInputError, NotFoundError
+from siglum.core.errors import FileFormatError, IntegrityError, InvalidInputError, NotFoundError
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.durability import discard, is_temporary
 from siglum.storage.hashing import FileHash, md5_bytes, md5_file
@@ -63,18 +63,28 @@ class ObjectStore:
                 absent.append(oid)
         return absent
 
-    def has_all(self, manifest: str, oids: Iterable[str]) -> bool:
-        """Whether a folder's manifest and all its files, `oids`, are there, sound or not.
+    def has_all(self, manifest: str, oids: Iterable[str] | None = None) -> bool:
+        """Whether a folder's manifest and all its files are there, sound or not.
+
+        `oids` are the files' names, where the caller has them; else the manifest is read, and must be sound.
 
         A yes is remembered for as long as no folder of the store changes, which saves listing them.
         """
         fact = self._completeness_fact(manifest)
         if fact is not None and self.index is not None and self.index.get_fact(fact) == manifest:
             return True
-        complete = self.has(manifest) and not self.missing(oids)
+        complete = self.has(manifest) and self._has_files(manifest, oids)
         if complete and fact is not None and self.index is not None:
             self.index.put_fact(fact, manifest)
         return complete
+
+    def _has_files(self, manifest: str, oids: Iterable[str] | None) -> bool:
+        if oids is None:
+            try:
+                oids = [entry.oid for entry in self.read_manifest(manifest).entries]
+            except (IntegrityError, FileFormatError):
+                return False
+        return not self.missing(oids)
 
     def _completeness_fact(self, manifest: str) -> bytes | None:
         """Return a key for "the store, as its folders are now, has all of `manifest`"; None while one just changed."""

@@ -5,32 +5,19 @@ from __future__ import annotations
 import os
 import stat as stat_bits
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from operator import attrgetter
-from typing import Protocol
 
 import msgspec
 
-from siglum.core.errors import InvalidInputError
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.bulk import SmallFile, read_many
 from siglum.storage.hashing import LARGE_FILE, hash_file, md5, md5_bytes, not_regular
 from siglum.storage.index import StatIndex
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.manifest import Manifest, encode_entries, make_manifest
-
-
-class Ignore(Protocol):
-    """Which paths are invisible. Paths are the root as given, joined with `/`."""
-
-    def is_ignored(self, path: str, is_dir: bool) -> bool:
-        """Whether a path is hidden; below a folder that is, nothing is looked at."""
-        ...
-
-    def may_ignore_files(self, folder: str) -> bool:
-        """Whether any file directly in a folder could be hidden: asked once a folder, to spare asking for each file."""
-        ...
+from siglum.storage.walk import Ignore, Listing, list_files, state_key
 
 
 class TreeEntry(msgspec.Struct, frozen=True, gc=False):
@@ -78,52 +65,12 @@ class TreeState(msgspec.Struct, frozen=True, dict=True):
         return make_manifest([(entry.relpath, entry.oid) for entry in self.entries])
 
 
-def walk(root: str, ignore: Ignore | None = None) -> Iterator[tuple[str, str, os.stat_result]]:
-    """Yield (relative path, path, stat) of every file below a folder, in no particular order.
+class TreeSummary(msgspec.Struct, frozen=True):
+    """A folder without its files: the name of its manifest, its bytes in all, how many files."""
 
-    Links to files are followed; links to folders inside are neither followed nor recorded, as in DVC. A link that
-    leads nowhere, a FIFO, socket or device, and a name that is not UTF-8 raise InvalidInputError naming the path.
-    """
-    pending = [("", root)]
-    while pending:
-        prefix, folder = pending.pop()
-        filter_files = ignore is not None and ignore.may_ignore_files(folder)
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                name = entry.name
-                if not name.isascii():
-                    _check_name(name, folder)
-                path = f"{folder}/{name}"
-                if entry.is_dir(follow_symlinks=False):
-                    if ignore is None or not ignore.is_ignored(path, True):
-                        pending.append((f"{prefix}{name}/", path))
-                    continue
-                if filter_files and ignore is not None and ignore.is_ignored(path, False):
-                    continue
-                try:
-                    status = entry.stat()
-                except FileNotFoundError:
-                    if not entry.is_symlink():
-                        raise
-                    raise InvalidInputError(
-                        f"{path} is a link to {os.readlink(path)!r}, which is not there.",
-                        hint="Repair or remove the link.",
-                    ) from None
-                mode = status.st_mode
-                if stat_bits.S_ISREG(mode):
-                    yield prefix + name, path, status
-                elif not stat_bits.S_ISDIR(mode):
-                    raise not_regular(path, status)
-
-
-def _check_name(name: str, folder: str) -> None:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise InvalidInputError(
-            f"The name of {folder}/{ascii(name)[1:-1]} is not valid UTF-8, so that it cannot be recorded.",
-            hint="Rename it, or name its folder in .dvcignore.",
-        ) from None
+    oid: str
+    size: int
+    nfiles: int
 
 
 def scan_tree(
@@ -137,21 +84,46 @@ def scan_tree(
     With `into`, every file's bytes go into that batch in the same pass over them; the caller commits it, and adds the
     manifest if it wants it stored. Raises as `walk` does, and ConflictError when a file changes while it is read.
     """
+    return _scan(root, list_files(root, ignore), index, into)
+
+
+def summarize_tree(root: str, index: StatIndex | None = None, ignore: Ignore | None = None) -> TreeSummary:
+    """Return what `scan_tree` would, without the files: a folder in which nothing changed costs a stat of each."""
+    listings = list_files(root, ignore)
+    known = index.get_fact(state_key(listings)) if index is not None else None
+    if known is None:
+        tree = _scan(root, listings, index, None)
+        return TreeSummary(tree.oid, tree.size, tree.nfiles)
+    return TreeSummary(
+        known,
+        sum(status.st_size for listing in listings for status in listing.stats),
+        sum(len(listing.names) for listing in listings),
+    )
+
+
+def _scan(root: str, listings: Sequence[Listing], index: StatIndex | None, into: IngestBatch | None) -> TreeState:
+    entries = sorted(_read_all(listings, index, into), key=attrgetter("relpath"))
+    tree = TreeState(root, tuple(entries))
+    if index is not None and index.has_facts(key for listing in listings for key in listing.fingerprints):
+        index.put_fact(state_key(listings), tree.oid)
+    return tree
+
+
+def _read_all(listings: Sequence[Listing], index: StatIndex | None, into: IngestBatch | None) -> list[TreeEntry]:
     entries: list[TreeEntry] = []
-    large: list[tuple[str, str]] = []
+    large: list[SmallFile] = []
     small: list[SmallFile] = []
-    for relpath, path, status in walk(root, ignore):
-        known = _known(status, index, into)
-        if known is not None:
-            entries.append(TreeEntry(relpath, known, status))
-        elif status.st_size >= LARGE_FILE:
-            large.append((relpath, path))
-        else:
-            small.append(SmallFile(relpath, path, status))
+    for prefix, folder, names, stats, fingerprints in listings:
+        for name, status, key in zip(names, stats, fingerprints, strict=True):
+            oid = index.get_fact(key) if index is not None else None
+            if oid is not None and (into is None or into.has(oid)):
+                entries.append(TreeEntry(prefix + name, oid, status))
+            else:
+                file = SmallFile(prefix + name, f"{folder}/{name}", status)
+                (small if status.st_size < LARGE_FILE else large).append(file)
     entries += _read_small(small, index, into)
     entries += _read_large(large, index, into)
-    entries.sort(key=attrgetter("relpath"))
-    return TreeState(root, tuple(entries))
+    return entries
 
 
 def scan_file(path: str, index: StatIndex | None = None, into: IngestBatch | None = None) -> TreeEntry:
@@ -192,12 +164,12 @@ def _read_small(files: list[SmallFile], index: StatIndex | None, into: IngestBat
     ]
 
 
-def _read_large(files: list[tuple[str, str]], index: StatIndex | None, into: IngestBatch | None) -> Iterable[TreeEntry]:
+def _read_large(files: list[SmallFile], index: StatIndex | None, into: IngestBatch | None) -> Iterable[TreeEntry]:
     """Read several large files at once: hashing gives the interpreter lock back. For small ones it would not pay."""
     if len(files) < 2:
-        return [_read(relpath, path, index, into) for relpath, path in files]
+        return [_read(file.relpath, file.path, index, into) for file in files]
     # Imported here: it brings `logging`, and most scans, `siglum status` above all, have nothing large to read.
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(max_workers=min(len(files), os.cpu_count() or 1)) as pool:
-        return list(pool.map(lambda file: _read(file[0], file[1], index, into), files))
+        return list(pool.map(lambda file: _read(file.relpath, file.path, index, into), files))

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from siglum.core.errors import ConflictError, InvalidInputError, NotFoundError, SiglumError, WouldLoseDataError
+from siglum.core.errors import ConflictError, InvalidInputError, NotFoundError, WouldLoseDataError
 from siglum.core.hashes import DataHash
 from siglum.core.text import count
 from siglum.storage.durability import discard, temporary_name
 from siglum.storage.links import LinkType, place
 from siglum.storage.manifest import Manifest
-from siglum.storage.tree import TreeState, scan_file, scan_tree
+from siglum.storage.tree import TreeState, scan_file, scan_tree, summarize_tree
 from siglum.workspace import gitignore
 from siglum.workspace.hidden import check_nothing_hidden, check_ways
 from siglum.workspace.ignore import IGNORE_FILE
@@ -46,7 +46,8 @@ def hash_path(repo: Repository, path: str) -> PathState:
     """
     _check_exists(path)
     if os.path.isdir(path):
-        return _folder_state(scan_folder(repo, path))
+        summary = summarize_tree(path, repo.index, repo.ignore)
+        return PathState(DataHash(summary.oid), summary.size, summary.nfiles)
     entry = scan_file(path, repo.index)
     return PathState(DataHash(entry.oid), entry.size, 1, _is_executable(entry.stat))
 
@@ -82,15 +83,7 @@ def save_path(
 
 def is_cached(repo: Repository, data: DataHash) -> bool:
     """Whether the cache has an object, and for a folder every file of it. Not whether they are sound."""
-    if not repo.cache.has(data.oid):
-        return False
-    if not data.is_dir:
-        return True
-    try:
-        manifest = repo.cache.read_manifest(data.oid)
-    except SiglumError:
-        return False
-    return not repo.cache.missing(entry.oid for entry in manifest.entries)
+    return repo.cache.has_all(data.oid) if data.is_dir else repo.cache.has(data.oid)
 
 
 def checkout_path(

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from siglum.core.errors import NotFoundError
-from siglum.core.hashes import DataHash
-from siglum.storage.tree import TreeState
-from siglum.workspace.outputs import hash_path, is_cached, scan_folder
+from siglum.workspace.outputs import hash_path, is_cached
 from siglum.workspace.repository import Repository
 from siglum.workspace.targets import TrackedOutput, select_outputs
 
@@ -38,8 +36,6 @@ def verdict_of(repo: Repository, output: TrackedOutput) -> Verdict | None:
     if recorded is None:
         return "new"
     path = os.path.join(repo.root, output.key)
-    if recorded.is_dir and os.path.isdir(path):
-        return _folder_verdict(repo, output.spec.cache, recorded, scan_folder(repo, path))
     if output.spec.cache and not is_cached(repo, recorded):
         return "not in cache"
     try:
@@ -47,11 +43,3 @@ def verdict_of(repo: Repository, output: TrackedOutput) -> Verdict | None:
     except NotFoundError:
         return "deleted"
     return None if state.hash == recorded else "modified"
-
-
-def _folder_verdict(repo: Repository, cached: bool, recorded: DataHash, tree: TreeState) -> Verdict | None:
-    """Compare a folder with its record; the record need not be read where the folder is what it says."""
-    if tree.oid == recorded.oid:
-        complete = not cached or repo.cache.has_all(recorded.oid, (entry.oid for entry in tree.entries))
-        return None if complete else "not in cache"
-    return "not in cache" if cached and not is_cached(repo, recorded) else "modified"

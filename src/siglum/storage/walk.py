@@ -1,0 +1,138 @@
+"""What is below a folder: the names and stats of its files, folder by folder, without reading any."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat as stat_bits
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
+
+from siglum.core.errors import InvalidInputError
+from siglum.storage.hashing import not_regular
+from siglum.storage.index import FACT_SIZE, fingerprint
+
+_KIND, _REGULAR = 0o170000, stat_bits.S_IFREG
+
+
+class Ignore(Protocol):
+    """Which paths are invisible. Paths are the root as given, joined with `/`."""
+
+    def is_ignored(self, path: str, is_dir: bool) -> bool:
+        """Whether a path is hidden; below a folder that is, nothing is looked at."""
+        ...
+
+    def may_ignore_files(self, folder: str) -> bool:
+        """Whether any file directly in a folder could be hidden: asked once a folder, to spare asking for each file."""
+        ...
+
+
+class Listing(NamedTuple):
+    """The files directly in one folder, in the order in which the system lists them.
+
+    `prefix` is the folder's path below the root that was walked, with a slash at the end; empty for the root.
+    """
+
+    prefix: str
+    folder: str
+    names: list[str]
+    stats: list[os.stat_result]
+    fingerprints: list[bytes]
+
+    def files(self) -> Iterator[tuple[str, str, os.stat_result]]:
+        """Yield the relative path, the path and the stat of each file."""
+        for name, status in zip(self.names, self.stats, strict=True):
+            yield self.prefix + name, f"{self.folder}/{name}", status
+
+
+def list_files(root: str, ignore: Ignore | None = None) -> list[Listing]:
+    """List a folder and all folders in it, those without a file left out.
+
+    Links to files are followed; links to folders inside are neither followed nor recorded, as in DVC. A link that
+    leads nowhere, a FIFO, socket or device, and a name that is not UTF-8 raise InvalidInputError naming the path.
+    """
+    listings = []
+    pending = [("", root)]
+    while pending:
+        prefix, folder = pending.pop()
+        folders, names, stats = _list(folder, ignore)
+        pending += [(f"{prefix}{name}/", f"{folder}/{name}") for name in folders]
+        if names:
+            listings.append(Listing(prefix, folder, names, stats, list(map(fingerprint, stats))))
+    return listings
+
+
+def walk(root: str, ignore: Ignore | None = None) -> Iterator[tuple[str, str, os.stat_result]]:
+    """Yield (relative path, path, stat) of every file below a folder, in no order. Raises as `list_files` does."""
+    for listing in list_files(root, ignore):
+        yield from listing.files()
+
+
+def state_key(listings: Iterable[Listing]) -> bytes:
+    """Return a key for "these files, each as it is now": what it stands for changes only when one of them does.
+
+    Two listings of the same files in another order have different keys; the system does not reorder what it does not
+    change, and a key that is not found costs time only.
+    """
+    hasher = hashlib.sha512(b"state of a folder\0")
+    for listing in listings:
+        hasher.update(f"{listing.prefix}\0{len(listing.names)}\0".encode())
+        hasher.update("\0".join(listing.names).encode())
+        hasher.update(b"".join(listing.fingerprints))
+    return hasher.digest()[:FACT_SIZE]
+
+
+def _list(folder: str, ignore: Ignore | None) -> tuple[list[str], list[str], list[os.stat_result]]:
+    """Return the folders directly in a folder, its files, and their stats."""
+    folders: list[str] = []
+    names: list[str] = []
+    stats: list[os.stat_result] = []
+    filter_files = ignore is not None and ignore.may_ignore_files(folder)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if ignore is None or not ignore.is_ignored(f"{folder}/{entry.name}", True):
+                    folders.append(entry.name)
+                continue
+            if filter_files and ignore is not None and ignore.is_ignored(f"{folder}/{entry.name}", False):
+                continue
+            try:
+                status = entry.stat()
+            except FileNotFoundError:
+                _check_link(entry)
+                raise
+            if status.st_mode & _KIND == _REGULAR:
+                names.append(entry.name)
+                stats.append(status)
+            elif not stat_bits.S_ISDIR(status.st_mode):
+                raise not_regular(entry.path, status)
+    _check_names(folder, names)
+    _check_names(folder, folders)
+    return folders, names, stats
+
+
+def _check_link(entry: os.DirEntry[str]) -> None:
+    if entry.is_symlink():
+        raise InvalidInputError(
+            f"{entry.path} is a link to {os.readlink(entry.path)!r}, which is not there.",
+            hint="Repair or remove the link.",
+        ) from None
+
+
+def _check_names(folder: str, names: list[str]) -> None:
+    try:
+        "".join(names).encode()
+    except UnicodeEncodeError:
+        bad = next(name for name in names if not _is_utf8(name))
+        raise InvalidInputError(
+            f"The name of {folder}/{ascii(bad)[1:-1]} is not valid UTF-8, so that it cannot be recorded.",
+            hint="Rename it, or name its folder in .dvcignore.",
+        ) from None
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
