@@ -16,8 +16,10 @@ from siglum.storage.manifest import make_manifest
 from siglum.storage.tree import scan_file, scan_tree
 from siglum.workspace.commit import Recorded, record, updated
 from siglum.workspace.outputs import PathState, add_to_gitignore, hash_path, remove_from_gitignore, remove_path
+from siglum.workspace.placement import check_git, check_place
 from siglum.workspace.pointers import DataFile, OutputSpec, Pointer, pointer_of, write_pointer
 from siglum.workspace.repository import Repository
+from siglum.workspace.staging import stage
 from siglum.workspace.targets import TrackedOutput, all_outputs, find_output
 
 
@@ -70,7 +72,7 @@ def add(
         git_files.add(plan.pointer.path)
         if changed_ignore:
             git_files.add(repo.key_of(changed_ignore))
-    _stage(repo, git_files)
+    stage(repo, git_files)
     return AddResult(tuple(recorded), tuple(sorted(git_files)))
 
 
@@ -94,7 +96,7 @@ def _plan(repo: Repository, target: str, tracked: Sequence[TrackedOutput]) -> Tr
             f"{shown} contains {repo.shown(inside[0])}, which is tracked on its own.",
             hint="Delete the .dvc file that tracks it, or add what is beside it.",
         )
-    _check_git(repo, path, shown)
+    check_git(repo, path, shown, pointer_of(path))
     pointer = Pointer(pointer_of(key), DataFile(outs=[OutputSpec(path=posixpath.basename(key), hash="md5")]))
     return TrackedOutput(pointer, pointer.file.outs[0], key)
 
@@ -102,42 +104,7 @@ def _plan(repo: Repository, target: str, tracked: Sequence[TrackedOutput]) -> Tr
 def _check_target(repo: Repository, path: str, shown: str) -> None:
     if not os.path.lexists(path):
         raise NotFoundError(f"{shown} does not exist.")
-    try:
-        shown.encode()
-    except UnicodeEncodeError:
-        # A .dvc file is UTF-8: one that held this name could not be read again, and would stop every command.
-        raise InvalidInputError(
-            f"The name of {ascii(shown)[1:-1]} is not valid UTF-8, so that it cannot be recorded.",
-            hint="Rename it and add it again.",
-        ) from None
-    _check_not_behind_link(repo, path, shown)
-    hidden = repo.ignore.match(path)
-    if hidden is not None:
-        raise InvalidInputError(f"{shown} is ignored by {os.path.relpath(hidden.file)}:{hidden.line}: {hidden.pattern}")
-
-
-def _check_not_behind_link(repo: Repository, path: str, shown: str) -> None:
-    folder = os.path.dirname(path)
-    while len(folder) > len(repo.root):
-        if os.path.islink(folder):
-            raise InvalidInputError(
-                f"{shown} is behind the link {os.path.relpath(folder)}.", hint="Add it where it really is."
-            )
-        folder = os.path.dirname(folder)
-
-
-def _check_git(repo: Repository, path: str, shown: str) -> None:
-    if repo.git is None:
-        return
-    if repo.git.tracked([os.path.relpath(path, repo.git.root)]):
-        raise ConflictError(
-            f"{shown} is tracked by Git.", hint=f"Run 'git rm -r --cached {shown}' and commit, then add it again."
-        )
-    pointer = os.path.relpath(pointer_of(path), repo.git.root)
-    if repo.git.ignored([pointer]):
-        raise ConflictError(
-            f"{shown}.dvc is ignored by Git, so that it could not be committed.", hint="Edit .gitignore."
-        )
+    check_place(repo, path, shown)
 
 
 def _bring_in(repo: Repository, targets: Sequence[str], out: str, *, force: bool) -> str:
@@ -147,11 +114,11 @@ def _bring_in(repo: Repository, targets: Sequence[str], out: str, *, force: bool
     source, target = targets[0], out
     if not os.path.lexists(source):
         raise NotFoundError(f"{source} does not exist.")
+    if not force and _same_content(repo, source, target):
+        return target  # copied by a command that did not come to its end
     if os.path.isdir(target):
         target = os.path.join(target, os.path.basename(os.path.abspath(source)))
     if os.path.lexists(target) and not force:
-        if _same_content(repo, source, target):
-            return target  # copied by a command that did not come to its end
         raise AlreadyExistsError(f"{target} exists already.", hint="Use --force to replace it.")
     folder = os.path.dirname(os.path.abspath(target))
     os.makedirs(folder, exist_ok=True)
@@ -172,7 +139,7 @@ def _bring_in(repo: Repository, targets: Sequence[str], out: str, *, force: bool
 
 
 def _same_content(repo: Repository, source: str, target: str) -> bool:
-    if os.path.isdir(source) != os.path.isdir(target):
+    if not os.path.lexists(target) or os.path.isdir(source) != os.path.isdir(target):
         return False
     return hash_path(repo, os.path.abspath(source)).hash == hash_path(repo, os.path.abspath(target)).hash
 
@@ -205,12 +172,3 @@ def _add_inside(repo: Repository, output: TrackedOutput) -> Recorded:
 
 def _size_of(repo: Repository, files: dict[str, str]) -> int:
     return sum(repo.cache.size_of(oid) for oid in files.values() if repo.cache.has(oid))
-
-
-def _stage(repo: Repository, git_files: set[str]) -> None:
-    """Put the files into Git's index where `core.autostage` asks for it."""
-    if repo.git is not None and repo.config.is_true("core.autostage"):
-        root = os.path.realpath(repo.git.root)
-        repo.git.add(
-            os.path.relpath(os.path.realpath(os.path.join(repo.root, file)), root) for file in sorted(git_files)
-        )
