@@ -27,7 +27,8 @@ _EXPERIMENTS = "refs/exps"
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """Which revisions count beside the workspace, which always does. The options and their meaning are DVC's.
 
-    `number` is how many commits count back from `revision` or from each branch, by first parents; all when negative.
+    `number` is how many commits count back from `revision` or from each branch, by first parents; all when negative,
+    one when 0.
     """
 
     workspace: bool = False
@@ -46,7 +47,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
     def in_words(self) -> str:
         """Return what is kept, as people say it."""
-        number = 1 if self.number is None else self.number
+        number = self.number or 1
         last = "all commits of " if number < 0 else f"the last {number} commits of " if number != 1 else ""
         parts = ["the workspace"]
         if self.revision is not None:
@@ -101,7 +102,7 @@ def _commits(repo: Repository, scope: Scope) -> list[str]:
     git = repo.git
     if git is None:
         raise InvalidInputError(f"{repo.root} is not in a Git repository: there is only a workspace to keep.")
-    number = 1 if scope.number is None else scope.number
+    number = scope.number or 1
     found: list[str] = []
     if scope.revision is not None:
         found += git.ancestors(scope.revision, number)

@@ -85,13 +85,20 @@ class LegacyStore(ObjectStore):
             raise self.damaged(oid)
         return path
 
-    def place(self, oid: str, target: str, types: tuple[LinkType, ...], executable: bool = False) -> LinkType:
+    def place(
+        self,
+        oid: str,
+        target: str,
+        types: tuple[LinkType, ...],
+        executable: bool = False,
+        staging: str | None = None,
+    ) -> LinkType:
         try:
             source = self.verify(oid)
         except IntegrityError:
             self.quarantine(oid)
             raise
-        return place(source, target, types, executable)
+        return place(source, target, types, executable, staging)
 
     def quarantine_folder(self) -> str:
         return os.path.join(self.root, "quarantine")

@@ -14,6 +14,7 @@ from siglum.core.hashes import DataHash
 from siglum.storage.index import StatIndex
 from siglum.storage.links import LinkType, parse_link_types
 from siglum.storage.objects import ObjectStore
+from siglum.workspace.cache_lock import cache_lock
 from siglum.workspace.config import Config
 from siglum.workspace.documents import write_atomic
 from siglum.workspace.git import Git
@@ -157,8 +158,11 @@ class Repository:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other commands (also DVC's) from changing this repository; the index is saved at the end."""
-        with repository_lock(os.path.join(self.tmp_dir, "lock")):
+        """Keep other commands (also DVC's) from changing this repository, and garbage collection from its cache.
+
+        The index is saved at the end.
+        """
+        with repository_lock(os.path.join(self.tmp_dir, "lock")), cache_lock(self.cache_dir):
             self._clear_staging()
             yield
             self.index.save()
