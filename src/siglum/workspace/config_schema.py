@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from siglum.core.errors import InvalidInputError
 from siglum.core.text import did_you_mean
+from siglum.workspace.credentials import is_secret
 from siglum.workspace.ini import IniValue
 
 Check: TypeAlias = Callable[[IniValue], str | None]
@@ -36,6 +37,10 @@ def _integer(value: IniValue) -> str | None:
 
 def _seconds(value: IniValue) -> str | None:
     return None if isinstance(value, str) and re.fullmatch(r"\d+(\.\d*)?|\.\d+", value) else "a number of seconds"
+
+
+def _days(value: IniValue) -> str | None:
+    return None if _seconds(value) is None else "a number of days"
 
 
 def _one_of(*words: str) -> Check:
@@ -121,7 +126,8 @@ SECTIONS: dict[str, dict[str, Check]] = {
     "state": _options(_text, "dir row_limit row_cleanup_quota"),
     "index": _options(_text, "dir"),
     "machine": {},
-    "feature": _options(_boolean, "machine"),
+    # DVC takes any option in this section, so that one of ours in a shared file does not stop it.
+    "feature": _options(_boolean, "machine") | _options(_days, "gc_grace_days"),
     "plots": _options(_text, "html_template out_dir") | _options(_boolean, "auto_open"),
     "exp": _options(_text, "code data models metrics params plots live git_remote") | _options(_boolean, "auto_push"),
     "parsing": {"bool": _one_of("store_true", "boolean_optional"), "list": _one_of("nargs", "append")},
@@ -200,4 +206,5 @@ def _check_in(known: dict[str, Check], full: str, option: str, value: IniValue, 
         )
     wanted = check(value)
     if wanted is not None:
-        raise InvalidInputError(f"{where}: {full} is {value!r}, but should be {wanted}.")
+        told = "set" if is_secret(full.partition(".")[0], option) else repr(value)
+        raise InvalidInputError(f"{where}: {full} is {told}, but should be {wanted}.")
