@@ -21,7 +21,7 @@ def run_in_flight(work: Callable[[T], Awaitable[R]], items: Sequence[T], limit: 
 
     The first exception ends everything that is under way and is raised; so does Ctrl-C.
     """
-    return run_loop(_all(work, items, limit))
+    return run_loop(in_flight(work, items, limit))
 
 
 def run_loop(coroutine: Coroutine[Any, Any, R]) -> R:
@@ -64,7 +64,8 @@ def run_loop(coroutine: Coroutine[Any, Any, R]) -> R:
     return outcome[0]
 
 
-async def _all(work: Callable[[T], Awaitable[R]], items: Sequence[T], limit: int) -> list[R]:
+async def in_flight(work: Callable[[T], Awaitable[R]], items: Sequence[T], limit: int) -> list[R]:
+    """Do the same on the event loop that runs."""
     outcomes: dict[int, R] = {}
     pending: Iterator[tuple[int, T]] = iter(enumerate(items))
 

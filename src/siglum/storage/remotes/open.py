@@ -31,6 +31,7 @@ class Opener(Protocol):
 # Module and function by scheme; imported only when such a remote is opened, since most need an optional extra.
 _OPENERS = {
     "s3": ("siglum.storage.remotes.s3", "open_s3"),
+    "ssh": ("siglum.storage.remotes.ssh", "open_ssh"),
 }
 
 

@@ -1,0 +1,417 @@
+"""The SSH remote against asyncssh's SFTP server: the contract, logging in, trusting hosts, and what goes wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncssh
+import pytest
+from tests.storage.sftp_server import PASSPHRASE, PASSWORD, USER, SftpHost
+
+from siglum.core.errors import (
+    IntegrityError,
+    InvalidInputError,
+    NotFoundError,
+    NotSupportedError,
+    PermissionDeniedError,
+    SiglumError,
+    StorageFullError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from siglum.storage.remotes import ssh_connection
+from siglum.storage.remotes.base import Download, Upload
+from siglum.storage.remotes.ssh import SshRemote, open_ssh
+from siglum.testing.remotes import BulkRemoteContract
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SftpHost]:
+    monkeypatch.setattr(ssh_connection, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    with SftpHost(tmp_path) as made:
+        (made.root / "store").mkdir()
+        monkeypatch.setenv("HOME", str(made.home))
+        yield made
+
+
+@pytest.fixture
+def remote(host: SftpHost) -> Iterator[SshRemote]:
+    made = opened(host)
+    yield made
+    made.close()
+
+
+def opened(host: SftpHost, path: str = "/store", **options: str) -> SshRemote:
+    return open_ssh("r", host.url(path), {"keyfile": str(host.client_key)} | options)
+
+
+def written(folder: Path, data: bytes) -> tuple[str, str, str]:
+    """Write a file; return its path, its hash and its key."""
+    oid = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    path = folder / f"source-{oid}"
+    path.write_bytes(data)
+    return str(path), oid, f"files/md5/{oid[:2]}/{oid[2:]}"
+
+
+def files_of(host: SftpHost) -> list[str]:
+    return sorted(str(path.relative_to(host.root)) for path in host.root.rglob("*") if path.is_file())
+
+
+class TestSshRemote(BulkRemoteContract):
+    @pytest.fixture
+    def remote(self, host: SftpHost) -> Iterator[SshRemote]:
+        made = opened(host)
+        yield made
+        made.close()
+
+
+def test_a_folder_that_is_not_there_is_made_by_the_first_put(host: SftpHost, tmp_path: Path) -> None:
+    remote = opened(host, "/new/below")
+    source, oid, key = written(tmp_path, b"x")
+    with pytest.raises(UnavailableError, match="/new/below is not a folder on 127"):
+        remote.check()
+    assert remote.exists([key]) == set()
+    with pytest.raises(UnavailableError, match="is not a folder"):
+        remote.get(key, str(tmp_path / "target"), oid)
+    remote.put(source, key, oid)
+    remote.check()
+    assert files_of(host) == [f"new/below/{key}"]
+    remote.close()
+
+
+def test_existence_is_asked_for_each_of_few_and_listed_for_many(
+    host: SftpHost, remote: SshRemote, tmp_path: Path
+) -> None:
+    source, oid, key = written(tmp_path, b"there")
+    remote.put(source, key, oid)
+    host.requests.clear()
+    assert remote.exists([key, f"files/md5/00/{'0' * 30}"]) == {key}
+    assert (host.requests["stat"], "scandir" in host.requests) == (2, False)
+    host.requests.clear()
+    absent = [f"files/md5/{n % 10:02x}/{n:030x}" for n in range(1000)]
+    assert remote.exists([key, *absent]) == {key}
+    assert host.requests.get("stat", 0) == 0
+    assert host.requests["scandir"] <= 1 + len({name.rpartition("/")[0] for name in [key, *absent]})
+
+
+def test_few_keys_in_folders_that_hold_many_are_not_listed(host: SftpHost, remote: SshRemote) -> None:
+    full = host.root / "store/files/md5/00"
+    full.mkdir(parents=True)
+    for n in range(100):
+        (full / f"{n:030x}").touch()
+    there = [f"files/md5/00/{n:030x}" for n in range(3)]
+    assert remote.exists([*there, *(f"files/md5/{n:02x}/{n:030x}" for n in range(1, 70))]) == set(there)
+    assert (host.requests["scandir"], host.requests["stat"]) == (1, 72)
+
+
+def test_uploads_in_progress_are_not_listed(host: SftpHost, remote: SshRemote) -> None:
+    folder = host.root / "store/files/md5/ab"
+    folder.mkdir(parents=True)
+    (folder / f".{'x' * 22}.tmp").write_text("half")
+    (folder / ("c" * 30)).write_text("whole")
+    assert list(remote.list("")) == [f"files/md5/ab/{'c' * 30}"]
+
+
+def test_a_key_cannot_lead_out_of_the_folder(remote: SshRemote, tmp_path: Path) -> None:
+    source, oid, _ = written(tmp_path, b"x")
+    for key in ("../x", "a//b", "/etc/passwd", "a/./b", "", "a\0b"):
+        with pytest.raises(InvalidInputError):
+            remote.put(source, key, oid)
+
+
+def test_many_at_once_over_few_connections(host: SftpHost, remote: SshRemote, tmp_path: Path) -> None:
+    items = [written(tmp_path, b"%d" % n) for n in range(150)]
+    assert remote.put_many([Upload(path, key, oid) for path, oid, key in items]) == [len(str(n)) for n in range(150)]
+    assert host.connections <= 4
+    assert host.requests["fsync"] == host.requests["rename"] == 150
+    targets = [str(tmp_path / f"target-{n}") for n in range(150)]
+    remote.get_many([Download(key, target, oid) for (_, oid, key), target in zip(items, targets, strict=True)])
+    assert [Path(target).read_bytes() for target in targets] == [b"%d" % n for n in range(150)]
+
+
+def test_max_sessions_is_kept(host: SftpHost, tmp_path: Path) -> None:
+    remote = opened(host, max_sessions="1")
+    remote.put_many([Upload(path, key, oid) for path, oid, key in (written(tmp_path, b"%d" % n) for n in range(60))])
+    assert host.connections == 1
+    remote.close()
+
+
+@pytest.mark.parametrize("fault", ["cut while writing", "cut after rename"])
+def test_an_upload_goes_on_after_the_connection_was_cut(
+    host: SftpHost, remote: SshRemote, tmp_path: Path, fault: str
+) -> None:
+    data = os.urandom(5 << 20)
+    source, oid, key = written(tmp_path, data)
+    with host.fault(fault):
+        assert remote.put(source, key, oid) == len(data)
+    assert (host.root / "store" / key).read_bytes() == data
+    assert files_of(host) == [f"store/{key}"]
+    if fault == "cut while writing":  # and what had arrived was not sent again, but for the chunks under way
+        assert host.requests["write"] <= (len(data) >> 15) + 160
+
+
+def test_a_download_goes_on_after_the_connection_was_cut(host: SftpHost, remote: SshRemote, tmp_path: Path) -> None:
+    data = os.urandom(5 << 20)
+    source, oid, key = written(tmp_path, data)
+    remote.put(source, key, oid)
+    with host.fault("cut while reading"):
+        assert remote.get(key, str(tmp_path / "target"), oid) == len(data)
+    assert (tmp_path / "target").read_bytes() == data
+
+
+def test_a_server_that_hangs_up_at_first_is_asked_again(host: SftpHost, remote: SshRemote) -> None:
+    with host.fault("hang up at once", 2):
+        remote.check()
+
+
+def test_a_stalled_server_is_noticed(host: SftpHost, tmp_path: Path) -> None:
+    remote = opened(host, timeout="1")
+    source, oid, key = written(tmp_path, b"x" * 100)
+    with host.fault("stall", 1):
+        assert remote.put(source, key, oid) == 100
+    with host.fault("stall", 2), pytest.raises(UnavailableError, match="did not answer within 1 second"):
+        remote.put(source, key, oid)
+    remote.close()
+
+
+@pytest.mark.parametrize("fault", ["short body", "wrong body"])
+@pytest.mark.parametrize("size", [100, 3 << 20])
+def test_what_comes_damaged_is_not_accepted(
+    host: SftpHost, remote: SshRemote, tmp_path: Path, fault: str, size: int
+) -> None:
+    source, oid, key = written(tmp_path, os.urandom(size))
+    remote.put(source, key, oid)
+    for wanted in (oid, None) if fault == "short body" else (oid,):
+        with host.fault(fault, 1000), pytest.raises(IntegrityError, match=key):
+            remote.get(key, str(tmp_path / "target"), wanted)
+        assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize("size", [100, 3 << 20])
+def test_a_full_disk_there(host: SftpHost, remote: SshRemote, tmp_path: Path, size: int) -> None:
+    source, oid, key = written(tmp_path, os.urandom(size))
+    with host.fault("disk full"), pytest.raises(StorageFullError, match="no room left"):
+        remote.put(source, key, oid)
+    assert files_of(host) == []
+
+
+def test_a_failure_that_the_server_does_not_explain(host: SftpHost, remote: SshRemote, tmp_path: Path) -> None:
+    source, oid, key = written(tmp_path, b"x")
+    with host.fault("some failure"), pytest.raises(SiglumError, match=f"Remote 'r': /store/{key}: Failure") as caught:
+        remote.put(source, key, oid)
+    assert not isinstance(caught.value, StorageFullError | UnavailableError)
+    assert files_of(host) == []
+
+
+def test_missing_rights(host: SftpHost, remote: SshRemote, tmp_path: Path) -> None:
+    source, oid, key = written(tmp_path, b"x")
+    with host.fault("not allowed"), pytest.raises(PermissionDeniedError, match=f"permission denied: /store/{key}"):
+        remote.put(source, key, oid)
+    remote.put(source, key, oid)
+    with host.fault("not allowed"), pytest.raises(PermissionDeniedError, match="permission denied"):
+        remote.get(key, str(tmp_path / "target"), oid)
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_server_without_extensions(host: SftpHost, remote: SshRemote, tmp_path: Path) -> None:
+    source, oid, key = written(tmp_path, b"x")
+    for _ in range(2):
+        with host.fault("no posix-rename"), host.fault("no fsync"):
+            assert remote.put(source, key, oid) == 1
+    assert files_of(host) == [f"store/{key}"]
+
+
+def test_a_source_that_changes_is_not_sent(host: SftpHost, remote: SshRemote, tmp_path: Path) -> None:
+    outcomes = remote.put_many([Upload(str(tmp_path / "gone"), "files/md5/aa/b", "a" * 32)])
+    assert isinstance(outcomes[0], FileNotFoundError)
+    source, _, key = written(tmp_path, os.urandom(3 << 20))
+    with pytest.raises(IntegrityError):
+        remote.put(source, key, "0" * 32)
+    assert files_of(host) == []
+
+
+def test_an_existing_target_is_left_alone(host: SftpHost, remote: SshRemote, tmp_path: Path) -> None:
+    source, oid, key = written(tmp_path, b"x")
+    remote.put(source, key, oid)
+    (tmp_path / "target").write_text("mine")
+    with pytest.raises(FileExistsError):
+        remote.get(key, str(tmp_path / "target"), oid)
+    assert (tmp_path / "target").read_text() == "mine"
+
+
+def test_nobody_listens(host: SftpHost) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        remote = open_ssh("r", f"ssh://127.0.0.1:{unused.getsockname()[1]}/x", {})
+        with pytest.raises(UnavailableError, match=r"^Remote 'r' is not there: 127\.0\.0\.1:\d+ refuses connections"):
+            remote.check()
+    with pytest.raises(UnavailableError, match="is not the name of a host"):
+        open_ssh("r", "ssh://no-such-host.invalid/x", {}).check()
+
+
+def test_the_server_dies_and_comes_back(host: SftpHost, remote: SshRemote, tmp_path: Path) -> None:
+    source, oid, key = written(tmp_path, b"x")
+    remote.put(source, key, oid)
+    host.stop()
+    with pytest.raises(UnavailableError, match="refuses connections"):
+        remote.exists([key])
+    host.start()
+    assert remote.exists([key]) == {key}
+
+
+class TestLoggingIn:
+    def test_with_a_password(self, host: SftpHost) -> None:
+        for url, options in (
+            (host.url("/store"), {"password": PASSWORD}),
+            (f"ssh://wrong@127.0.0.1:{host.port}/store", {"password": PASSWORD, "user": USER}),
+            (f"ssh://{USER}:{PASSWORD.replace(' ', '%20')}@127.0.0.1:1/store", {"port": str(host.port)}),
+        ):
+            remote = open_ssh("r", url, options)
+            remote.check()
+            assert PASSWORD not in remote.url
+            remote.close()
+
+    def test_with_a_key_under_a_passphrase(self, host: SftpHost) -> None:
+        locked = str(host.locked_key())
+        remote = open_ssh("r", host.url(), {"keyfile": locked, "passphrase": PASSPHRASE})
+        remote.check()
+        remote.close()
+        with pytest.raises(InvalidInputError, match="needs a passphrase, and none is set"):
+            open_ssh("r", host.url(), {"keyfile": locked}).check()
+        with pytest.raises(InvalidInputError, match="no private key that the passphrase opens") as caught:
+            open_ssh("r", host.url(), {"keyfile": locked, "passphrase": "wrong secret"}).check()
+        assert "wrong secret" not in str(caught.value)
+
+    def test_refused(self, host: SftpHost) -> None:
+        remote = open_ssh("r", host.url(), {"password": "wrong secret"})
+        with pytest.raises(UnauthenticatedError, match=f"127.0.0.1 does not accept the login of {USER}") as caught:
+            remote.check()
+        assert "siglum remote modify --local r" in str(caught.value)
+        assert "wrong secret" not in f"{caught.value!r} {remote!r} {remote.__dict__!r}"
+        assert host.connections == 0
+
+    def test_a_key_file_that_is_none(self, host: SftpHost, tmp_path: Path) -> None:
+        with pytest.raises(NotFoundError, match="not a file"):
+            open_ssh("r", host.url(), {"keyfile": str(tmp_path / "none")})
+        (tmp_path / "text").write_text("not a key")
+        with pytest.raises(InvalidInputError, match="is not a private key"):
+            open_ssh("r", host.url(), {"keyfile": str(tmp_path / "text")}).check()
+
+    def test_asked_for_where_nobody_can_be(self, host: SftpHost, monkeypatch: pytest.MonkeyPatch) -> None:
+        def no_terminal(prompt: str) -> str:
+            raise EOFError
+
+        monkeypatch.setattr("getpass.getpass", no_terminal)
+        with pytest.raises(InvalidInputError, match="there is no terminal") as caught:
+            open_ssh("r", host.url(), {"ask_password": "true"}).check()
+        assert "siglum remote modify --local r password VALUE" in str(caught.value)
+
+    def test_the_users_configuration_is_honoured(self, host: SftpHost) -> None:
+        (host.home / ".ssh/config").write_text(
+            f"Host store\n  Hostname 127.0.0.1\n  Port {host.port}\n  User {USER}\n  IdentityFile {host.client_key}\n"
+        )
+        remote = open_ssh("r", "ssh://store/store", {})
+        remote.check()
+        remote.close()
+
+    def test_a_jump_over_another_host(self, host: SftpHost, tmp_path: Path) -> None:
+        with SftpHost(tmp_path / "jump") as jump:
+            known = [(each.home / ".ssh/known_hosts").read_text() for each in (host, jump)]
+            (host.home / ".ssh/known_hosts").write_text("".join(known))
+            (host.home / ".ssh/config").write_text(
+                f"Host store\n  Hostname 127.0.0.1\n  Port {host.port}\n  IdentityFile {host.client_key}\n"
+                f"  ProxyJump {USER}@jumphost\nHost jumphost\n  Hostname 127.0.0.1\n  Port {jump.port}\n"
+                f"  IdentityFile {jump.client_key}\n"
+            )
+            remote = open_ssh("r", f"ssh://{USER}@store/store", {})
+            remote.check()
+            remote.close()
+            assert (jump.connections, host.connections) == (1, 1)
+
+    def test_a_configuration_that_cannot_be_read(self, host: SftpHost) -> None:
+        (host.home / ".ssh/config").write_text("Port many\n")
+        with pytest.raises(InvalidInputError, match=r"\.ssh/config.* line 1"):
+            opened(host).check()
+
+
+class TestTrustingHosts:
+    def test_an_unknown_host_is_refused(self, host: SftpHost) -> None:
+        (host.home / ".ssh/known_hosts").unlink()
+        with pytest.raises(PermissionDeniedError, match="is not known: ssh-ed25519 SHA256:") as e:
+            opened(host).check()
+        assert f"accept it: ssh -p {host.port} {USER}@127.0.0.1" in str(e.value)
+        assert not (host.home / ".ssh/known_hosts").exists()
+
+    @pytest.mark.parametrize("setting", ["yes", "accept-new"])
+    def test_a_changed_key_is_refused(self, host: SftpHost, setting: str) -> None:
+        host.host_key = asyncssh.generate_private_key("ssh-ed25519")
+        host.trust()
+        (host.home / ".ssh/config").write_text(f"Host *\n  StrictHostKeyChecking {setting}\n")
+        before = (host.home / ".ssh/known_hosts").read_text()
+        with pytest.raises(PermissionDeniedError, match="somebody may be in between") as caught:
+            opened(host).check()
+        assert f"ssh-keygen -R '[127.0.0.1]:{host.port}'" in str(caught.value)
+        assert (host.home / ".ssh/known_hosts").read_text() == before
+
+    def test_accept_new(self, host: SftpHost) -> None:
+        known = host.home / ".ssh/known_hosts"
+        known.write_text("# mine, without an end of line")
+        (host.home / ".ssh/config").write_text("Host 127.0.*\n  StrictHostKeyChecking accept-new\n")
+        remote = opened(host)
+        remote.check()
+        remote.close()
+        assert known.read_text().splitlines()[0] == "# mine, without an end of line"
+        (host.home / ".ssh/config").unlink()
+        remote = opened(host)  # it is known from now on
+        remote.check()
+        remote.close()
+
+    def test_switched_off(self, host: SftpHost) -> None:
+        (host.home / ".ssh/known_hosts").unlink()
+        (host.home / ".ssh/config").write_text("Host *\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n")
+        remote = opened(host)
+        remote.check()
+        remote.close()
+        assert not (host.home / ".ssh/known_hosts").exists()
+
+    def test_a_known_hosts_file_that_cannot_be_read(self, host: SftpHost) -> None:
+        (host.home / ".ssh/known_hosts").write_text("nonsense\n")
+        with pytest.raises(InvalidInputError, match="known_hosts cannot be read"):
+            opened(host).check()
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "kind", "said"),
+    [
+        ("ssh://host/x", {"type": "hardlink"}, NotSupportedError, "sets type, which"),
+        ("ssh://host/x", {"version_aware": "true"}, NotSupportedError, "sets version_aware, which"),
+        ("ssh://host/x", {"port": "many"}, InvalidInputError, "port should be a number from 1 to 65535"),
+        ("ssh://host/x", {"timeout": "0"}, InvalidInputError, "timeout should be"),
+        ("ssh://host/x", {"gss_auth": "maybe"}, InvalidInputError, "gss_auth should be 'true' or 'false'"),
+        ("ssh:///x", {}, InvalidInputError, "does not name a host"),
+        ("ssh://host:secret/x", {}, InvalidInputError, "does not name a host"),
+        ("ssh://-oProxyCommand=x/x", {}, InvalidInputError, "does not name a host"),
+    ],
+)
+def test_options_and_urls_that_cannot_be(url: str, options: dict[str, str], kind: type[SiglumError], said: str) -> None:
+    with pytest.raises(kind, match=said) as caught:
+        open_ssh("r", url, options)
+    assert "secret" not in str(caught.value)
+
+
+def test_gss_needs_its_package(host: SftpHost) -> None:
+    with pytest.raises(NotSupportedError, match="gss_auth, and the package gssapi is not installed"):
+        opened(host, gss_auth="true").check()
+
+
+def test_a_host_without_sftp(host: SftpHost, remote: SshRemote) -> None:
+    host.stop()
+    host.sftp = False
+    host.start()
+    with pytest.raises(UnavailableError, match="does not offer SFTP"):
+        remote.check()
