@@ -235,11 +235,30 @@ def test_a_commit_that_is_gone(trained: TrainingProject, tmp_path: Path) -> None
     assert "not in this clone" in trained.attempt("--cd", str(other), "trace", "line@1").stdout
 
 
-def test_diff_of_what_are_not_versions(trained: TrainingProject) -> None:
-    for arguments in ((), ("HEAD~1",), ("v1.0", "v2.0"), ("line@1", "HEAD")):
-        done = trained.attempt("diff", *arguments)
-        assert done.returncode == 2
-        assert "NAME@VERSION" in done.stderr
+def test_diff_of_one_version_or_of_a_version_and_something_else(trained: TrainingProject) -> None:
+    alone = trained.attempt("diff", "line@1")
+    assert alone.returncode == 2
+    assert "NAME@VERSION" in alone.stderr
+    for other, said in (("HEAD", "is a Git revision"), ("mian", "Did you mean 'main'"), ("lin@1x", "'line'")):
+        done = trained.attempt("diff", "line@1", other)
+        assert done.returncode != 0
+        assert said in done.stderr
+    too_many = trained.attempt("diff", "line@1", "line@1", "line@1")
+    assert too_many.returncode == 2
+    assert "churn@1 churn@2" in too_many.stderr
+    assert "--md has no meaning" in trained.attempt("diff", "line@1", "line@1", "--md").stderr
+    assert "--tracking-uri has no meaning" in trained.attempt("diff", "--tracking-uri", "sqlite:///x.db").stderr
+
+
+def test_diff_of_tags_that_look_like_versions(trained: TrainingProject) -> None:
+    trained.git("tag", "data@1")
+    trained.git("tag", "line@1")
+    assert trained.attempt("diff", "data@1", "HEAD").returncode == 0
+    assert trained.attempt("diff", "data@1", "data@1", "--json").stdout == "{}\n"
+    both = trained.attempt("diff", "line@1", "line@1")
+    assert both.returncode == 2
+    assert "models:/" in both.stderr
+    assert trained.attempt("diff", "models:/line/1", "models:/line/1").returncode == 0
 
 
 def test_a_pipeline_from_data_to_model(project: TrainingProject) -> None:

@@ -36,11 +36,13 @@ class SiglumGroup(click.Group):
     group_class = type  # sub-groups are of the same class
 
 
-def command(name: str | None = None, **attributes: Any) -> Callable[[Callable[..., Any]], SiglumCommand]:
+def command(
+    name: str | None = None, cls: type[SiglumCommand] = SiglumCommand, **attributes: Any
+) -> Callable[[Callable[..., Any]], SiglumCommand]:
     """Declare a top-level command; the function's docstring is its help."""
 
     def declare(function: Callable[..., Any]) -> SiglumCommand:
-        made = click.command(name, cls=SiglumCommand, **attributes)(function)
+        made = click.command(name, cls=cls, **attributes)(function)
         assert isinstance(made, SiglumCommand)
         return made
 

@@ -1,10 +1,10 @@
-"""`siglum trace`, `diff`, `reproduce`: what a version was made from, what differs, and whether it can be made again."""
+"""`siglum trace`, `reproduce`, and `diff` of versions: what one was made from, what differs, whether it comes again."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -41,10 +41,7 @@ def trace(console: Console, reference: str, tracking_uri: str | None) -> None:
     _print(console, describe_version(record))
 
 
-@command("diff")
-@click.argument("references", nargs=-1, metavar="NAME@VERSION NAME@VERSION")
-@tracking_option
-def diff(console: Console, references: tuple[str, ...], tracking_uri: str | None) -> None:
+def diff_models(console: Console, references: Sequence[str], tracking_uri: str | None) -> None:
     """Compare two model versions: code, data, parameters, metrics, environment and the model itself."""
     from siglum.lineage.describe import describe_diff
     from siglum.lineage.diff import diff_versions

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+
 from siglum.core.errors import IntegrityError, NotFoundError, NotSupportedError, SiglumError, UnavailableError
-from siglum.core.hashes import DataHash
+from siglum.core.hashes import DIR_SUFFIX, DataHash
+from siglum.storage.hashing import md5_bytes
 from siglum.storage.manifest_diff import read_listing
 from siglum.storage.transfer import fetch_manifest
+from siglum.workspace.documents import write_atomic
 from siglum.workspace.remotes import open_configured_remote
 from siglum.workspace.repository import Repository
 
 
 class FolderContents:
-    """Manifests by their hash, each read once. What comes from a remote is kept here only.
+    """Manifests by their hash, each read once. What comes from a remote is kept for later, but not in the cache.
 
     `remote` goes before the one that an output or the settings name. `problems` gathers, by remote, why one could not
     be asked: for a warning, since a folder is then unknown where it might be known.
@@ -51,13 +56,30 @@ class FolderContents:
         return found
 
     def _fetched(self, data: DataHash, remote: str | None) -> bytes | None:
+        kept = os.path.join(self._repo.tmp_dir, "siglum", "manifests", data.oid)
+        known = _sound_copy(kept, data)
         name = remote or self._repo.config.get("core.remote")
-        if name is None or name in self.problems:
-            return None
+        if known is not None or name is None or name in self.problems:
+            return known
         try:
-            return fetch_manifest(data.oid, open_configured_remote(self._repo, name)).encode()
+            found = fetch_manifest(data.oid, open_configured_remote(self._repo, name)).encode()
         except (UnavailableError, NotSupportedError) as error:
             self.problems[name] = error
+            return None
         except NotFoundError:
-            pass
+            return None
+        # Beside the cache, not in it: there a manifest says that its files are there, too.
+        with contextlib.suppress(OSError):
+            os.makedirs(os.path.dirname(kept), exist_ok=True)
+            write_atomic(kept, found)
+        return found
+
+
+def _sound_copy(path: str, data: DataHash) -> bytes | None:
+    """Return the bytes of a manifest that was fetched before, None when there is none or it is not what it was."""
+    try:
+        with open(path, "rb") as file:
+            found = file.read()
+    except OSError:
         return None
+    return found if md5_bytes(found) == data.oid.removesuffix(DIR_SUFFIX) else None

@@ -1,0 +1,60 @@
+"""Rows as aligned text, in the two layouts that DVC prints: plain columns, and Markdown as GitHub reads it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+
+
+def plain_table(rows: Sequence[Sequence[str]], *, right: bool = False, keep_blanks: bool = False) -> list[str]:
+    """Return rows as lines of columns two blanks apart; with `right` the first column is aligned to the right.
+
+    Blanks around a cell's text are dropped unless `keep_blanks`.
+    """
+    cells = [[cell if keep_blanks else cell.strip() for cell in row] for row in rows]
+    widths = _widths(cells)
+    lines = []
+    for parts in _physical(cells):
+        padded = [_pad(part, widths[i], right=right and i == 0) for i, part in enumerate(parts)]
+        lines.append("  ".join(padded).rstrip())
+    return lines
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as the lines of a Markdown table."""
+    cells = [[cell.strip() for cell in row] for row in rows]
+    # Two columns more than the title need no less: so does DVC, whose tables are compared as text.
+    titles = [len(title) + 2 for title in header]
+    widths = [max(pair) for pair in zip(titles, _widths(cells) or titles, strict=True)]
+    lines = [_markdown_row(header, widths), "|" + "|".join("-" * (width + 2) for width in widths) + "|"]
+    return lines + [_markdown_row(parts, widths) for parts in _physical(cells)]
+
+
+def _markdown_row(parts: Sequence[str], widths: Sequence[int]) -> str:
+    return "|" + "|".join(f" {_pad(part, width)} " for part, width in zip(parts, widths, strict=True)) + "|"
+
+
+def _physical(rows: Sequence[Sequence[str]]) -> Iterator[Sequence[str]]:
+    """Yield the lines of each row: a cell with line breaks in it takes several."""
+    for row in rows:
+        yield from zip_longest(*(cell.split("\n") for cell in row), fillvalue="")
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(_width(part) for cell in column for part in cell.split("\n")) for column in zip(*rows, strict=True)]
+
+
+def _pad(text: str, width: int, *, right: bool = False) -> str:
+    blanks = " " * (width - _width(text))
+    return blanks + text if right else text + blanks
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )
