@@ -72,8 +72,7 @@ def add(
         git_files.add(plan.pointer.path)
         if changed_ignore:
             git_files.add(repo.key_of(changed_ignore))
-    stage(repo, git_files)
-    return AddResult(tuple(recorded), tuple(sorted(git_files)))
+    return AddResult(tuple(recorded), stage(repo, git_files))
 
 
 def _plan(repo: Repository, target: str, tracked: Sequence[TrackedOutput]) -> TrackedOutput:

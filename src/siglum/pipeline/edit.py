@@ -1,0 +1,68 @@
+"""Changes to `dvc.yaml` and `dvc.lock` that leave the rest of the file, its comments included, as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from siglum.core.errors import InvalidInputError
+from siglum.pipeline.stages import Stage
+from siglum.workspace.documents import dump_yaml, load_for_edit
+
+_GENERATORS = ("foreach", "matrix")
+
+
+def set_frozen(text: bytes, stage: Stage, frozen: bool) -> str:
+    """Return a dvc.yaml in which a stage says whether it is frozen. Raises InvalidInputError for a generated stage."""
+    document = load_for_edit(text, stage.file)
+    entry = _entry(document, stage)
+    if frozen:
+        entry["frozen"] = True
+    else:
+        entry.pop("frozen", None)
+    return dump_yaml(document)
+
+
+def without_stage(text: bytes, stage: Stage) -> str | None:
+    """Return a dvc.yaml without a stage, None when nothing else is in it: the file can go then.
+
+    Raises InvalidInputError for a generated stage.
+    """
+    document = load_for_edit(text, stage.file)
+    _entry(document, stage)
+    return _without(document, stage.name)
+
+
+def without_lock_entry(text: bytes, stage: Stage) -> str | None:
+    """Return a dvc.lock without a stage's entry, None when nothing else is in it."""
+    document = load_for_edit(text, stage.lock_path)
+    return _without(document, stage.name)
+
+
+def _without(document: Any, name: str) -> str | None:
+    if not isinstance(document, Mapping):
+        return None
+    stages = document.get("stages") or {}
+    if name in stages:
+        del stages[name]
+    if not stages and "stages" in document:
+        del document["stages"]
+    return dump_yaml(document) if set(document) - {"schema"} else None
+
+
+def check_own_entry(stage: Stage, document: Any) -> None:
+    """Raise InvalidInputError for a stage that `foreach` or `matrix` makes: it has no entry that could be changed."""
+    _entry(document, stage)
+
+
+def _entry(document: Any, stage: Stage) -> Any:
+    """Return what a dvc.yaml says of one stage."""
+    entry = (document.get("stages") or {}).get(stage.name)
+    if entry is None or any(key in entry for key in _GENERATORS):
+        group = stage.name.partition("@")[0]
+        raise InvalidInputError(
+            f"The stage '{stage.address}' is one of those that '{group}' in {stage.file} stands for, "
+            "so that it cannot be changed alone.",
+            hint=f"Edit {stage.file}.",
+        )
+    return entry
