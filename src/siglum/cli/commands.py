@@ -31,6 +31,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "freeze": CommandEntry("siglum.cli.tracked", "freeze", DATA, "Keep imports and stages as they are."),
     "unfreeze": CommandEntry("siglum.cli.tracked", "unfreeze", DATA, "Have frozen imports and stages follow again."),
     "status": CommandEntry("siglum.cli.data", "status", DATA, "Show what changed, here or against a remote."),
+    "data": CommandEntry("siglum.cli.data_status", "data", DATA, "Look at tracked data: its state in three places."),
     "diff": CommandEntry("siglum.cli.diff", "diff", DATA, "Compare data of two revisions, or two model versions."),
     "push": CommandEntry("siglum.cli.transfer", "push", DATA, "Send data to a remote."),
     "fetch": CommandEntry("siglum.cli.transfer", "fetch", DATA, "Get data from a remote into the cache."),

@@ -85,6 +85,14 @@ class Git:
         changed = (os.fsdecode(record[3:]) for record in out.split(b"\0") if record)
         return any(not _is_below(path, skipped) for path in changed)
 
+    def changes(self, *, untracked: bool) -> tuple[list[str], list[str]]:
+        """Return the tracked files that differ from HEAD, and, if asked for, those neither tracked nor ignored."""
+        files = "--untracked-files=all" if untracked else "--untracked-files=no"
+        out = self._out("status", "--porcelain=v1", "-z", files, "--no-renames")
+        records = [os.fsdecode(record) for record in out.split(b"\0") if record]
+        changed = [record[3:] for record in records if not record.startswith("??")]
+        return changed, [record[3:] for record in records if record.startswith("??")]
+
     def tracked(self, paths: Iterable[str]) -> set[str]:
         """Return those of `paths` that are in the index; a folder is when a file in it is."""
         wanted = {path.rstrip("/"): path for path in paths}
