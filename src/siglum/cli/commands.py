@@ -36,6 +36,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "push": CommandEntry("siglum.cli.transfer", "push", DATA, "Send data to a remote."),
     "fetch": CommandEntry("siglum.cli.transfer", "fetch", DATA, "Get data from a remote into the cache."),
     "pull": CommandEntry("siglum.cli.transfer", "pull", DATA, "Get data from a remote into the workspace."),
+    "get": CommandEntry("siglum.cli.external", "get", DATA, "Get data of another repository, untracked."),
+    "import": CommandEntry("siglum.cli.external", "import_", DATA, "Get and track data of another repository."),
     "gc": CommandEntry("siglum.cli.gc", "gc", DATA, "Move data that nobody needs out of the cache."),
     "remote": CommandEntry("siglum.cli.remote", "remote", DATA, "Name the places that hold copies of data."),
     "config": CommandEntry("siglum.cli.config", "config", DATA, "Read and change settings."),

@@ -90,12 +90,16 @@ class IgnoreRules:
             chain = self._chains[folder] = ((folder, own), *above) if own is not None else above
         return chain
 
-    def _read(self, folder: str) -> GitIgnoreSpec | None:
+    def _lines(self, folder: str) -> list[str]:
+        """Return the lines of a folder's own rules, none where it has no file of them."""
         try:
             with open(f"{folder}/{IGNORE_FILE}", encoding="utf-8", errors="surrogateescape") as file:
-                lines = [line.strip() for line in file]
+                return [line.strip() for line in file]
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            return []
+
+    def _read(self, folder: str) -> GitIgnoreSpec | None:
+        lines = self._lines(folder)
         if not any(line and not line.startswith("#") for line in lines):
             return None
         # Imported here: most repositories have no rules, and their commands start the faster for it.

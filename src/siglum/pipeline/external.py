@@ -1,0 +1,343 @@
+"""Another repository, at a commit or as it is on disk: which files a path of it stands for, and where their bytes are.
+
+A path may be a file that Git keeps, a recorded output, something inside one, or a folder with all of these in it. In a
+repository that holds several data repositories, each path belongs to the nearest one.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Sequence
+from functools import cached_property
+
+import msgspec
+
+from siglum.core.errors import InvalidInputError, NotFoundError
+from siglum.core.text import did_you_mean
+from siglum.pipeline.inventory import Inventory, InventoryItem, read_inventory
+from siglum.storage.manifest import decode_manifest
+from siglum.storage.transfer import key_of
+from siglum.workspace.addresses import found_address, is_bare, with_settings
+from siglum.workspace.clones import clone_of, is_git_url, local_path, resolve_in_clone
+from siglum.workspace.folder_contents import FolderContents
+from siglum.workspace.git import Git, without_password
+from siglum.workspace.pointers import DependencySpec, RepoSource, is_pointer, parse_pointer
+from siglum.workspace.remotes import open_configured_remote
+from siglum.workspace.repository import Repository, find_root
+from siglum.workspace.snapshots import repository_at
+from siglum.workspace.source_tree import CommitTree, DiskTree, Leaf, SourceTree, is_within
+
+
+class DataPlace(msgspec.Struct, frozen=True):
+    """Where recorded data can be had: a data repository of the tree, its file that records it, the remote it names."""
+
+    owner: str
+    remote: str | None = None
+    pointer: str | None = None
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One file of what was asked for: its path below that, "" when that is one file.
+
+    Its bytes are those of a file of the tree, or of a recorded object in the place that has it.
+    """
+
+    relpath: str
+    leaf: Leaf | None = None
+    oid: str | None = None
+    place: DataPlace | None = None
+    is_exec: bool = False
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """What a path stands for. `left_out` are data repositories below it, which are their own: as DVC has it."""
+
+    path: str
+    is_dir: bool
+    parts: tuple[Part, ...]
+    left_out: tuple[str, ...] = ()
+
+
+class ExternalRepo:
+    """Another repository. `commit` is None for what is on disk; `start` is where its address is in the tree."""
+
+    def __init__(
+        self,
+        source: RepoSource,
+        git: Git | None,
+        commit: str | None,
+        root: str | None,
+        start: str,
+        bases: Sequence[str],
+    ) -> None:
+        self.source = source
+        self.commit = commit
+        self.git = git
+        self._root = root
+        self._start = start
+        self._bases = bases
+        self._repositories: dict[str, Repository] = {}
+        self._inventories: dict[str, Inventory] = {}
+        self._contents: dict[str, FolderContents] = {}
+
+    @property
+    def shown(self) -> str:
+        """The address as it may be shown, with the commit."""
+        at = f" at {self.commit[:12]}" if self.commit is not None else ""
+        return without_password(self.source.url) + at
+
+    def list(self, path: str) -> Listing:
+        """Return the files that a path stands for. Asks a remote only for what is in a recorded folder.
+
+        Raises NotFoundError when nothing is there, InvalidInputError for a path that leads out of the repository.
+        """
+        key = self._tree.followed(self._key_of(path))
+        leaf = self._tree.leaf(key)
+        if leaf is not None:
+            return Listing(path, False, (Part("", leaf=leaf, is_exec=leaf.is_exec),))
+        recorded = self._recorded(key)
+        if recorded is not None and not self._is_folder_on_disk(key):
+            return Listing(path, recorded[0], tuple(recorded[1]))
+        parts = self._folder(key)
+        if not parts:
+            raise self._nothing(path, key)
+        return Listing(path, True, tuple(parts), tuple(self._tree.repositories_below(key)))
+
+    def url(self, path: str) -> str:
+        """Return where on its remote the recorded content of a path is; of a folder, where its manifest is.
+
+        Whether it is there is not looked at. Raises NotFoundError for what is not recorded.
+        """
+        key = self._tree.followed(self._key_of(path))
+        owner = self._tree.owner(key)
+        item = self._holding(owner, key) if owner is not None else None
+        if item is None or item.hash is None or owner is None:
+            raise NotFoundError(
+                f"There is no recorded data {path!r} in {self.shown}.", hint="Files that Git keeps are on no remote."
+            )
+        oid = item.hash.oid
+        within = _below(key, posixpath.join(owner, item.path))
+        if within:
+            entries = self._entries(owner, item)
+            if within not in entries:
+                raise InvalidInputError(f"{path!r} is no file of the recorded folder.", hint="Name a file in it.")
+            oid = entries[within]
+        return f"{open_configured_remote(self.repository(owner), item.remote).url}/{key_of(oid)}"
+
+    def repository(self, owner: str) -> Repository:
+        """Return a data repository of the tree: its settings, with those of the import, and its cache."""
+        if owner not in self._repositories:
+            if self._root is None:
+                assert self.git is not None
+                assert self.commit is not None
+                made = repository_at(self.git, self.commit, f"{owner}/" if owner else "")
+            else:
+                made = Repository(os.path.join(self._root, owner).rstrip("/"))
+            made.config = with_settings(made.config, self.source, self._bases)
+            self._repositories[owner] = made
+        return self._repositories[owner]
+
+    def imported_from(self, place: DataPlace) -> DependencySpec | None:
+        """Return where the data repository itself imported data from, None when it did not."""
+        if place.pointer is None or not is_pointer(place.pointer):
+            return None
+        data = self._read(posixpath.join(place.owner, place.pointer))
+        if data is None:
+            return None
+        deps = parse_pointer(data, place.pointer).deps
+        return deps[0] if deps and deps[0].repo is not None else None
+
+    @cached_property
+    def _tree(self) -> SourceTree:
+        if self.commit is None:
+            assert self._root is not None
+            return DiskTree(self._root)
+        assert self.git is not None
+        return CommitTree(self.git, self.commit)
+
+    def _key_of(self, path: str) -> str:
+        """Return a path of the repository from the root of the tree; a leading slash stands for the repository."""
+        full = path
+        if self._root is not None and os.path.isabs(path) and is_within(path, os.path.join(self._root, self._start)):
+            full = os.path.relpath(path, os.path.join(self._root, self._start)).replace(os.sep, "/")
+        key = posixpath.normpath(posixpath.join(self._start, full.lstrip("/")))
+        if key == ".." or key.startswith("../"):
+            raise InvalidInputError(f"{path!r} is outside the repository {self.shown}.")
+        return "" if key == "." else key
+
+    def _recorded(self, key: str) -> tuple[bool, list[Part]] | None:
+        """Return the recorded files that a path is or holds, where it is or lies in one output."""
+        owner = self._tree.owner(key)
+        item = self._holding(owner, key) if owner is not None else None
+        if owner is None or item is None:
+            return None
+        place = DataPlace(owner, item.remote, item.source)
+        within = _below(key, posixpath.join(owner, item.path))
+        if item.hash is None:
+            raise NotFoundError(f"{key!r} of {self.shown} is recorded without its content.")
+        if not item.hash.is_dir:
+            if within:
+                return None
+            return False, [Part("", oid=item.hash.oid, place=place, is_exec=item.is_exec)]
+        entries = self._entries(owner, item)
+        if within in entries:
+            return False, [Part("", oid=entries[within], place=place)]
+        parts = [
+            Part(_below(name, within), oid=oid, place=place) for name, oid in entries.items() if is_within(name, within)
+        ]
+        return (True, parts) if parts or not within else None
+
+    def _folder(self, key: str) -> list[Part]:
+        """Return the data below a folder that is itself neither a file nor in an output."""
+        found = {
+            (relpath := _below(leaf.path, key)): Part(relpath, leaf=leaf, is_exec=leaf.is_exec)
+            for leaf in self._tree.below(key)
+        }
+        owner = self._tree.owner(key)
+        if owner is None:
+            return list(found.values())
+        for item in self._inventory(owner).below(_below(key, owner)):
+            path = posixpath.join(owner, item.path)
+            if item.hash is None or self._is_elsewhere(path, owner):
+                continue
+            place, relpath = DataPlace(owner, item.remote, item.source), _below(path, key)
+            if not item.hash.is_dir:
+                found.setdefault(relpath, Part(relpath, oid=item.hash.oid, place=place, is_exec=item.is_exec))
+                continue
+            if self._is_folder_on_disk(path):
+                continue
+            for name, oid in self._entries(owner, item).items():
+                inside = posixpath.join(relpath, name)
+                found.setdefault(inside, Part(inside, oid=oid, place=place))
+        return list(found.values())
+
+    def _is_elsewhere(self, path: str, owner: str) -> bool:
+        return self._tree.owner(path) != owner
+
+    def _is_folder_on_disk(self, key: str) -> bool:
+        return self.commit is None and self._root is not None and os.path.isdir(os.path.join(self._root, key))
+
+    def _holding(self, owner: str | None, key: str) -> InventoryItem | None:
+        return None if owner is None else self._inventory(owner).holding(_below(key, owner))
+
+    def _inventory(self, owner: str) -> Inventory:
+        if owner not in self._inventories:
+            self._inventories[owner] = read_inventory(self.repository(owner), self.commit)
+        return self._inventories[owner]
+
+    def _entries(self, owner: str, item: InventoryItem) -> dict[str, str]:
+        """Return the files of a recorded folder."""
+        assert item.hash is not None
+        if item.files is not None:
+            return dict(item.files)
+        contents = self._contents.setdefault(owner, FolderContents(self.repository(owner)))
+        data = contents.manifest(item.hash, item.remote)
+        if data is not None:
+            return {entry.relpath: entry.oid for entry in decode_manifest(data, item.hash.oid).entries}
+        for problem in contents.problems.values():
+            raise problem
+        raise NotFoundError(
+            f"{self.shown}: what is in {item.path} is not known: {item.hash.oid} is in no cache and on no remote.",
+            hint="Whoever keeps that repository should run 'siglum push' there.",
+        )
+
+    def _read(self, key: str) -> bytes | None:
+        leaf = self._tree.leaf(key)
+        if leaf is None:
+            return None
+        if leaf.file is not None:
+            with open(leaf.file, "rb") as file:
+                return file.read()
+        assert self.git is not None
+        assert leaf.blob is not None
+        return self.git.blobs([leaf.blob])[leaf.blob]
+
+    def _nothing(self, path: str, key: str) -> NotFoundError:
+        owner = self._tree.owner(key)
+        known = [posixpath.join(owner, item.path) for item in self._inventory(owner).items] if owner is not None else []
+        hint = did_you_mean(key, known) or "Paths are relative to the repository's root."
+        return NotFoundError(f"There is nothing at {path!r} in {self.shown}.", hint=hint)
+
+
+class Externals:
+    """Other repositories, each opened once: a command that updates many imports asks each source once.
+
+    `bases` are the folders that relative addresses are looked for from.
+    """
+
+    def __init__(self, bases: Sequence[str] = ()) -> None:
+        self._bases = tuple(bases) or (os.getcwd(),)
+        self._clones: dict[str, Git] = {}
+        self._opened: dict[tuple[str, str | None, bool, str], ExternalRepo] = {}
+
+    def open(
+        self, source: RepoSource, *, bases: Sequence[str] = (), on_disk: bool = False, latest: bool = False
+    ) -> ExternalRepo:
+        """Return the repository of `source` at the commit that was imported; with `latest`, where its `rev` is now.
+
+        With `on_disk`, a folder without `rev` is taken as it is on disk. Raises NotFoundError for a repository or
+        revision that is not there, UnavailableError for one that cannot be reached.
+        """
+        rev = source.rev if latest else source.rev_lock or source.rev
+        around = (*self._bases, *bases)
+        address = found_address(source.url, around, None if latest else source.rev_lock)
+        key = (address, rev, on_disk and rev is None, repr((source.config, source.remote)))
+        if key not in self._opened:
+            self._opened[key] = self._open(source, address, rev, around, on_disk=on_disk)
+        return self._opened[key]
+
+    def _open(
+        self, source: RepoSource, address: str, rev: str | None, bases: Sequence[str], *, on_disk: bool
+    ) -> ExternalRepo:
+        linked = local_path(address)
+        if linked is not None and os.path.exists(os.path.join(linked, ".git")):
+            address = linked  # not copied: its cache and relative remotes are where its settings say
+        if is_git_url(address):
+            git = self._clone(address, rev)
+            commit = resolve_in_clone(git, rev)
+            if commit is None:
+                raise _no_revision(source, rev)
+            return ExternalRepo(source, git, commit, None, "", bases)
+        if is_bare(address):
+            git = Git(address)
+            return ExternalRepo(source, git, _commit(git, source, rev), None, "", bases)
+        found = Git.find(address)
+        data_root = find_root(address)
+        if found is None and (data_root is None or not on_disk):
+            raise NotFoundError(f"{without_password(source.url)} is not in a Git repository.")
+        root = found.root if found is not None else data_root
+        assert root is not None
+        start = os.path.relpath(os.path.realpath(data_root or root), os.path.realpath(root)).replace(os.sep, "/")
+        commit = None
+        if rev is not None or not on_disk:
+            if found is None:
+                raise NotFoundError(
+                    f"{without_password(source.url)} is not in a Git repository that could have {rev!r}."
+                )
+            commit = _commit(found, source, rev)
+        return ExternalRepo(source, found, commit, root, "" if start == "." else start, bases)
+
+    def _clone(self, address: str, rev: str | None) -> Git:
+        known = self._clones.get(address)
+        if known is None or (rev is not None and resolve_in_clone(known, rev) is None):
+            known = self._clones[address] = clone_of(address, rev)
+        return known
+
+
+def _commit(git: Git, source: RepoSource, rev: str | None) -> str:
+    commit = git.resolve(rev or "HEAD") or (git.resolve(f"origin/{rev}") if rev is not None else None)
+    if commit is None:
+        raise _no_revision(source, rev)
+    return commit
+
+
+def _no_revision(source: RepoSource, rev: str | None) -> NotFoundError:
+    return NotFoundError(
+        f"{without_password(source.url)} has no revision {rev or 'HEAD'!r}.", hint="See 'git log --all' and 'git tag'."
+    )
+
+
+def _below(path: str, folder: str) -> str:
+    """Return a path relative to a folder that it is, or is in."""
+    return path[len(folder) :].lstrip("/") if folder else path

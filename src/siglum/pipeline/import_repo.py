@@ -1,0 +1,78 @@
+"""`import`: data of another repository, tracked here with the commit that it came from."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Sequence
+
+import msgspec
+
+from siglum.core.errors import InvalidInputError
+from siglum.pipeline.bring import bring
+from siglum.pipeline.claims import check_unclaimed
+from siglum.pipeline.external import ExternalRepo, Externals
+from siglum.storage.transfer import Progress
+from siglum.workspace.addresses import shown_source
+from siglum.workspace.imports import Import, ImportedData, plan_import, record_import
+from siglum.workspace.pointers import DependencySpec, RepoSource
+from siglum.workspace.repository import PIPELINE_FILE, Repository
+from siglum.workspace.source_tree import is_metafile
+
+
+def import_from_repo(
+    repo: Repository,
+    source: RepoSource,
+    path: str,
+    *,
+    out: str | None = None,
+    force: bool = False,
+    no_exec: bool = False,
+    no_download: bool = False,
+    jobs: int | None = None,
+    desc: str | None = None,
+    progress: Progress | None = None,
+) -> Import:
+    """Import a file or folder of another repository at the commit that `source.rev` names now, HEAD by default.
+
+    With `no_exec` the source is not looked at; with `no_download` its commit is recorded, and nothing fetched. The
+    caller holds the lock. Raises as `plan_import`, `Externals.open`, `ExternalRepo.list` and `bring` do.
+    """
+    name = posixpath.basename(posixpath.normpath(path))
+    if is_metafile(name) and name != PIPELINE_FILE:
+        raise InvalidInputError(f"{path} serves data versioning and is no data.", hint="Name what it tracks.")
+    plan = plan_import(repo, path, out, force=force)
+    check_unclaimed(repo, [plan.path])
+    shown = shown_source(path, source.url)
+    if no_exec:
+        return record_import(repo, plan, DependencySpec(path=path, repo=source), None, source=shown, looked=False)
+    externals = Externals([os.getcwd(), repo.root])
+    there = externals.open(source, bases=[plan.folder])
+    listing = there.list(path)
+    data = None
+    if not no_download:
+        brought = bring(externals, there, listing, repo.cache, jobs=jobs, progress=progress)
+        data = ImportedData(brought.hash, brought.size, brought.nfiles)
+    dep = DependencySpec(path=path, repo=locked(source, there))
+    return record_import(repo, plan, dep, data, source=shown, desc=desc, left_out=listing.left_out)
+
+
+def locked(source: RepoSource, there: ExternalRepo) -> RepoSource:
+    """Return a source with the commit that was read."""
+    return msgspec.structs.replace(source, rev_lock=there.commit)
+
+
+def fetch_from_repo(
+    repo: Repository,
+    externals: Externals,
+    dep: DependencySpec,
+    *,
+    bases: Sequence[str],
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> ImportedData:
+    """Get what was imported, at the commit that was recorded, into the cache. Raises as `bring` does."""
+    assert dep.repo is not None
+    there = externals.open(dep.repo, bases=bases)
+    brought = bring(externals, there, there.list(dep.path), repo.cache, jobs=jobs, progress=progress)
+    return ImportedData(brought.hash, brought.size, brought.nfiles)
