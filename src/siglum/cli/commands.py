@@ -22,8 +22,8 @@ OTHER = "Other"
 
 COMMANDS: dict[str, CommandEntry] = {
     "init": CommandEntry("siglum.cli.data", "init", DATA, "Start data versioning in a folder."),
-    "add": CommandEntry("siglum.cli.data", "add", DATA, "Put files and folders under version control."),
-    "commit": CommandEntry("siglum.cli.data", "commit", DATA, "Record changed outputs."),
+    "add": CommandEntry("siglum.cli.record", "add", DATA, "Put files and folders under version control."),
+    "commit": CommandEntry("siglum.cli.record", "commit", DATA, "Record changed outputs."),
     "checkout": CommandEntry("siglum.cli.data", "checkout", DATA, "Bring data to what the pointers say."),
     "remove": CommandEntry("siglum.cli.tracked", "remove", DATA, "Stop tracking data or stages."),
     "move": CommandEntry("siglum.cli.tracked", "move", DATA, "Move or rename tracked data."),
@@ -39,6 +39,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "get": CommandEntry("siglum.cli.external", "get", DATA, "Get data of another repository, untracked."),
     "import": CommandEntry("siglum.cli.external", "import_", DATA, "Get and track data of another repository."),
     "gc": CommandEntry("siglum.cli.gc", "gc", DATA, "Move data that nobody needs out of the cache."),
+    "cache": CommandEntry("siglum.cli.cache", "cache", DATA, "Say where the cache is, and verify what is in it."),
     "remote": CommandEntry("siglum.cli.remote", "remote", DATA, "Name the places that hold copies of data."),
     "config": CommandEntry("siglum.cli.config", "config", DATA, "Read and change settings."),
     "repro": CommandEntry("siglum.cli.pipeline", "repro", PIPELINES, "Run what is out of date in a pipeline."),

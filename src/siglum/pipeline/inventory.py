@@ -79,7 +79,7 @@ def read_inventory(repo: Repository, revision: str | None = None, *, cached_only
 
     Raises NotFoundError for a revision that is not there, FileFormatError for a file that cannot be read.
     """
-    return Inventory(revision, _items(repo, open_files(repo, revision), cached_only=cached_only))
+    return Inventory(revision, items_of(repo, open_files(repo, revision), cached_only=cached_only))
 
 
 class _PipelineFiles(msgspec.Struct, frozen=True):
@@ -95,7 +95,8 @@ class _PipelineFiles(msgspec.Struct, frozen=True):
         return self.pipelines
 
 
-def _items(repo: Repository, files: Files, *, cached_only: bool) -> tuple[InventoryItem, ...]:
+def items_of(repo: Repository, files: Files, *, cached_only: bool) -> tuple[InventoryItem, ...]:
+    """Return what `files` record, sorted by path; see `read_inventory`."""
     found: list[InventoryItem] = []
     pipelines: list[str] = []
     for path in files.metafiles():
@@ -159,7 +160,14 @@ def _of_stage(address: str, out: Output, locked: LockedPath | None) -> Inventory
         out.cache,
         out.push,
         out.remote,
+        files=_locked_versions(recorded),
     )
+
+
+def _locked_versions(recorded: LockedPath) -> tuple[tuple[str, str], ...] | None:
+    files = [(each.get("relpath"), each.get("md5")) for each in recorded.files or () if isinstance(each, dict)]
+    named = tuple((path, oid) for path, oid in files if isinstance(path, str) and isinstance(oid, str))
+    return named if named and len(named) == len(recorded.files or ()) else None
 
 
 def lock_of(item: InventoryItem) -> str:

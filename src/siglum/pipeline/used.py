@@ -7,18 +7,14 @@ are never pushed, and the single files of outputs that are kept by version on a 
 from __future__ import annotations
 
 import datetime
-import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from siglum.core.errors import FileFormatError, InvalidInputError, SiglumError
+from siglum.core.errors import InvalidInputError, SiglumError
 from siglum.core.hashes import DataHash
-from siglum.pipeline.files import Files, WorkspaceFiles, by_folder, is_metafile
-from siglum.pipeline.load import Pipeline, flag_style, read_pipeline
-from siglum.pipeline.stages import LOCK_FILE
-from siglum.workspace.git import Git, TreeEntry
-from siglum.workspace.pointers import is_pointer, parse_pointer
+from siglum.pipeline.inventory import InventoryItem, read_inventory
+from siglum.pipeline.revisions import RevisionReader
 from siglum.workspace.repository import Repository
 
 _EXPERIMENTS = "refs/exps"
@@ -79,15 +75,14 @@ def used_data(repo: Repository, scope: Scope, *, skip_failed: bool = False) -> U
     that has another is left out. Raises NotFoundError for a revision that is not there, InvalidInputError where Git is
     needed and there is none.
     """
-    found = set(_recorded(WorkspaceFiles(repo), repo))
+    found = set(hashes_of(read_inventory(repo, cached_only=True).items))
     failed: dict[str, str] = {}
-    commits = _commits(repo, scope)
+    commits = commits_of(repo, scope)
     if commits:
-        assert repo.git is not None
-        reader = _RevisionReader(repo, repo.git)
+        reader = RevisionReader(repo)
         for commit in commits:
             try:
-                found |= reader.read(commit)
+                found.update(hashes_of(reader.read(commit)))
             except SiglumError as error:
                 if not skip_failed:
                     error.hint = "Use --skip-failed to leave out revisions that cannot be read."
@@ -96,7 +91,8 @@ def used_data(repo: Repository, scope: Scope, *, skip_failed: bool = False) -> U
     return Used(frozenset(found), failed)
 
 
-def _commits(repo: Repository, scope: Scope) -> list[str]:
+def commits_of(repo: Repository, scope: Scope) -> list[str]:
+    """Return the commits that a scope counts beside the workspace. Raises as `used_data` does."""
     if scope == Scope(workspace=scope.workspace):
         return []
     git = repo.git
@@ -121,97 +117,12 @@ def _commits(repo: Repository, scope: Scope) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _recorded(files: Files, repo: Repository) -> Iterable[DataHash]:
-    """Yield what `.dvc` files and lock files name and the cache is to hold."""
-    for path in files.metafiles():
-        if not is_pointer(path):
-            continue
-        for out in parse_pointer(files.read(path) or b"", path).outs:
-            if not out.cache:
-                continue
-            if out.data is not None:
-                yield out.data
-            yield from (DataHash(each.md5) for each in out.files or () if each.md5 is not None)
-    yield from _made(read_pipeline(files, flag_style(repo)))
-
-
-def _made(pipeline: Pipeline) -> Iterable[DataHash]:
-    for address, lock in pipeline.locks.items():
-        for out in pipeline.stages[address].outs:
-            recorded = lock.out(out.path)
-            if not out.cache or recorded is None:
-                continue
-            if recorded.data_hash is not None:
-                yield recorded.data_hash
-            for each in recorded.files or ():
-                if isinstance(each, dict) and isinstance(each.get("md5"), str):
-                    yield DataHash.parse(f"md5:{each['md5']}")
-
-
-class _RevisionReader:
-    """Reads what commits record. Most commits leave the files that matter alone, so that few of many are parsed."""
-
-    def __init__(self, repo: Repository, git: Git) -> None:
-        self._repo = repo
-        self._git = git
-        self._blobs: dict[str, bytes] = {}
-        # By the metafiles of a commit: which other files were read too, and what came of it.
-        self._known: dict[tuple[tuple[str, str], ...], list[tuple[dict[str, str | None], frozenset[DataHash]]]] = {}
-
-    def read(self, commit: str) -> frozenset[DataHash]:
-        """Return what a commit records."""
-        prefix = self._repo.git_prefix
-        entries = {
-            entry.path[len(prefix) :]: entry
-            for entry in self._git.tree(commit)
-            if entry.path.startswith(prefix) and entry.mode.startswith("100")
-        }
-        mine = tuple((path, entry.oid) for path, entry in entries.items() if _is_text(path))
-        for others, data in self._known.get(mine, ()):
-            if all(_oid(entries, path) == oid for path, oid in others.items()):
-                return data
-        self._blobs |= self._git.blobs(oid for _, oid in mine if oid not in self._blobs)
-        files = _CommitFiles(self._git, entries, self._blobs, commit)
-        try:
-            data = frozenset(_recorded(files, self._repo))
-        except FileFormatError as error:
-            error.message = f"{commit[:10]}: {error.message}"
-            raise
-        self._known.setdefault(mine, []).append((files.others, data))
-        return data
-
-
-class _CommitFiles:
-    """The files of a commit; notes which it was asked for that are not metafiles. Implements `Files`."""
-
-    def __init__(self, git: Git, entries: dict[str, TreeEntry], blobs: dict[str, bytes], commit: str) -> None:
-        self._git = git
-        self._entries = entries
-        self._blobs = blobs
-        self._commit = commit
-        self.others: dict[str, str | None] = {}
-
-    def read(self, path: str) -> bytes | None:
-        oid = _oid(self._entries, path)
-        if not _is_text(path):
-            self.others[path] = oid
-        if oid is None:
-            return None
-        if oid not in self._blobs:
-            self._blobs |= self._git.blobs([oid])
-        return self._blobs[oid]
-
-    def metafiles(self) -> list[str]:
-        return sorted(filter(is_metafile, self._entries), key=by_folder)
-
-
-def _oid(entries: dict[str, TreeEntry], path: str) -> str | None:
-    entry = entries.get(path)
-    return None if entry is None else entry.oid
-
-
-def _is_text(path: str) -> bool:
-    return is_metafile(path) or posixpath.basename(path) == LOCK_FILE
+def hashes_of(items: Iterable[InventoryItem]) -> Iterator[DataHash]:
+    """Yield the hashes of outputs, and of the single files of those that are kept by version on a remote."""
+    for item in items:
+        if item.hash is not None:
+            yield item.hash
+        yield from (DataHash(oid) for _, oid in item.files or ())
 
 
 def parse_day(text: str) -> datetime.date:

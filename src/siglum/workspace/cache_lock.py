@@ -23,9 +23,10 @@ _NO_LOCKS = (errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 @contextlib.contextmanager
 def cache_lock(folder: str, *, alone: bool = False) -> Iterator[None]:
     """Hold a cache's lock in a block; nothing to hold where there is no cache yet. Raises BusyError after 3 seconds."""
-    try:
+    handle = None
+    with contextlib.suppress(FileNotFoundError):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    if handle is None:
         yield
         return
     try:

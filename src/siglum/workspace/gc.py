@@ -119,11 +119,12 @@ class ManifestSource:
     def files_of(self, data: DataHash) -> tuple[str, ...] | None:
         """Return the oids that a manifest lists, None when it is nowhere to be read."""
         if data not in self._known:
-            manifest = self._read(data)
+            manifest = self.read(data)
             self._known[data] = None if manifest is None else tuple(entry.oid for entry in manifest.entries)
         return self._known[data]
 
-    def _read(self, data: DataHash) -> Manifest | None:
+    def read(self, data: DataHash) -> Manifest | None:
+        """Return a manifest, None when it is nowhere to be read. Not kept, since many together are large."""
         with contextlib.suppress(SiglumError):
             return self._repo.store_of(data).read_manifest(data.oid)
         trashed = trash_of(self._repo).find(data.algorithm, data.oid)

@@ -1,0 +1,133 @@
+"""Hashing every object of a store or a remote again, whatever is remembered of it, on all cores."""
+
+from __future__ import annotations
+
+import enum
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
+
+import msgspec
+
+from siglum.core.errors import NotFoundError, SiglumError
+from siglum.core.hashes import DIR_SUFFIX
+from siglum.storage.bulk import SmallFile, read_many
+from siglum.storage.hashing import LARGE_FILE, md5_file
+from siglum.storage.legacy import LegacyStore, legacy_md5_file
+from siglum.storage.objects import ObjectStore
+from siglum.storage.remote_trash import is_sound, object_key
+from siglum.storage.remotes.base import Remote
+
+_AT_ONCE = 4096
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with (objects done, bytes done)."""
+
+
+class Condition(enum.StrEnum):
+    """What was found of an object."""
+
+    SOUND = "sound"
+    DAMAGED = "damaged"
+    MISSING = "missing"
+
+
+class Checked(msgspec.Struct, frozen=True, gc=False):
+    """One object: its name, its condition and its size as it is there."""
+
+    oid: str
+    condition: Condition
+    size: int = 0
+
+
+def check_store(store: ObjectStore, oids: Iterable[str], progress: Progress | None = None) -> Iterator[Checked]:
+    """Yield the condition of each object, in no order. What is sound is remembered in the store's index."""
+    done = size = 0
+    pending = list(oids)
+    for start in range(0, len(pending), _AT_ONCE):
+        for checked in _check_some(store, pending[start : start + _AT_ONCE]):
+            done, size = done + 1, size + checked.size
+            yield checked
+        if progress is not None:
+            progress(done, size)
+
+
+def _check_some(store: ObjectStore, oids: Sequence[str]) -> Iterator[Checked]:
+    small: list[SmallFile] = []
+    other: list[tuple[str, os.stat_result]] = []
+    is_legacy = isinstance(store, LegacyStore)
+    for oid in oids:
+        path = store.path_of(oid)
+        try:
+            status = os.stat(path)
+        except OSError:
+            yield Checked(oid, Condition.MISSING)
+            continue
+        if is_legacy or status.st_size >= LARGE_FILE:
+            other.append((oid, status))
+        else:
+            small.append(SmallFile(oid, path, status))
+    read_at = time.time_ns()
+    for file, found in zip(small, read_many(small), strict=True):
+        if found is None:
+            other.append((file.relpath, file.status))
+        else:
+            yield _judged(store, file.relpath, file.status, found, read_at)
+    yield from _check_each(store, other)
+
+
+def _check_each(store: ObjectStore, objects: Sequence[tuple[str, os.stat_result]]) -> Iterator[Checked]:
+    """Hash on threads: hashing a large block gives the interpreter lock back."""
+    digest = legacy_md5_file if isinstance(store, LegacyStore) else md5_file
+
+    def check(each: tuple[str, os.stat_result]) -> Checked:
+        oid, status = each
+        read_at = time.time_ns()
+        try:
+            found = digest(store.path_of(oid)).oid
+        except FileNotFoundError:
+            return Checked(oid, Condition.MISSING)
+        except PermissionError:
+            raise
+        except (OSError, SiglumError):
+            # A disk that cannot read it, or something that is no file, or that changes: nobody can use it.
+            return Checked(oid, Condition.DAMAGED, status.st_size)
+        return _judged(store, oid, status, found, read_at)
+
+    if len(objects) < 2:
+        yield from map(check, objects)
+        return
+    with ThreadPoolExecutor(max_workers=min(len(objects), os.cpu_count() or 1)) as pool:
+        yield from pool.map(check, objects)
+
+
+def _judged(store: ObjectStore, oid: str, status: os.stat_result, found: str, read_at: int) -> Checked:
+    if found != oid.removesuffix(DIR_SUFFIX):
+        if store.index is not None:
+            store.index.forget(status)
+        return Checked(oid, Condition.DAMAGED, status.st_size)
+    if store.index is not None and not isinstance(store, LegacyStore):
+        store.index.put(status, oid, read_at)
+    return Checked(oid, Condition.SOUND, status.st_size)
+
+
+def check_remote(
+    remote: Remote, objects: Iterable[tuple[str, str]], jobs: int, progress: Progress | None = None
+) -> Iterator[tuple[str, Checked]]:
+    """Yield (algorithm, condition) of each object (algorithm, oid) of a remote, in order. Every byte is fetched."""
+
+    def check(each: tuple[str, str]) -> tuple[str, Checked]:
+        algorithm, oid = each
+        try:
+            sound = is_sound(remote, algorithm, oid, object_key(algorithm, oid))
+        except NotFoundError:
+            return algorithm, Checked(oid, Condition.MISSING)
+        return algorithm, Checked(oid, Condition.SOUND if sound else Condition.DAMAGED)
+
+    with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
+        for number, checked in enumerate(pool.map(check, objects), 1):
+            yield checked
+            if progress is not None:
+                progress(number, 0)
