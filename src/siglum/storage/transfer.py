@@ -11,7 +11,6 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -21,6 +20,7 @@ from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.manifest import Manifest, decode_manifest
 from siglum.storage.objects import ObjectStore
 from siglum.storage.remotes.base import BulkRemote, Download, Outcome, Remote, Upload
+from siglum.storage.remotes.threads import run_in_threads
 
 KEY_PREFIX = "files/md5"
 DEFAULT_JOBS = 8
@@ -229,11 +229,7 @@ class _Runner:
             except (IntegrityError, NotFoundError, ConflictError) as e:
                 return e
 
-        jobs = min(self.jobs or DEFAULT_JOBS, len(oids))
-        if jobs <= 1:
-            return [attempt(oid) for oid in oids]
-        with ThreadPoolExecutor(max_workers=jobs) as pool:
-            return list(pool.map(attempt, oids))
+        return run_in_threads(attempt, oids, self.jobs or DEFAULT_JOBS)
 
 
 def _groups(oids: Sequence[str], plan: TransferPlan) -> Iterator[list[str]]:

@@ -5,19 +5,24 @@
         def remote(self, tmp_path):
             return MyRemote(…)
 
-`remote` must be empty. What it holds must last as long as the test.
+`remote` must be empty. What it holds must last as long as the test. A place that cannot say what it has sets
+`can_list = False`.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from siglum.core.errors import IntegrityError, NotFoundError
-from siglum.storage.remotes.base import BulkRemote, Remote, Upload
+from siglum.core.errors import IntegrityError, InvalidInputError, NotFoundError, NotSupportedError
+from siglum.storage.manifest import make_manifest
+from siglum.storage.objects import ObjectStore
+from siglum.storage.remotes.base import BulkRemote, Download, Remote, Upload
+from siglum.storage.transfer import plan_fetch, plan_push, run_transfer
 
 
 def _key(oid: str) -> str:
@@ -33,6 +38,8 @@ def _write(folder: Path, data: bytes) -> tuple[str, str]:
 
 class RemoteContract:
     """What every `Remote` must do."""
+
+    can_list = True
 
     @pytest.fixture
     def remote(self) -> Remote:
@@ -61,6 +68,10 @@ class RemoteContract:
         assert remote.exists([*keys, _key(absent[0])]) == keys
         assert remote.exists([*keys, *map(_key, absent)]) == keys
         assert remote.exists([]) == set()
+        if not self.can_list:
+            with pytest.raises(NotSupportedError):
+                list(remote.list(""))
+            return
         assert set(remote.list("")) == keys
         assert set(remote.list("files/md5/")) == keys
         assert set(remote.list(f"files/md5/{oids[0][:2]}")) == {k for k in keys if k.split("/")[2] == oids[0][:2]}
@@ -76,7 +87,7 @@ class RemoteContract:
         remote.delete(key)
         remote.delete(_key(oid))
         assert remote.exists([_key(oid)]) == set()
-        assert list(remote.list("")) == []
+        self.holds(remote, [], [_key(oid)])
 
     def test_wrong_bytes_are_not_sent(self, remote: Remote, tmp_path: Path) -> None:
         """A source that is not what its name says raises, and nothing is left on the remote."""
@@ -84,7 +95,7 @@ class RemoteContract:
         wanted = "0" * 32
         with pytest.raises(IntegrityError):
             remote.put(source, _key(wanted), wanted)
-        assert list(remote.list("")) == []
+        self.holds(remote, [], [_key(wanted)])
 
     def test_wrong_bytes_are_not_received(self, remote: Remote, tmp_path: Path) -> None:
         """An object that is not what its name says raises, and leaves no file."""
@@ -105,7 +116,7 @@ class RemoteContract:
         """Putting over an existing key is allowed."""
         source, oid = _write(tmp_path, b"twice")
         assert remote.put(source, _key(oid), oid) == remote.put(source, _key(oid), oid) == 5
-        assert list(remote.list("")) == [_key(oid)]
+        self.holds(remote, [_key(oid)])
 
     def test_several_threads(self, remote: Remote, tmp_path: Path) -> None:
         """Eight threads put and get at once, also the same key."""
@@ -119,21 +130,107 @@ class RemoteContract:
                 )
             )
         assert [Path(target).read_bytes() for target in targets] == [b"%d" % (n % 20) for n in range(60)]
-        assert len(list(remote.list(""))) == 20
+        self.holds(remote, [_key(oid) for _, oid in items])
+
+    def test_good_and_bad_uploads_of_one_key_at_once(self, remote: Remote, tmp_path: Path) -> None:
+        """However they fall together, the key holds the right bytes, and nothing else is left."""
+        good, oid = _write(tmp_path, b"right" * 5000)
+        bad, _ = _write(tmp_path, b"wrong" * 5000)
+
+        def put(n: int) -> int | IntegrityError:
+            try:
+                return remote.put(bad if n % 2 else good, _key(oid), oid)
+            except IntegrityError as e:
+                return e
+
+        with ThreadPoolExecutor(8) as pool:
+            outcomes = list(pool.map(put, range(16)))
+        assert [outcome == 25_000 for outcome in outcomes] == [n % 2 == 0 for n in range(16)]
+        self.holds(remote, [_key(oid)])
+        assert remote.get(_key(oid), str(tmp_path / "target"), oid) == 25_000
+
+    def test_an_empty_object_and_odd_names(self, remote: Remote, tmp_path: Path) -> None:
+        """No byte at all is content, too; keys of the run cache are no hashes of what they hold."""
+        source, oid = _write(tmp_path, b"")
+        for key in (_key(oid), f"runs/ab/{'ab' * 32}/{'cd' * 32}"):
+            assert remote.put(source, key, None) == 0
+            assert remote.get(key, str(tmp_path / f"target-{key[:4]}"), None) == 0
+        if self.can_list:
+            assert set(remote.list("runs")) == {f"runs/ab/{'ab' * 32}/{'cd' * 32}"}
+
+    def test_a_key_that_is_none(self, remote: Remote, tmp_path: Path) -> None:
+        """A key cannot lead out of the remote."""
+        source, oid = _write(tmp_path, b"x")
+        for key in ("../x", "files/../../x", "a//b", "/x", "files/./x"):
+            with pytest.raises(InvalidInputError):
+                remote.put(source, key, oid)
+            with pytest.raises(InvalidInputError):
+                remote.get(key, str(tmp_path / "target"), oid)
+
+    def test_an_interrupted_transfer_goes_on(self, remote: Remote, tmp_path: Path) -> None:
+        """What arrived before is not sent again; the manifest is sent last; a second push has nothing to do."""
+        cache = ObjectStore(str(tmp_path / "cache/files/md5"))
+        data = [b"part %d" % n for n in range(20)]
+        with cache.batch() as batch:
+            for each in data:
+                batch.add_bytes(each, hashlib.md5(each, usedforsecurity=False).hexdigest())
+            batch.commit()
+        manifest = make_manifest(
+            [(f"f{n}", hashlib.md5(each, usedforsecurity=False).hexdigest()) for n, each in enumerate(data)]
+        )
+        cache.write_manifest(manifest)
+        for entry in manifest.entries[:12]:
+            remote.put(cache.path_of(entry.oid), _key(entry.oid), entry.oid)
+        plan = plan_push([manifest.oid], cache, remote)
+        assert plan.oids == (*(entry.oid for entry in manifest.entries[12:]), manifest.oid)
+        assert len(run_transfer(plan).moved) == 9
+        assert plan_push([manifest.oid], cache, remote).oids == ()
+        other = ObjectStore(str(tmp_path / "other/files/md5"))
+        assert run_transfer(plan_fetch([manifest.oid], other, remote)).failures == ()
+        assert set(other.oids()) == set(cache.oids())
+        assert all(other.is_sound(oid) for oid in other.oids())
+
+    def holds(self, remote: Remote, keys: Iterable[str], absent: Sequence[str] = ()) -> None:
+        """Assert that a remote has these keys and no other; where it cannot list, that it lacks those of `absent`."""
+        wanted = set(keys)
+        assert remote.exists([*wanted, *absent]) == wanted
+        if self.can_list:
+            assert set(remote.list("")) == wanted
 
 
 class BulkRemoteContract(RemoteContract):
     """What a `BulkRemote` must do besides."""
 
-    def test_many_at_once(self, remote: Remote, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("jobs", [None, 1, 4])
+    def test_many_at_once(self, remote: Remote, tmp_path: Path, jobs: int | None) -> None:
         """Each of many is reported, and one bad object does not keep the others back."""
         assert isinstance(remote, BulkRemote)
         good = [_write(tmp_path, b"good %d" % n) for n in range(10)]
         bad, _ = _write(tmp_path, b"bad")
         uploads = [Upload(path, _key(oid), oid) for path, oid in good]
         uploads[5:5] = [Upload(bad, _key("1" * 32), "1" * 32), Upload(f"{bad}-gone", _key("2" * 32), "2" * 32)]
-        outcomes = remote.put_many(uploads)
+        outcomes = remote.put_many(uploads, jobs)
         assert [size for size in outcomes if isinstance(size, int)] == [6] * 10
         assert isinstance(outcomes[5], IntegrityError)
         assert isinstance(outcomes[6], NotFoundError | FileNotFoundError)
-        assert set(remote.list("")) == {_key(oid) for _, oid in good}
+        self.holds(remote, [_key(oid) for _, oid in good], [_key("1" * 32), _key("2" * 32)])
+
+    @pytest.mark.parametrize("jobs", [None, 1, 4])
+    def test_many_come_at_once(self, remote: Remote, tmp_path: Path, jobs: int | None) -> None:
+        """Each of many is reported; nothing is left under the target of what is missing or damaged."""
+        assert isinstance(remote, BulkRemote)
+        good = [_write(tmp_path, b"good %d" % n) for n in range(10)]
+        bad, _ = _write(tmp_path, b"bad")
+        remote.put_many([Upload(path, _key(oid), oid) for path, oid in good])
+        remote.put(bad, _key("1" * 32), None)
+        folder = tmp_path / "targets"
+        folder.mkdir()
+        wanted = [*(oid for _, oid in good[:5]), "1" * 32, "2" * 32, *(oid for _, oid in good[5:])]
+        outcomes = remote.get_many([Download(_key(oid), f"{folder}/{oid}", oid) for oid in wanted], jobs)
+        assert [size for size in outcomes if isinstance(size, int)] == [6] * 10
+        assert isinstance(outcomes[5], IntegrityError)
+        assert isinstance(outcomes[6], NotFoundError)
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+            oid: Path(path).read_bytes() for path, oid in good
+        }
+        assert list(remote.put_many([])) == list(remote.get_many([])) == []

@@ -4,38 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections import deque
 from collections.abc import AsyncIterator
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from siglum.core.errors import IntegrityError
-from siglum.storage.durability import discard, write_all
 from siglum.storage.hashing import check_unchanged, md5, md5_bytes, open_regular
 from siglum.storage.remotes.in_flight import ByteBudget
+from siglum.storage.remotes.sink import Sink, digits, wrong_bytes
 
 if TYPE_CHECKING:
-    from obstore import GetOptions
+    from obstore import GetOptions, ObjectMeta
     from obstore.store import ObjectStore
 
-# Above this an object goes up in parts, and comes down in ranges.
+# Above this an object goes up in parts.
 MULTIPART_ABOVE = 64 << 20
+# What a part has, in either direction.
 _PART = 16 << 20
 # How many parts of one object are under way at once.
 _PARTS_AT_ONCE = 6
 # Reading, writing and hashing this much takes long enough to be worth a thread.
 _WORTH_A_THREAD = 512 << 10
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-
-
-def wrong_bytes(where: str, oid: str) -> IntegrityError:
-    """Return the error for bytes that are not what their name says."""
-    return IntegrityError(f"{where} is damaged: its bytes do not hash to {oid}.")
-
-
-def digits(oid: str) -> str:
-    """Return the MD5 that the bytes named `oid` have."""
-    return oid.removesuffix(".dir")
+EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
+_UNSATISFIABLE = re.compile(r"InvalidRange|\b416\b")
 
 
 async def send(
@@ -121,65 +112,39 @@ async def receive(store: ObjectStore, path: str, target: str, oid: str | None, w
     """
     import obstore  # an optional extra
 
-    result = await obstore.get_async(store, path)
+    # Nothing but the empty object has this name, and there is no range of it to ask for.
+    asked: GetOptions = {} if oid == EMPTY else {"range": (0, _PART)}
+    try:
+        result = await obstore.get_async(store, path, options=asked)
+    except Exception as e:
+        if _UNSATISFIABLE.search(str(e)) is None:
+            raise
+        result = await obstore.get_async(store, path)  # empty, under a name that does not say so
     size = result.meta["size"]
-    if size > MULTIPART_ABOVE:
-        etag = result.meta["e_tag"]
-        del result  # its body is not read: ranges of it are fetched side by side instead
-        async with budget.hold(_PART * (_PARTS_AT_ONCE + 1)):
-            await _receive_ranges(store, path, size, etag, _Sink(target, oid, where))
-    elif size < _WORTH_A_THREAD:
-        _write_whole(memoryview(await result.bytes_async()), size, _Sink(target, oid, where))
-    else:
+    if size < _WORTH_A_THREAD:
+        _write_whole(memoryview(await result.bytes_async()), size, Sink(target, oid, where))
+    elif size <= _PART:
         async with budget.hold(size):
             data = memoryview(await result.bytes_async())
-            await asyncio.to_thread(_write_whole, data, size, _Sink(target, oid, where))
+            await asyncio.to_thread(_write_whole, data, size, Sink(target, oid, where))
+    else:
+        async with budget.hold(_PART * (_PARTS_AT_ONCE + 1)):
+            first = memoryview(await result.bytes_async())
+            await _receive_ranges(store, path, first, result.meta, Sink(target, oid, where))
     return size
 
 
-class _Sink:
-    """A new file, written and hashed from its first byte to its last, and removed unless it is what it should be."""
-
-    def __init__(self, target: str, oid: str | None, where: str) -> None:
-        self._target = target
-        self._oid = oid
-        self._where = where
-        self._hasher = md5()
-        self._written = 0
-        self._fd = -1
-
-    def __enter__(self) -> Self:
-        self._fd = os.open(self._target, _CREATE, 0o666)
-        return self
-
-    def write(self, data: memoryview) -> None:
-        self._hasher.update(data)
-        write_all(self._fd, data)
-        self._written += len(data)
-
-    def check(self, size: int) -> None:
-        """Raise IntegrityError unless all of `size` bytes came, and are the right ones."""
-        if self._written != size:
-            raise IntegrityError(f"{self._where}: {self._written} bytes came instead of {size}.")
-        if self._oid is not None and self._hasher.hexdigest() != digits(self._oid):
-            raise wrong_bytes(self._where, self._oid)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        os.close(self._fd)
-        if error is not None:
-            discard(self._target)
-
-
-def _write_whole(data: memoryview, size: int, sink: _Sink) -> None:
+def _write_whole(data: memoryview, size: int, sink: Sink) -> None:
     with sink:
         sink.write(data)
         sink.check(size)
 
 
-async def _receive_ranges(store: ObjectStore, path: str, size: int, etag: str | None, sink: _Sink) -> None:
+async def _receive_ranges(store: ObjectStore, path: str, first: memoryview, meta: ObjectMeta, sink: Sink) -> None:
+    """Fetch what comes after the first part, some parts ahead of what is written."""
     import obstore  # an optional extra
+
+    size, etag = meta["size"], meta["e_tag"]
 
     async def part(start: int) -> memoryview:
         options: GetOptions = {"range": (start, min(start + _PART, size))}
@@ -187,14 +152,18 @@ async def _receive_ranges(store: ObjectStore, path: str, size: int, etag: str | 
             options["if_match"] = etag  # all parts are of one version of the object
         return memoryview(await (await obstore.get_async(store, path, options=options)).bytes_async())
 
-    starts = deque(range(0, size, _PART))
+    starts = deque(range(len(first), size, _PART))
     under_way: deque[asyncio.Task[memoryview]] = deque()
     with sink:
         try:
-            while starts or under_way:
+            data = first
+            while True:
                 while starts and len(under_way) < _PARTS_AT_ONCE:
                     under_way.append(asyncio.create_task(part(starts.popleft())))
-                await asyncio.to_thread(sink.write, await under_way.popleft())
+                await asyncio.to_thread(sink.write, data)
+                if not under_way:
+                    break
+                data = await under_way.popleft()
             sink.check(size)
         finally:
             for task in under_way:

@@ -30,6 +30,8 @@ class Opener(Protocol):
 
 # Module and function by scheme; imported only when such a remote is opened, since most need an optional extra.
 _OPENERS = {
+    "http": ("siglum.storage.remotes.http", "open_http"),
+    "https": ("siglum.storage.remotes.http", "open_http"),
     "s3": ("siglum.storage.remotes.s3", "open_s3"),
     "ssh": ("siglum.storage.remotes.ssh", "open_ssh"),
 }
