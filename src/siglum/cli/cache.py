@@ -80,7 +80,7 @@ def verify(
     With --repair, good copies come from the workspace, the trash, --from and remotes; damaged objects go to quarantine.
     Exits with 1 when damage remains.
     """
-    from siglum.pipeline.verify import needs_of, repair, verify_cache, verify_remote
+    from siglum.pipeline.verify import needs_of, rebuilt_manifests, repair, verify_cache, verify_remote
     from siglum.storage.transfer import DEFAULT_JOBS
     from siglum.workspace.remotes import open_configured_remote
     from siglum.workspace.repair import Repaired, sources_of
@@ -92,16 +92,19 @@ def verify(
     remote = open_configured_remote(repo, remote_name) if remote_name is not None else None
     remotes = _all_remotes(repo, remote)
     progress = _progress(console)
+    rebuilt = rebuilt_manifests(repo)
     if remote is None:
-        report = verify_cache(repo, targets, progress)
+        report = verify_cache(repo, targets, progress, rebuilt)
     else:
         report = verify_remote(repo, remote, targets, jobs=jobs or DEFAULT_JOBS, progress=progress)
     _clear(console)
-    needs = needs_of(repo, report, _records(console, repo, tracking_uri) if report.bad else {}, remotes)
+    needs = needs_of(repo, report, _records(console, repo, tracking_uri) if report.bad else {}, remotes, rebuilt)
+    report = report.needed(needs)
     done = Repaired({})
     if mend and report.bad:
         files = {each: needed.files for each, needed in needs.items()}
-        sources = sources_of(repo, files, others, [each for each in remotes if each is not remote])
+        manifests = {(data.algorithm, data.oid): manifest for data, manifest in rebuilt.items()}
+        sources = sources_of(repo, files, manifests, others, [each for each in remotes if each is not remote])
         with repo.lock():
             done = repair(repo, report, needs, sources, remote)
     _say_report(console, report, needs, done, remote, mend)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from siglum.core.errors import SiglumError
 from siglum.core.hashes import DIR_SUFFIX, DataHash
 from siglum.pipeline.inventory import read_inventory
 from siglum.pipeline.needs import NeededBy, Object, who_needs
 from siglum.pipeline.tracked import tracked_data
 from siglum.pipeline.used import hashes_of
+from siglum.storage.legacy import legacy_manifest
+from siglum.storage.manifest import Manifest
 from siglum.storage.remote_trash import LEGACY_MD5, MD5
 from siglum.storage.remotes.base import Remote
 from siglum.storage.verification import Checked, Condition, Progress, check_remote, check_store
 from siglum.workspace.gc import ManifestSource, list_remote, stores_of
 from siglum.workspace.gc_plan import needed_objects
+from siglum.workspace.outputs import scan_folder
 from siglum.workspace.repair import Repaired, Source, repair_cache, repair_remote, replace_links
 from siglum.workspace.repository import Repository
 
@@ -33,6 +38,10 @@ class Report(msgspec.Struct, frozen=True):
     def bad(self) -> tuple[Object, ...]:
         """All that is damaged or missing."""
         return (*self.damaged, *self.missing)
+
+    def needed(self, needs: Mapping[Object, NeededBy]) -> Report:
+        """Return this without missing objects that nobody needs. A damaged one could be needed by others."""
+        return msgspec.structs.replace(self, missing=tuple(each for each in self.missing if needs[each] != NeededBy()))
 
 
 class _Tally:
@@ -65,13 +74,36 @@ class _Tally:
         return Report(self.checked, self.size, damaged, missing)
 
 
-def verify_cache(repo: Repository, targets: Sequence[str] = (), progress: Progress | None = None) -> Report:
+def rebuilt_manifests(repo: Repository) -> dict[DataHash, Manifest]:
+    """Return the manifests that the cache does not have, or only damaged, of folders that are as recorded."""
+    found = {}
+    for item in read_inventory(repo, cached_only=True).items:
+        path = os.path.join(repo.root, item.path)
+        if item.hash is None or not item.hash.is_dir or not os.path.isdir(path):
+            continue
+        with contextlib.suppress(SiglumError):
+            repo.store_of(item.hash).read_manifest(item.hash.oid)
+            continue
+        with contextlib.suppress(SiglumError):
+            legacy = item.hash.legacy
+            manifest = legacy_manifest(path, repo.index, repo.ignore) if legacy else scan_folder(repo, path).manifest
+            if manifest.oid == item.hash.oid:
+                found[item.hash] = manifest
+    return found
+
+
+def verify_cache(
+    repo: Repository,
+    targets: Sequence[str] = (),
+    progress: Progress | None = None,
+    rebuilt: Mapping[DataHash, Manifest] | None = None,
+) -> Report:
     """Hash every object of the cache, or those that `targets` mean.
 
-    Missing are objects that the workspace's files (or `targets`) record, and files of manifests that are there: a
-    manifest in a cache says that its files are.
+    Missing are objects that the workspace's files (or `targets`) record, files of manifests that are there (a manifest
+    in a cache says that its files are), and what was once put into quarantine and never replaced.
     """
-    source = ManifestSource(repo)
+    source = ManifestSource(repo, (), rebuilt)
     stores = stores_of(repo)
     wanted = needed_objects(_roots(repo, targets), source.files_of)
     tally = _Tally()
@@ -79,6 +111,7 @@ def verify_cache(repo: Repository, targets: Sequence[str] = (), progress: Progre
         mine = {oid for kind, oid in wanted if kind == algorithm}
         if not targets:
             mine.update(store.oids())
+            mine.update(store.quarantined())
         for found in check_store(store, sorted(mine), progress):
             tally.add(algorithm, found)
     repo.index.save()
@@ -115,12 +148,16 @@ def verify_remote(
 
 
 def needs_of(
-    repo: Repository, report: Report, recorded: Mapping[DataHash, tuple[str, ...]], remotes: Sequence[Remote]
+    repo: Repository,
+    report: Report,
+    recorded: Mapping[DataHash, tuple[str, ...]],
+    remotes: Sequence[Remote],
+    rebuilt: Mapping[DataHash, Manifest] | None = None,
 ) -> dict[Object, NeededBy]:
     """Return who needs what is damaged or missing. Manifests are read wherever they are."""
     if not report.bad:
         return {}
-    return who_needs(repo, report.bad, recorded, ManifestSource(repo, remotes).read)
+    return who_needs(repo, report.bad, recorded, ManifestSource(repo, remotes, rebuilt).read)
 
 
 def repair(

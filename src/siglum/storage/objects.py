@@ -23,6 +23,7 @@ from siglum.storage.links import LinkType, place
 from siglum.storage.manifest import Manifest, decode_manifest
 
 _OID = re.compile(r"[0-9a-f]{32}(\.dir)?\Z")
+_QUARANTINED = re.compile(r"[0-9a-f]{32}(\.dir)?(?=(\.[0-9]+)?\Z)")
 _FOLDER = re.compile(r"[0-9a-f]{2}\Z")
 HEAL_HINT = "Run `siglum pull` to get it from a remote, or `siglum add` where the data still is."
 
@@ -178,6 +179,14 @@ class ObjectStore:
         except FileNotFoundError:
             raise self.not_found(oid) from None
         return target
+
+    def quarantined(self) -> set[str]:
+        """Return the names of objects that were once put into quarantine."""
+        try:
+            names = os.listdir(self.quarantine_folder())
+        except FileNotFoundError:
+            return set()
+        return {match[0] for match in map(_QUARANTINED.match, names) if match is not None}
 
     def quarantine_folder(self) -> str:
         """Return where damaged objects go."""

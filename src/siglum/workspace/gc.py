@@ -13,7 +13,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -109,11 +109,17 @@ def list_remote(remote: Remote) -> list[Found]:
 
 
 class ManifestSource:
-    """Folders' manifests wherever they are: in the cache, in its trash, on remotes. What is read is verified."""
+    """Folders' manifests wherever they are: in the cache, in its trash, on remotes. What is read is verified.
 
-    def __init__(self, repo: Repository, remotes: Sequence[Remote] = ()) -> None:
+    `rebuilt` are some that are known in another way.
+    """
+
+    def __init__(
+        self, repo: Repository, remotes: Sequence[Remote] = (), rebuilt: Mapping[DataHash, Manifest] | None = None
+    ) -> None:
         self._repo = repo
         self._remotes = remotes
+        self._rebuilt = rebuilt or {}
         self._known: dict[DataHash, tuple[str, ...] | None] = {}
 
     def files_of(self, data: DataHash) -> tuple[str, ...] | None:
@@ -125,6 +131,8 @@ class ManifestSource:
 
     def read(self, data: DataHash) -> Manifest | None:
         """Return a manifest, None when it is nowhere to be read. Not kept, since many together are large."""
+        if data in self._rebuilt:
+            return self._rebuilt[data]
         with contextlib.suppress(SiglumError):
             return self._repo.store_of(data).read_manifest(data.oid)
         trashed = trash_of(self._repo).find(data.algorithm, data.oid)

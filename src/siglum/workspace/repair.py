@@ -21,6 +21,7 @@ from siglum.storage.durability import write_all
 from siglum.storage.hashing import hash_descriptor, md5, open_regular
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.legacy import LegacyStore, legacy_md5_file
+from siglum.storage.manifest import Manifest
 from siglum.storage.objects import ObjectStore
 from siglum.storage.remote_trash import LEGACY_MD5, MD5, QUARANTINE, object_key
 from siglum.storage.remotes.base import Remote
@@ -50,15 +51,23 @@ class Source(msgspec.Struct, frozen=True):
 
 
 def sources_of(
-    repo: Repository, files: Mapping[Object, Sequence[str]], others: Sequence[str], remotes: Sequence[Remote]
+    repo: Repository,
+    files: Mapping[Object, Sequence[str]],
+    manifests: Mapping[Object, Manifest],
+    others: Sequence[str],
+    remotes: Sequence[Remote],
 ) -> list[Source]:
     """Return where good copies may be, the nearest first. `files` are paths of the workspace that should be the object.
 
-    `others` are other caches or repositories. Raises NotFoundError for one that is none.
+    `manifests` are those that folders of the workspace have; `others` are other caches or repositories. Raises
+    NotFoundError for one that is none.
     """
     trash = trash_of(repo)
 
     def from_workspace(wanted: Object, target: str) -> int:
+        if wanted in manifests:
+            with open(target, "xb") as file:
+                return file.write(manifests[wanted].encode())
         for path in files.get(wanted, ()):
             with contextlib.suppress(SiglumError):
                 return copy_verified(os.path.join(repo.root, path), target, wanted)
