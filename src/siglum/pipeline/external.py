@@ -60,7 +60,10 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 class ExternalRepo:
-    """Another repository. `commit` is None for what is on disk; `start` is where its address is in the tree."""
+    """Another repository. `commit` is None for what is on disk; `start` is where its address is in the tree.
+
+    `root` is where the tree is on disk, None for a bare copy. An `owner` is a data repository's path in the tree.
+    """
 
     def __init__(
         self,
@@ -74,8 +77,8 @@ class ExternalRepo:
         self.source = source
         self.commit = commit
         self.git = git
-        self._root = root
-        self._start = start
+        self.root = root
+        self.start = start
         self._bases = bases
         self._repositories: dict[str, Repository] = {}
         self._inventories: dict[str, Inventory] = {}
@@ -128,15 +131,19 @@ class ExternalRepo:
     def repository(self, owner: str) -> Repository:
         """Return a data repository of the tree: its settings, with those of the import, and its cache."""
         if owner not in self._repositories:
-            if self._root is None:
+            if self.root is None:
                 assert self.git is not None
                 assert self.commit is not None
                 made = repository_at(self.git, self.commit, f"{owner}/" if owner else "")
             else:
-                made = Repository(os.path.join(self._root, owner).rstrip("/"))
+                made = Repository(os.path.join(self.root, owner).rstrip("/"))
             made.config = with_settings(made.config, self.source, self._bases)
             self._repositories[owner] = made
         return self._repositories[owner]
+
+    def contents(self, owner: str) -> FolderContents:
+        """Return what tells the files in recorded folders of a data repository of the tree."""
+        return self._contents.setdefault(owner, FolderContents(self.repository(owner)))
 
     def imported_from(self, place: DataPlace) -> DependencySpec | None:
         """Return where the data repository itself imported data from, None when it did not."""
@@ -151,17 +158,17 @@ class ExternalRepo:
     @cached_property
     def _tree(self) -> SourceTree:
         if self.commit is None:
-            assert self._root is not None
-            return DiskTree(self._root)
+            assert self.root is not None
+            return DiskTree(self.root)
         assert self.git is not None
         return CommitTree(self.git, self.commit)
 
     def _key_of(self, path: str) -> str:
         """Return a path of the repository from the root of the tree; a leading slash stands for the repository."""
         full = path
-        if self._root is not None and os.path.isabs(path) and is_within(path, os.path.join(self._root, self._start)):
-            full = os.path.relpath(path, os.path.join(self._root, self._start)).replace(os.sep, "/")
-        key = posixpath.normpath(posixpath.join(self._start, full.lstrip("/")))
+        if self.root is not None and os.path.isabs(path) and is_within(path, os.path.join(self.root, self.start)):
+            full = os.path.relpath(path, os.path.join(self.root, self.start)).replace(os.sep, "/")
+        key = posixpath.normpath(posixpath.join(self.start, full.lstrip("/")))
         if key == ".." or key.startswith("../"):
             raise InvalidInputError(f"{path!r} is outside the repository {self.shown}.")
         return "" if key == "." else key
@@ -197,7 +204,7 @@ class ExternalRepo:
         owner = self._tree.owner(key)
         if owner is None:
             return list(found.values())
-        for item in self._inventory(owner).below(_below(key, owner)):
+        for item in self.inventory(owner).below(_below(key, owner)):
             path = posixpath.join(owner, item.path)
             if item.hash is None or self._is_elsewhere(path, owner):
                 continue
@@ -216,12 +223,13 @@ class ExternalRepo:
         return self._tree.owner(path) != owner
 
     def _is_folder_on_disk(self, key: str) -> bool:
-        return self.commit is None and self._root is not None and os.path.isdir(os.path.join(self._root, key))
+        return self.commit is None and self.root is not None and os.path.isdir(os.path.join(self.root, key))
 
     def _holding(self, owner: str | None, key: str) -> InventoryItem | None:
-        return None if owner is None else self._inventory(owner).holding(_below(key, owner))
+        return None if owner is None else self.inventory(owner).holding(_below(key, owner))
 
-    def _inventory(self, owner: str) -> Inventory:
+    def inventory(self, owner: str) -> Inventory:
+        """Return what a data repository of the tree records."""
         if owner not in self._inventories:
             self._inventories[owner] = read_inventory(self.repository(owner), self.commit)
         return self._inventories[owner]
@@ -231,7 +239,7 @@ class ExternalRepo:
         assert item.hash is not None
         if item.files is not None:
             return dict(item.files)
-        contents = self._contents.setdefault(owner, FolderContents(self.repository(owner)))
+        contents = self.contents(owner)
         data = contents.manifest(item.hash, item.remote)
         if data is not None:
             return {entry.relpath: entry.oid for entry in decode_manifest(data, item.hash.oid).entries}
@@ -255,7 +263,7 @@ class ExternalRepo:
 
     def _nothing(self, path: str, key: str) -> NotFoundError:
         owner = self._tree.owner(key)
-        known = [posixpath.join(owner, item.path) for item in self._inventory(owner).items] if owner is not None else []
+        known = [posixpath.join(owner, item.path) for item in self.inventory(owner).items] if owner is not None else []
         hint = did_you_mean(key, known) or "Paths are relative to the repository's root."
         return NotFoundError(f"There is nothing at {path!r} in {self.shown}.", hint=hint)
 

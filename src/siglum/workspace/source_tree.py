@@ -94,7 +94,7 @@ class CommitTree:
         return Leaf(path, blob=entry.oid, is_exec=entry.mode == "100755")
 
     def below(self, path: str) -> Iterator[Leaf]:
-        rules = _CommitRules(self)
+        rules = CommitRules(self)
         inner = self.repositories_below(path)
         for entry in self._entries.values():
             if not is_within(entry.path, path) or entry.path == path or _is_private(entry.path):
@@ -152,13 +152,14 @@ class CommitTree:
         return any(is_within(each, path) for each in self._entries)
 
 
-class _CommitRules:
+class CommitRules:
     """The `.dvcignore` files of a commit."""
 
     def __init__(self, tree: CommitTree) -> None:
         self._rules = _RulesOf(tree) if tree.has_rules() else None
 
     def hides(self, path: str) -> bool:
+        """Whether a rule hides a path from the root of the tree, or a folder above it."""
         return self._rules is not None and self._rules.match(f"{_TOP}/{path}") is not None
 
 
