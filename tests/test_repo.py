@@ -38,7 +38,7 @@ def test_the_whole_way(project: DataProject) -> None:
         }
         with pytest.raises(WouldLoseDataError):
             repo.checkout("data/train.csv")
-        assert [each.path for each in repo.commit("data/train.csv")] == ["data/train.csv"]
+        assert [each.path for each in repo.commit("data/train.csv", force=True)] == ["data/train.csv"]
         assert repo.commit() == []
     project.commit()
     clone = project.root.parent / "clone"

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeAlias
 
 from siglum.core.errors import NotFoundError
 from siglum.pipeline.claims import check_unclaimed
+from siglum.pipeline.commit import commit
 from siglum.pipeline.events import Outcome, StageResult
 from siglum.pipeline.repro import repro
 from siglum.pipeline.status import project_status
@@ -18,7 +19,7 @@ from siglum.pipeline.tracked import in_cache, tracked_data, wanted_data
 from siglum.workspace.add import add
 from siglum.workspace.checkout import CheckoutResult, checkout, failures_of
 from siglum.workspace.cloud_status import cloud_status
-from siglum.workspace.commit import Recorded, commit
+from siglum.workspace.commit import Recorded
 from siglum.workspace.manifests import Manifests
 from siglum.workspace.remotes import open_configured_remote
 from siglum.workspace.repository import Repository, find_root
@@ -102,11 +103,31 @@ class Repo:
             result = add(repo, names, to_cache=not no_commit, out=out, force=force, relink=relink)
         return list(result.recorded)
 
-    def commit(self, target: Targets = None, relink: bool = True) -> list[Recorded]:
-        """Record changed data of `.dvc` files. Return what changed."""
+    def commit(
+        self,
+        target: Targets = None,
+        with_deps: bool = False,
+        recursive: bool = False,
+        force: bool = False,
+        data_only: bool = False,
+        relink: bool = True,
+    ) -> list[Recorded]:
+        """Record the outputs of `.dvc` files and stages; see `siglum commit`. Return what changed.
+
+        Raises ConflictError, without `force`, when something is not what was recorded.
+        """
         repo = self._fresh()
         with repo.lock():
-            return [each for each in commit(repo, self._names(target), relink=relink) if each.changed]
+            done = commit(
+                repo,
+                self._names(target),
+                force=force,
+                with_deps=with_deps,
+                recursive=recursive,
+                data_only=data_only,
+                relink=relink,
+            )
+        return [each for each in done.recorded if each.changed]
 
     def checkout(
         self, targets: Targets = None, force: bool = False, relink: bool = False, allow_missing: bool = False

@@ -72,9 +72,11 @@ def test_status_and_commit(project: DataProject) -> None:
     }
     assert json.loads(project.done("status", "--json", "f")) == {"f.dvc": [{"changed outs": {"f": "modified"}}]}
     assert project.run("status", "-q").status == 1
-    assert "gone does not exist" in project.fails("commit")
+    with project.unchanged():
+        assert "Use --force" in project.fails("commit")
+        assert "gone does not exist" in project.fails("commit", "--force")
     project.done("checkout", "gone")
-    project.done("commit")
+    project.done("commit", "-f")
     assert project.done("status", "--json") == "{}\n"
     assert project.run("status", "-q").status == 0
 

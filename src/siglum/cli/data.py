@@ -1,8 +1,7 @@
-"""`siglum init`, `add`, `commit`, `checkout` and `status`."""
+"""`siglum init`, `checkout` and `status`."""
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ from siglum.cli.command import command
 from siglum.cli.console import Console
 
 if TYPE_CHECKING:
-    from siglum.workspace.commit import Recorded
     from siglum.workspace.repository import Repository
 
 
@@ -30,67 +28,6 @@ def init(console: Console, no_scm: bool, subdir: bool, force: bool) -> None:
     if not no_scm:
         console.say("Commit it with: git commit -m 'Start data versioning'")
     console.result({"root": repo.root})
-
-
-@command("add")
-@click.argument("targets", nargs=-1, required=True)
-@click.option("--no-commit", is_flag=True, help="Record hashes, but put nothing into the cache.")
-@click.option("--glob", "use_glob", is_flag=True, help="Let *, ? and ** in targets stand for names.")
-@click.option("-o", "--out", metavar="PATH", help="Copy the one target to PATH first, and add that.")
-@click.option("-f", "--force", is_flag=True, help="Replace what is at --out.")
-@click.option("--no-relink", is_flag=True, help="Leave the files in the workspace as they are.")
-def add(
-    console: Console,
-    targets: tuple[str, ...],
-    no_commit: bool,
-    use_glob: bool,
-    out: str | None,
-    force: bool,
-    no_relink: bool,
-) -> None:
-    """Put files and folders under version control.
-
-    Each gets a small .dvc file beside it, for Git; its content goes into the cache.
-    """
-    from siglum.core.errors import NotFoundError
-    from siglum.workspace.add import add as add_paths
-    from siglum.workspace.repository import Repository
-
-    if use_glob:
-        # In the order of the folders, as DVC adds them: .gitignore gets its lines in this order.
-        targets = tuple(dict.fromkeys(path for target in targets for path in glob.glob(target, recursive=True)))
-        if not targets:
-            raise NotFoundError("No file or folder matches the pattern.")
-    repo = Repository.open()
-    with repo.lock():
-        if _has_pipeline(repo):
-            from siglum.pipeline.claims import check_unclaimed
-
-            check_unclaimed(repo, targets if out is None else [out])
-        result = add_paths(repo, targets, to_cache=not no_commit, out=out, force=force, relink=not no_relink)
-    _say_recorded(console, repo, result.recorded)
-    shown = [repo.shown(path) for path in result.git_files]
-    if repo.git is not None and not repo.config.is_true("core.autostage"):
-        console.say(f"Tell Git with: git add {' '.join(_quoted(path) for path in shown)}")
-    console.result({"added": [_recorded_value(repo, each) for each in result.recorded], "git_files": shown})
-
-
-@command("commit")
-@click.argument("targets", nargs=-1)
-@click.option("--no-relink", is_flag=True, help="Leave the files in the workspace as they are.")
-def commit(console: Console, targets: tuple[str, ...], no_relink: bool) -> None:
-    """Record changed data of .dvc files, all or those that TARGETS name."""
-    from siglum.workspace.commit import commit as commit_outputs
-    from siglum.workspace.repository import Repository
-
-    repo = Repository.open()
-    with repo.lock():
-        recorded = commit_outputs(repo, targets, relink=not no_relink)
-    changed = [each for each in recorded if each.changed]
-    _say_recorded(console, repo, changed)
-    if not changed:
-        console.say("Nothing changed.")
-    console.result({"committed": [_recorded_value(repo, each) for each in changed]})
 
 
 @command("checkout")
@@ -157,7 +94,7 @@ def status(console: Console, targets: tuple[str, ...], cloud: bool, remote_name:
 
 
 def _workspace_status(repo: Repository, targets: Sequence[str]) -> dict[str, list[Any]]:
-    if _has_pipeline(repo):
+    if repo.has_pipelines():
         # Imported only where there is a pipeline: `siglum status` on plain data stays the faster for it.
         from siglum.pipeline.status import project_status
 
@@ -165,11 +102,6 @@ def _workspace_status(repo: Repository, targets: Sequence[str]) -> dict[str, lis
     from siglum.workspace.status import data_status
 
     return dict[str, list[Any]](data_status(repo, targets))
-
-
-def _has_pipeline(repo: Repository) -> bool:
-    """Whether the pipeline layer is needed: commands on plain data start the faster without it."""
-    return any(os.path.basename(path) == "dvc.yaml" for path in repo.metafiles())
 
 
 def _cloud_status(console: Console, repo: Repository, targets: Sequence[str], remote_name: str | None) -> None:
@@ -203,29 +135,3 @@ def _say_entry(console: Console, entry: str | Mapping[str, Any]) -> None:
                     console.say(f"      {change + ':':14} {key}")
             else:
                 console.say(f"    {verdict + ':':14} {path}")
-
-
-def _say_recorded(console: Console, repo: Repository, recorded: Sequence[Recorded]) -> None:
-    from siglum.core.text import count, size
-
-    for each in recorded:
-        files = f"{count(each.nfiles, 'file')}, " if each.hash is not None and each.hash.is_dir else ""
-        state = "" if each.changed else ", unchanged"
-        console.say(f"{repo.shown(each.path)}  {each.hash}  ({files}{size(each.size)}{state})")
-
-
-def _recorded_value(repo: Repository, each: Recorded) -> dict[str, Any]:
-    return {
-        "path": repo.shown(each.path),
-        "pointer": repo.shown(each.pointer),
-        "hash": str(each.hash),
-        "size": each.size,
-        "nfiles": each.nfiles,
-        "changed": each.changed,
-    }
-
-
-def _quoted(path: str) -> str:
-    import shlex
-
-    return shlex.quote(path)

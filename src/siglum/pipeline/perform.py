@@ -38,26 +38,24 @@ from siglum.pipeline.events import (
 )
 from siglum.pipeline.files import WorkspaceFiles
 from siglum.pipeline.load import ParamsReader, Pipeline
-from siglum.pipeline.lock import StageLock, encode_entry
-from siglum.pipeline.lock_text import LockWriter
+from siglum.pipeline.lock import StageLock
 from siglum.pipeline.observe import (
     Inputs,
     differs_in_bytecode_only,
     folder_listings,
     lock_inputs,
-    locked_path,
     observe_inputs,
     recorded_lock,
     why_inputs,
     why_outputs,
 )
+from siglum.pipeline.record import Recorder
 from siglum.pipeline.run_cache import RunCache, can_be_cached, may_be_saved
-from siglum.pipeline.schema import OutputKind
 from siglum.pipeline.stages import Output, Stage
 from siglum.pipeline.staleness import Cause, Change, Reason
 from siglum.storage.links import LinkType
 from siglum.workspace.commit import record
-from siglum.workspace.outputs import add_to_gitignore, checkout_path, hash_path, is_cached, save_path
+from siglum.workspace.outputs import checkout_path, is_cached
 from siglum.workspace.pointers import Pointer, read_pointer
 from siglum.workspace.repository import Repository
 
@@ -120,7 +118,7 @@ class Performer:
         self._on_event = on_event
         self._lock = lock
         self._locks = dict(pipeline.locks)
-        self._writers: dict[str, LockWriter] = {}
+        self._recorder = Recorder(repo)
         self._run_cache = RunCache(repo.run_cache_dir)
 
     def bring_up_to_date(self, stage: Stage, upstream: str | None = None) -> StageResult:
@@ -312,30 +310,11 @@ class Performer:
     def _record(self, stage: Stage, inputs: StageLock) -> StageLock:
         """Save a stage's outputs and write its entry: outputs first, so that no entry names what is not there."""
         keep_run = self._options.commit and may_be_saved(stage)
-        outs = []
-        for out in stage.outs:
-            path = self._path(out)
-            if out.cache and not out.is_outside:
-                add_to_gitignore(self._repo, path)
-            if self._options.commit and out.cache:
-                state = save_path(self._repo, path)
-            elif keep_run and out.kind is not OutputKind.OUTS:
-                state = save_path(self._repo, path, relink=False)
-            else:
-                state = hash_path(self._repo, path)
-            outs.append(locked_path(out.path, state))
-        entry = msgspec.structs.replace(inputs, outs=tuple(outs))
-        self._writer(stage).put(stage.name, encode_entry(entry))
+        entry = self._recorder.record(stage, inputs, to_cache=self._options.commit, small_too=keep_run)
         if keep_run:
             self._run_cache.save(entry)
         self._locks[stage.address] = entry
         return entry
-
-    def _writer(self, stage: Stage) -> LockWriter:
-        path = stage.lock_path
-        if path not in self._writers:
-            self._writers[path] = LockWriter(os.path.join(self._repo.root, path), path)
-        return self._writers[path]
 
     def _path(self, out: Output) -> str:
         return os.path.join(self._repo.root, out.key)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
 import msgspec
 
-from siglum.core.errors import InvalidInputError, NotFoundError
+from siglum.core.errors import NotFoundError
 from siglum.core.hashes import DataHash
-from siglum.workspace.outputs import PathState, add_to_gitignore, hash_path, save_path
-from siglum.workspace.pointers import OutputSpec, Pointer, write_pointer
+from siglum.workspace.outputs import PathState, hash_path, save_path
+from siglum.workspace.pointers import DependencySpec, OutputSpec, Pointer, with_checksum, write_pointer
 from siglum.workspace.repository import Repository
-from siglum.workspace.targets import TrackedOutput, select_outputs
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -26,11 +24,17 @@ class Recorded(msgspec.Struct, frozen=True):
     changed: bool
 
 
-def record(repo: Repository, pointer: Pointer, *, to_cache: bool = True, relink: bool = True) -> list[Recorded]:
+def record(
+    repo: Repository, pointer: Pointer, *, to_cache: bool = True, relink: bool = True, refresh: bool = False
+) -> list[Recorded]:
     """Bring one `.dvc` file up to date with the workspace. The caller holds the lock.
 
-    The content is durable in the cache before the file names it. Raises NotFoundError when an output is missing.
+    The content is durable in the cache before the file names it. With `refresh`, an import's local sources are recorded
+    as they are now, too, and its checksum. Raises NotFoundError when an output, or such a source, is missing.
     """
+    file = pointer.file
+    if refresh:
+        file = msgspec.structs.replace(file, deps=[_refreshed(repo, pointer, dep) for dep in file.deps])
     done, outs = [], []
     for spec in pointer.file.outs:
         key = pointer.key_of(spec)
@@ -44,7 +48,8 @@ def record(repo: Repository, pointer: Pointer, *, to_cache: bool = True, relink:
         state = save_path(repo, path, relink=relink) if keep else hash_path(repo, path)
         outs.append(updated(spec, state))
         done.append(Recorded(key, pointer.path, state.hash, state.size, state.nfiles, spec.data != state.hash))
-    write_pointer(os.path.join(repo.root, pointer.path), msgspec.structs.replace(pointer.file, outs=outs))
+    file = msgspec.structs.replace(file, outs=outs)
+    write_pointer(os.path.join(repo.root, pointer.path), with_checksum(file) if refresh else file)
     return done
 
 
@@ -67,24 +72,38 @@ def updated(spec: OutputSpec, state: PathState) -> OutputSpec:
     )
 
 
-def commit(repo: Repository, targets: Sequence[str] = (), *, relink: bool = True) -> tuple[Recorded, ...]:
-    """Record the changed outputs of `.dvc` files, all or those that `targets` name. The caller holds the lock."""
-    done: list[Recorded] = []
-    for pointer in _pointers(select_outputs(repo, targets)):
-        if pointer.file.frozen and pointer.file.deps:
-            continue  # an import is what its source was, not what the workspace became
-        for spec in pointer.file.outs:
-            if spec.cache:
-                add_to_gitignore(repo, os.path.join(repo.root, pointer.key_of(spec)))
-        done += record(repo, pointer, relink=relink)
-    return tuple(done)
+def changed_sources(repo: Repository, pointer: Pointer) -> dict[str, str]:
+    """Return which local sources of an import are not what it records: `modified` or `deleted`, by their path.
+
+    What lies in another repository or behind a URL is not looked at.
+    """
+    found = {}
+    for dep in pointer.file.deps:
+        path = _local_source(repo, pointer, dep)
+        if path is None:
+            continue
+        if not os.path.lexists(path):
+            found[os.path.relpath(path)] = "deleted"
+        elif dep.md5 != hash_path(repo, path).hash.oid:
+            found[os.path.relpath(path)] = "modified"
+    return found
 
 
-def _pointers(outputs: Sequence[TrackedOutput]) -> list[Pointer]:
-    inside = next((output for output in outputs if output.within), None)
-    if inside is not None:
-        raise InvalidInputError(
-            f"{inside.key}/{inside.within} is part of {inside.key}, which is recorded as a whole.",
-            hint=f"Use 'siglum add {inside.key}/{inside.within}' to record this part alone.",
-        )
-    return list({output.pointer.path: output.pointer for output in outputs}.values())
+def _local_source(repo: Repository, pointer: Pointer, dep: DependencySpec) -> str | None:
+    """Return the absolute path of what was imported, when that is a file or folder of this machine."""
+    if dep.repo is not None or dep.db is not None or "://" in dep.path:
+        return None
+    folder = os.path.join(repo.root, os.path.dirname(pointer.path), pointer.file.wdir or "")
+    return os.path.normpath(os.path.join(folder, dep.path))
+
+
+def _refreshed(repo: Repository, pointer: Pointer, dep: DependencySpec) -> DependencySpec:
+    path = _local_source(repo, pointer, dep)
+    if path is None:
+        return dep
+    state = hash_path(repo, path)
+    if dep.md5 == state.hash.oid:
+        return dep
+    return msgspec.structs.replace(
+        dep, md5=state.hash.oid, size=state.size, nfiles=state.nfiles if state.hash.is_dir else None, hash="md5"
+    )

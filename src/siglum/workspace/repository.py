@@ -210,6 +210,10 @@ class Repository:
         found = self._listed_by_git() if self.git is not None else self._walked()
         return sorted(path for path in found if self._is_visible(path))
 
+    def has_pipelines(self) -> bool:
+        """Whether there is a dvc.yaml: commands on plain data start the faster when they need no pipelines."""
+        return any(os.path.basename(path) == PIPELINE_FILE for path in self.metafiles())
+
     def pointers(self) -> list[Pointer]:
         """Read all `.dvc` files. Raises FileFormatError for the first that is damaged."""
         return [
