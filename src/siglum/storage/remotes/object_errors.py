@@ -25,7 +25,17 @@ _STATUS = re.compile(r"status(?: code)?:? ?(\d{3})|\b([45]\d\d) (?:[A-Z][a-z]+ ?
 _QUERY = re.compile(r"\?[^\s\"')>]+")
 _NO_CONTAINER = ("NoSuchBucket", "ContainerNotFound", "bucket does not exist", "container does not exist")
 _FULL = ("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "EntityTooLarge", "AccountQuota", "507")
-_NOT_LET_IN = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AuthenticationFailed")
+_NOT_LET_IN = (
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "InvalidToken",
+    "AuthenticationFailed",
+    "AuthenticationRequired",
+    "401 Unauthorized",
+    "invalid_client",
+    "invalid_grant",
+)
 _WRONG_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "Received redirect without LOCATION")
 _DEBUG = "\n\nDebug source:"
 
@@ -85,4 +95,4 @@ def _reason(text: str, code: str) -> str:
         reason = reason.rpartition(" - ")[2][:300]
         if status is not None and status.group(0) not in reason:
             reason = f"{reason} ({status.group(0).strip()})"
-    return " ".join(reason.split()).rstrip(".") + "."
+    return " ".join(reason.split()).rstrip(".:") + "."

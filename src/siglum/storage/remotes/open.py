@@ -33,6 +33,8 @@ _OPENERS = {
     "http": ("siglum.storage.remotes.http", "open_http"),
     "https": ("siglum.storage.remotes.http", "open_http"),
     "s3": ("siglum.storage.remotes.s3", "open_s3"),
+    "gs": ("siglum.storage.remotes.gcs", "open_gcs"),
+    "azure": ("siglum.storage.remotes.azure", "open_azure"),
     "ssh": ("siglum.storage.remotes.ssh", "open_ssh"),
 }
 
