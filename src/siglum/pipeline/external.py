@@ -90,7 +90,7 @@ class ExternalRepo:
         at = f" at {self.commit[:12]}" if self.commit is not None else ""
         return without_password(self.source.url) + at
 
-    def list(self, path: str) -> Listing:
+    def lookup(self, path: str) -> Listing:
         """Return the files that a path stands for. Asks a remote only for what is in a recorded folder.
 
         Raises NotFoundError when nothing is there, InvalidInputError for a path that leads out of the repository.
@@ -122,7 +122,7 @@ class ExternalRepo:
         oid = item.hash.oid
         within = _below(key, posixpath.join(owner, item.path))
         if within:
-            entries = self._entries(owner, item)
+            entries = self.entries(owner, item)
             if within not in entries:
                 raise InvalidInputError(f"{path!r} is no file of the recorded folder.", hint="Name a file in it.")
             oid = entries[within]
@@ -140,6 +140,10 @@ class ExternalRepo:
             made.config = with_settings(made.config, self.source, self._bases)
             self._repositories[owner] = made
         return self._repositories[owner]
+
+    def owner(self, path: str) -> str | None:
+        """Return the nearest data repository that a path of the tree is or lies in, None when there is none."""
+        return self._tree.owner(path)
 
     def contents(self, owner: str) -> FolderContents:
         """Return what tells the files in recorded folders of a data repository of the tree."""
@@ -187,7 +191,7 @@ class ExternalRepo:
             if within:
                 return None
             return False, [Part("", oid=item.hash.oid, place=place, is_exec=item.is_exec)]
-        entries = self._entries(owner, item)
+        entries = self.entries(owner, item)
         if within in entries:
             return False, [Part("", oid=entries[within], place=place)]
         parts = [
@@ -214,7 +218,7 @@ class ExternalRepo:
                 continue
             if self._is_folder_on_disk(path):
                 continue
-            for name, oid in self._entries(owner, item).items():
+            for name, oid in self.entries(owner, item).items():
                 inside = posixpath.join(relpath, name)
                 found.setdefault(inside, Part(inside, oid=oid, place=place))
         return list(found.values())
@@ -234,8 +238,8 @@ class ExternalRepo:
             self._inventories[owner] = read_inventory(self.repository(owner), self.commit)
         return self._inventories[owner]
 
-    def _entries(self, owner: str, item: InventoryItem) -> dict[str, str]:
-        """Return the files of a recorded folder."""
+    def entries(self, owner: str, item: InventoryItem) -> dict[str, str]:
+        """Return the files of a recorded folder, path below it: oid. Raises NotFoundError when that is not known."""
         assert item.hash is not None
         if item.files is not None:
             return dict(item.files)

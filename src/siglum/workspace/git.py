@@ -180,6 +180,16 @@ class Git:
             start = end + size + 2
         return found
 
+    def sizes(self, oids: Iterable[str]) -> dict[str, int]:
+        """Return the sizes in bytes of many objects, read by one process; what is not there is left out."""
+        wanted = list(dict.fromkeys(oids))
+        if not wanted:
+            return {}
+        stdin = "".join(f"{oid}\n" for oid in wanted).encode()
+        lines = self._out("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=stdin).decode().splitlines()
+        found = (line.split(" ") for line in lines)
+        return {oid: int(size) for oid, size in found if size.isdecimal()}
+
     def log_of(self, path: str) -> list[str]:
         """Return the commits that changed `path` and that HEAD can reach, newest first."""
         if self.head_commit() is None:
