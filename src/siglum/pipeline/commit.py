@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from siglum.core.errors import ConflictError, NotFoundError
-from siglum.core.hashes import DataHash
 from siglum.pipeline.files import WorkspaceFiles
 from siglum.pipeline.load import ParamsReader, Pipeline, load_pipeline
 from siglum.pipeline.lock import StageLock
@@ -114,7 +113,7 @@ def _look_at(repo: Repository, pipeline: Pipeline, stage: Stage, params: ParamsR
         pointer = Pointer(stage.file, read_pointer(os.path.join(repo.root, stage.file), repo.shown(stage.file)))
         sources = [f"{path} is {change}" for path, change in changed_sources(repo, pointer).items()]
         return _Candidate(stage, pointer, None, (*sources, *map(str, outs)))
-    inputs = observe_inputs(repo, stage, params)
+    inputs = observe_inputs(repo, stage, params, lock)
     # Frozen or not: what is recorded would be taken for made from these inputs.
     ins = why_inputs(msgspec.structs.replace(stage, frozen=False), lock, inputs)
     reasons: list[Reason] = [reason for reason in (*ins, *outs) if reason.cause is not Cause.ALWAYS]
@@ -171,4 +170,4 @@ def _commit_stage(
 
 
 def _all_cached(repo: Repository, lock: StageLock) -> bool:
-    return all(out.md5 is not None and is_cached(repo, DataHash(out.md5)) for out in lock.outs)
+    return all(out.data_hash is not None and is_cached(repo, out.data_hash) for out in lock.outs)

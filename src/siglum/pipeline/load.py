@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from siglum.core.errors import NotFoundError
-from siglum.core.hashes import DataHash
 from siglum.core.text import did_you_mean
 from siglum.pipeline.expressions import BoolStyle, FlagStyle, ListStyle
 from siglum.pipeline.files import Files, open_files
@@ -131,7 +130,7 @@ def _read_pointer(files: Files, path: str) -> Stage:
             persist=out.persist,
             remote=out.remote,
             push=out.push,
-            recorded=DataHash(out.md5) if out.md5 else None,
+            recorded=out.data,
         )
         for out in data.outs
     )

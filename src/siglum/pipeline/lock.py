@@ -38,7 +38,7 @@ class LockedPath(msgspec.Struct, frozen=True):
     @property
     def data_hash(self) -> DataHash | None:
         """The address of its content, where it has one."""
-        return None if self.md5 is None else DataHash(self.md5)
+        return None if self.md5 is None else DataHash(self.md5, legacy=self.hash is None)
 
 
 class StageLock(msgspec.Struct, frozen=True):

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from siglum.core.errors import NotFoundError
-from siglum.core.hashes import DataHash
 from siglum.pipeline.load import ParamsReader
 from siglum.pipeline.lock import LockedPath, StageLock
 from siglum.pipeline.param_files import check_recordable, select
@@ -20,20 +19,24 @@ from siglum.workspace.repository import Repository
 
 
 class Inputs(msgspec.Struct, frozen=True):
-    """What goes into a stage now, by key; None for what is missing."""
+    """What goes into a stage now, by key; None for what is missing.
+
+    `legacy` holds the hashes by DVC 2's way for dependencies that are recorded so.
+    """
 
     deps: dict[str, PathState | None]
     params: dict[str, dict[str, Any] | None]
+    legacy: dict[str, str] = {}
 
     def oids(self) -> dict[str, str | None]:
-        """Return the hashes of the dependencies."""
-        return {key: None if state is None else state.hash.oid for key, state in self.deps.items()}
+        """Return the hashes of the dependencies, each as it would be recorded now or, if so, as DVC 2 recorded it."""
+        return {key: None if state is None else state.hash.oid for key, state in self.deps.items()} | self.legacy
 
 
-def path_state(repo: Repository, key: str) -> PathState | None:
-    """Return the state of a file or folder, or None when there is none."""
+def path_state(repo: Repository, key: str, *, legacy: bool = False) -> PathState | None:
+    """Return the state of a file or folder, or None when there is none. With `legacy`, by DVC 2's hash."""
     try:
-        return hash_path(repo, os.path.join(repo.root, key))
+        return hash_path(repo, os.path.join(repo.root, key), legacy=legacy)
     except NotFoundError:
         return None
 
@@ -55,13 +58,26 @@ def differs_in_bytecode_only(before: dict[str, str], after: dict[str, str]) -> b
     return bool(changed) and all("__pycache__" in path.split("/") for path in changed)
 
 
-def observe_inputs(repo: Repository, stage: Stage, params: ParamsReader) -> Inputs:
-    """Hash a stage's dependencies and read its parameters."""
+def observe_inputs(repo: Repository, stage: Stage, params: ParamsReader, lock: StageLock | None = None) -> Inputs:
+    """Hash a stage's dependencies and read its parameters. `lock` is what they will be compared with."""
     values = {dep.key: params.read(dep.key) for dep in stage.params}
     selected = {
         dep.key: None if (found := values[dep.key]) is None else select(found, dep.names) for dep in stage.params
     }
-    return Inputs({dep.key: path_state(repo, dep.key) for dep in stage.deps if not dep.is_remote}, selected)
+    deps = {dep.key: path_state(repo, dep.key) for dep in stage.deps if not dep.is_remote}
+    return Inputs(deps, selected, {} if lock is None else _legacy_oids(repo, stage, lock))
+
+
+def _legacy_oids(repo: Repository, stage: Stage, lock: StageLock) -> dict[str, str]:
+    found = {}
+    for dep in stage.deps:
+        recorded = lock.dep(dep.path)
+        if dep.is_remote or recorded is None or recorded.data_hash is None or not recorded.data_hash.legacy:
+            continue
+        state = path_state(repo, dep.key, legacy=True)
+        if state is not None:
+            found[dep.key] = state.hash.oid
+    return found
 
 
 def why_inputs(stage: Stage, lock: StageLock | None, inputs: Inputs) -> tuple[Reason, ...]:
@@ -74,8 +90,9 @@ def why_outputs(repo: Repository, stage: Stage, lock: StageLock | None) -> tuple
     states = {}
     for out in stage.outs:
         recorded = None if lock is None else lock.out(out.path)
-        cached = recorded is not None and recorded.md5 is not None and is_cached(repo, DataHash(recorded.md5))
-        state = path_state(repo, out.key)
+        data = None if recorded is None else recorded.data_hash
+        cached = data is not None and is_cached(repo, data)
+        state = path_state(repo, out.key, legacy=data is not None and data.legacy)
         states[out.key] = OutputState(None if state is None else state.hash.oid, cached)
     return output_reasons(stage.outs, lock, states)
 
@@ -84,7 +101,11 @@ def recorded_lock(pipeline_locks: dict[str, StageLock], stage: Stage) -> StageLo
     """Return what is recorded of a stage: in its lock file, or for a `.dvc` file in that file itself."""
     if not stage.is_data:
         return pipeline_locks.get(stage.address)
-    outs = tuple(LockedPath(out.path, "md5", out.recorded.oid) for out in stage.outs if out.recorded is not None)
+    outs = tuple(
+        LockedPath(out.path, None if out.recorded.legacy else "md5", out.recorded.oid)
+        for out in stage.outs
+        if out.recorded is not None
+    )
     return StageLock("", outs=outs)
 
 

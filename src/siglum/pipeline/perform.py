@@ -21,7 +21,6 @@ from siglum.core.errors import (
     NotSupportedError,
     StageFailedError,
 )
-from siglum.core.hashes import DataHash
 from siglum.pipeline.clearing import cleared_outputs, keep_content
 from siglum.pipeline.commands import Execution, execute, stage_environment
 from siglum.pipeline.events import (
@@ -129,7 +128,7 @@ class Performer:
         """
         lock = recorded_lock(self._locks, stage)
         # Parameters files are read anew for every stage: the one before may have written them.
-        inputs = observe_inputs(self._repo, stage, ParamsReader(WorkspaceFiles(self._repo)))
+        inputs = observe_inputs(self._repo, stage, ParamsReader(WorkspaceFiles(self._repo)), lock)
         reasons = self._reasons(stage, lock, inputs)
         if not reasons and upstream is not None:
             reasons = (Reason(Cause.UPSTREAM, upstream),)
@@ -161,7 +160,8 @@ class Performer:
             recorded = None if lock is None else lock.out(out.path)
             if os.path.lexists(self._path(out)):
                 continue
-            if recorded is None or recorded.md5 is None or not is_cached(self._repo, DataHash(recorded.md5)):
+            data = None if recorded is None else recorded.data_hash
+            if data is None or not is_cached(self._repo, data):
                 raise NotFoundError(
                     f"'{out.key}' of '{stage.address}' does not exist, and the cache does not hold it.",
                     hint="Run 'siglum pull', or put the data back.",
@@ -215,16 +215,17 @@ class Performer:
 
     def _is_complete(self, stage: Stage, entry: StageLock) -> bool:
         recorded = [entry.out(out.path) for out in stage.outs]
-        return all(r is not None and r.md5 is not None and is_cached(self._repo, DataHash(r.md5)) for r in recorded)
+        hashes = [None if each is None else each.data_hash for each in recorded]
+        return all(data is not None and is_cached(self._repo, data) for data in hashes)
 
     def _check_out(self, stage: Stage, out: Output, entry: StageLock) -> None:
         """Bring one output to what an entry says; content that is nowhere else is kept in the cache first."""
         recorded = entry.out(out.path)
         assert recorded is not None
-        assert recorded.md5 is not None
+        data = recorded.data_hash
+        assert data is not None
         path = self._path(out)
-        data = DataHash(recorded.md5)
-        self._repo.cache.verify(data.oid)
+        self._repo.store_of(data).verify(data.oid)
         kept = keep_content(self._repo, out)
         if kept is not None:
             self._on_event(OutputKept(stage, kept.path, kept.where))

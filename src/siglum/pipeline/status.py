@@ -28,7 +28,7 @@ def stage_reasons(repo: Repository, pipeline: Pipeline, addresses: Iterable[str]
         if stage.is_data:
             continue
         lock = recorded_lock(pipeline.locks, stage)
-        inputs = observe_inputs(repo, stage, params)
+        inputs = observe_inputs(repo, stage, params, lock)
         always = (Reason(Cause.ALWAYS),) if stage.frozen and stage.runs_always else ()
         found[address] = (*why_inputs(stage, lock, inputs), *always, *why_outputs(repo, stage, lock))
     return found

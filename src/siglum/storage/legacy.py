@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterable
 
 from siglum.core.errors import IntegrityError
 from siglum.core.hashes import DIR_SUFFIX
@@ -102,9 +101,6 @@ class LegacyStore(ObjectStore):
 
     def quarantine_folder(self) -> str:
         return os.path.join(self.root, "quarantine")
-
-    def has_all(self, manifest: str, oids: Iterable[str] | None = None) -> bool:
-        return self.has(manifest) and self._has_files(manifest, oids)
 
 
 def _fact(status: os.stat_result) -> bytes:

@@ -45,6 +45,13 @@ def record(
                 hint="Bring it back with 'siglum checkout'.",
             )
         keep = to_cache and spec.cache
+        if spec.data is not None and spec.data.legacy:
+            state = hash_path(repo, path, legacy=True)
+            if state.hash == spec.data and state.is_exec == spec.isexec:
+                # As DVC 2 recorded it: there is nothing new to record.
+                outs.append(spec)
+                done.append(Recorded(key, pointer.path, state.hash, state.size, state.nfiles, changed=False))
+                continue
         state = save_path(repo, path, relink=relink) if keep else hash_path(repo, path)
         outs.append(updated(spec, state))
         done.append(Recorded(key, pointer.path, state.hash, state.size, state.nfiles, spec.data != state.hash))

@@ -60,7 +60,8 @@ class OutputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     @property
     def data(self) -> DataHash | None:
         """The recorded content; None before the first commit, or when it is addressed in another way."""
-        return None if self.md5 is None else DataHash(self.md5)
+        # What DVC 2 wrote does not say how it was hashed.
+        return None if self.md5 is None else DataHash(self.md5, legacy=self.hash is None)
 
 
 class RepoSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -39,7 +39,7 @@ def verdict_of(repo: Repository, output: TrackedOutput) -> Verdict | None:
     if output.spec.cache and not is_cached(repo, recorded):
         return "not in cache"
     try:
-        state = hash_path(repo, path)
+        state = hash_path(repo, path, legacy=recorded.legacy)
     except NotFoundError:
         return "deleted"
     return None if state.hash == recorded else "modified"
