@@ -13,6 +13,7 @@ from siglum.cli.console import Console
 
 if TYPE_CHECKING:
     from siglum.pipeline.get import Got
+    from siglum.workspace.import_url import GotUrl
     from siglum.workspace.imports import Import
     from siglum.workspace.pointers import RepoSource
     from siglum.workspace.repository import Repository
@@ -141,6 +142,148 @@ def import_(
     _say_imported(console, repo, [done])
 
 
+_fs_config = click.option(
+    "--fs-config", "fs_config", multiple=True, metavar="NAME=VALUE ...", help="Options for reading the URL."
+)
+
+
+@command("get-url", cls=PairsCommand)
+@click.argument("url")
+@click.argument("out", required=False)
+@click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="How many transfers at once.")
+@click.option("-f", "--force", is_flag=True, help="Replace what is there.")
+@_fs_config
+def get_url(
+    console: Console, url: str, out: str | None, jobs: int | None, force: bool, fs_config: tuple[str, ...]
+) -> None:
+    """Get the file or folder at URL, which may be a path, without tracking it here."""
+    from siglum.workspace.import_url import get_url as get_data
+    from siglum.workspace.repository import Repository, find_root
+
+    root = find_root()
+    got = get_data(
+        url,
+        out=out,
+        force=force,
+        jobs=jobs,
+        fs_config=_pairs("--fs-config", fs_config),
+        repo=Repository(root) if root is not None else None,
+        progress=_progress(console),
+    )
+    _say_got(console, got)
+
+
+@command("import-url", cls=PairsCommand)
+@click.argument("url")
+@click.argument("out_argument", metavar="[OUT]", required=False)
+@click.option("-o", "--out", metavar="PATH", help="Where to put it, as OUT does.")
+@click.option("--to-remote", is_flag=True, help="Send it to a remote, not into cache and workspace.")
+@click.option("-r", "--remote", "remote_name", metavar="NAME", help="That remote; else the default one.")
+@click.option("--no-exec", is_flag=True, help="Write the .dvc file only, without a look at the source.")
+@click.option("--no-download", is_flag=True, help="Record what the source has, but fetch nothing.")
+@click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="How many transfers at once.")
+@click.option("-f", "--force", is_flag=True, help="Replace what is there.")
+@click.option("--version-aware", is_flag=True, hidden=True)
+@click.option("--desc", metavar="TEXT", help="Words about the data, for people.")
+@_fs_config
+def import_url(
+    console: Console,
+    url: str,
+    out_argument: str | None,
+    out: str | None,
+    to_remote: bool,
+    remote_name: str | None,
+    no_exec: bool,
+    no_download: bool,
+    jobs: int | None,
+    force: bool,
+    version_aware: bool,
+    desc: str | None,
+    fs_config: tuple[str, ...],
+) -> None:
+    """Get the file or folder at URL, which may be a path, and track it with what its source says of it.
+
+    `siglum update` brings it to what the source has later.
+    """
+    from siglum.core.errors import NotSupportedError, UsageError
+    from siglum.pipeline.claims import check_unclaimed
+    from siglum.workspace.import_url import import_url as import_data
+    from siglum.workspace.remotes import open_configured_remote
+    from siglum.workspace.repository import Repository
+
+    _not_both(no_exec, "--no-exec", no_download, "--no-download")
+    _not_both(no_exec or no_download, "--no-exec or --no-download", to_remote, "--to-remote")
+    _not_both(out is not None, "--out", out_argument is not None, "OUT")
+    if remote_name is not None and not to_remote:
+        raise UsageError("--remote goes with --to-remote.")
+    if version_aware:
+        raise NotSupportedError("--version-aware: Siglum does not follow versions of objects.")
+    repo = Repository.open()
+    with repo.lock():
+        target = out if out is not None else out_argument
+        if target is not None:
+            check_unclaimed(repo, [target])
+        done = import_data(
+            repo,
+            url,
+            target,
+            force=force,
+            no_exec=no_exec,
+            no_download=no_download,
+            to_remote=open_configured_remote(repo, remote_name) if to_remote else None,
+            jobs=jobs,
+            fs_config=_pairs("--fs-config", fs_config),
+            desc=desc,
+            progress=_progress(console),
+        )
+    _say_imported(console, repo, [done])
+
+
+@command("update")
+@click.argument("targets", nargs=-1, required=True)
+@click.option("--rev", metavar="REV", help="Follow this branch, tag or commit from now on.")
+@click.option("-R", "--recursive", is_flag=True, help="All imports below the folders that are named.")
+@click.option("--no-download", is_flag=True, help="Record what the source has, but fetch nothing.")
+@click.option("--to-remote", is_flag=True, help="Send what is new to a remote, not into cache and workspace.")
+@click.option("-r", "--remote", "remote_name", metavar="NAME", help="That remote; else the default one.")
+@click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="How many transfers at once.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite changes that are kept nowhere else.")
+def update(
+    console: Console,
+    targets: tuple[str, ...],
+    rev: str | None,
+    recursive: bool,
+    no_download: bool,
+    to_remote: bool,
+    remote_name: str | None,
+    jobs: int | None,
+    force: bool,
+) -> None:
+    """Bring imports to what their sources have now. TARGETS are their .dvc files, or the data itself."""
+    from siglum.core.errors import UsageError
+    from siglum.pipeline.update import UpdateOptions
+    from siglum.pipeline.update import update as update_imports
+    from siglum.workspace.remotes import open_configured_remote
+    from siglum.workspace.repository import Repository
+
+    _not_both(no_download, "--no-download", to_remote, "--to-remote")
+    if remote_name is not None and not to_remote:
+        raise UsageError("--remote goes with --to-remote.")
+    repo = Repository.open()
+    with repo.lock():
+        options = UpdateOptions(
+            rev=rev,
+            no_download=no_download,
+            to_remote=open_configured_remote(repo, remote_name) if to_remote else None,
+            force=force,
+            jobs=jobs,
+        )
+        done = update_imports(repo, targets, options, recursive=recursive, progress=_progress(console))
+    _say_imported(console, repo, done)
+    if not done:
+        console.say("There are no imports.")
+
+
 def _source(
     url: str, rev: str | None, config: str | None, remote: str | None, remote_config: Sequence[str]
 ) -> RepoSource:
@@ -171,7 +314,7 @@ def _not_both(one: bool, one_name: str, other: bool, other_name: str) -> None:
         raise UsageError(f"{one_name} and {other_name} exclude each other.")
 
 
-def _say_got(console: Console, got: Got) -> None:
+def _say_got(console: Console, got: Got | GotUrl) -> None:
     from siglum.core.text import count, size
 
     _end_progress(console)

@@ -160,7 +160,7 @@ class _Bringer:
 
     def _from_source(self, source: ExternalRepo, path: str, oids: set[str], hops: int) -> None:
         """Get objects from where another repository imported them. What is not there is left to the caller."""
-        listing = source.list(path)
+        listing = source.lookup(path)
         _from_tree(source, [part for part in listing.parts if part.leaf is not None], self._cache)
         self.recorded(source, [part for part in listing.parts if part.oid in oids], hops=hops)
 

@@ -63,7 +63,7 @@ def get(
     target = target_for(path, out, force=force)
     externals = Externals()
     repo = externals.open(source, on_disk=True)
-    listing = repo.list(path)
+    listing = repo.lookup(path)
     with landing_beside(target) as landing:
         brought = bring(externals, repo, listing, landing.store, jobs=jobs, progress=progress)
         if listing.is_dir:

@@ -36,7 +36,7 @@ def import_from_repo(
     """Import a file or folder of another repository at the commit that `source.rev` names now, HEAD by default.
 
     With `no_exec` the source is not looked at; with `no_download` its commit is recorded, and nothing fetched. The
-    caller holds the lock. Raises as `plan_import`, `Externals.open`, `ExternalRepo.list` and `bring` do.
+    caller holds the lock. Raises as `plan_import`, `Externals.open`, `ExternalRepo.lookup` and `bring` do.
     """
     name = posixpath.basename(posixpath.normpath(path))
     if is_metafile(name) and name != PIPELINE_FILE:
@@ -48,7 +48,7 @@ def import_from_repo(
         return record_import(repo, plan, DependencySpec(path=path, repo=source), None, source=shown, looked=False)
     externals = Externals([os.getcwd(), repo.root])
     there = externals.open(source, bases=[plan.folder])
-    listing = there.list(path)
+    listing = there.lookup(path)
     data = None
     if not no_download:
         brought = bring(externals, there, listing, repo.cache, jobs=jobs, progress=progress)
@@ -74,5 +74,5 @@ def fetch_from_repo(
     """Get what was imported, at the commit that was recorded, into the cache. Raises as `bring` does."""
     assert dep.repo is not None
     there = externals.open(dep.repo, bases=bases)
-    brought = bring(externals, there, there.list(dep.path), repo.cache, jobs=jobs, progress=progress)
+    brought = bring(externals, there, there.lookup(dep.path), repo.cache, jobs=jobs, progress=progress)
     return ImportedData(brought.hash, brought.size, brought.nfiles)

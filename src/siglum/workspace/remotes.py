@@ -20,6 +20,11 @@ def open_configured_remote(repo: Repository, name: str | None = None) -> Remote:
     return open_remote(name, url, inherited)
 
 
+def remote_url(repo: Repository, reference: str) -> tuple[str, dict[str, str]]:
+    """Return the URL or absolute path that `remote://name/below` stands for, and the options of that remote."""
+    return _resolve(repo, "", {"url": reference})
+
+
 def _resolve(repo: Repository, name: str, options: dict[str, str]) -> tuple[str, dict[str, str]]:
     """Follow `remote://other/below` to the other remote's URL, and take its options along."""
     url, rest = options["url"], {key: value for key, value in options.items() if key != "url"}
@@ -32,7 +37,7 @@ def _resolve(repo: Repository, name: str, options: dict[str, str]) -> tuple[str,
                 hint=f"Give it a URL: siglum remote modify {name} url URL",
             )
         seen.append(other)
-        _, above = repo.config.remote(other)
+        _, above = repo.config.remote(other.lower())
         url = above["url"].rstrip("/") + slash + below
         rest = {key: value for key, value in above.items() if key != "url"} | rest
     return url, rest

@@ -60,15 +60,24 @@ def open_http(name: str, url: str, options: Mapping[str, str]) -> Remote:
     method = (read.text("method") or "POST").upper()
     if method not in _METHODS:
         raise read.wrong("method", "'POST' or 'PUT'")
+    session = http_session(read, parts)
+    read.refuse_others()
+    place = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=quote(unquote(parts.path).rstrip("/")))
+    return HttpRemote(name, urlunsplit(place), method, session)
+
+
+def http_session(read: RemoteOptions, parts: SplitResult) -> HttpSession:
+    """Return what asks the server of an address, by the options that say how: credentials, certificates, time limits.
+
+    The caller refuses other options. Raises as `open_http`.
+    """
     settings = HttpSettings(
         login=_login(read, parts),
         connect_timeout=read.seconds("connect_timeout") or _CONNECT_SECONDS,
         read_timeout=read.seconds("read_timeout") or _READ_SECONDS,
         tls=_tls(read),
     )
-    read.refuse_others()
-    place = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=quote(unquote(parts.path).rstrip("/")))
-    return HttpRemote(name, urlunsplit(place), method, HttpSession(name, settings))
+    return HttpSession(read.remote, settings)
 
 
 class HttpRemote:
