@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -81,9 +82,11 @@ def list_(
         say_rows(console, rows, with_size=with_size, with_hash=with_hash, keep_blanks=True)
         return
     found = list_entries(browser, key, recursive=recursive, depth=level, recorded_only=dvc_only)
-    base = "" if path else _way_to_top(browser)
-    console.result([_value(base + name, entry) for name, entry in found])
-    rows = [_row(console, base + name, entry) for name, entry in found]
+    here = browser.cwd_key(os.getcwd())
+    if not path and here:  # the whole repository, as seen from a folder in it
+        found = sorted(((_seen_from(here, name), entry) for name, entry in found), key=lambda each: each[0])
+    console.result([_value(name, entry) for name, entry in found])
+    rows = [_row(console, name, entry) for name, entry in found]
     say_rows(console, rows, with_size=with_size, with_hash=with_hash)
 
 
@@ -117,19 +120,23 @@ def du(
 
 
 def _open(url: str, rev: str | None, config: str | None, remote: str | None, remote_config: Sequence[str]) -> Browser:
+    from siglum.core.errors import NotFoundError
     from siglum.pipeline.browse import Browser
     from siglum.pipeline.external import Externals
     from siglum.pipeline.get import repo_source
+    from siglum.workspace.clones import is_git_url
 
+    if not (is_git_url(url) or os.path.isdir(url)):
+        raise NotFoundError(f"{url!r} is neither a folder nor a Git URL.", hint="'.' is the repository you are in.")
     options = pairs("--remote-config", remote_config)
     source = repo_source(url, rev or None, config=config, remote=remote, remote_config=options)
     return Browser(Externals().open(source, on_disk=True, latest=True))
 
 
-def _way_to_top(browser: Browser) -> str:
-    """Return what leads from the current folder to the top of the repository, when it lies below."""
-    here = browser.cwd_key(os.getcwd())
-    return "../" * (here.count("/") + 1) if here else ""
+def _seen_from(folder: str, path: str) -> str:
+    """Return a path of the repository relative to one of its folders, which itself keeps its name."""
+    above, name = posixpath.split(path)
+    return posixpath.normpath(posixpath.join(posixpath.relpath(above or ".", folder), name))
 
 
 def _value(path: str, entry: Entry) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from siglum.pipeline.browse_files import BrowsedFiles, CommitFiles, DiskFiles, F
 from siglum.pipeline.external import ExternalRepo
 from siglum.pipeline.inventory import InventoryItem
 from siglum.pipeline.paths import parents
-from siglum.workspace.git import without_password
 from siglum.workspace.ignore import IgnoreRules
 
 
@@ -53,10 +52,13 @@ class Browser:
         self._records: dict[str, _Records] = {}
 
     def key_of(self, path: str, cwd: str) -> str:
-        """Return a path from the root of the tree. Relative ones are from `cwd` where that lies in it, else its top.
+        """Return a path from the root of the tree. Relative ones are from `cwd` where that lies in the repository.
 
+        Else they are from the repository's top, which "" stands for in any case.
         Raises InvalidInputError for a path outside.
         """
+        if not path:
+            return self._source.start
         top = self._top
         here = self.cwd_key(cwd)
         if top is not None and os.path.isabs(path):
@@ -83,7 +85,9 @@ class Browser:
         if found is None and recorded is None:
             folder, _, name = key.rpartition("/")
             names = list(self._files.children(folder)) + [key for key, _ in self._recorded_children(folder)]
-            raise NotFoundError(f"There is no {key!r} in {self._source.shown}.", hint=did_you_mean(name, names))
+            raise NotFoundError(
+                f"There is no {key!r} in the repository {self._source.shown!r}.", hint=did_you_mean(name, names)
+            )
         return _merged(key, found, recorded)
 
     def children(self, key: str, *, recorded_only: bool = False) -> list[tuple[str, Entry]]:
@@ -111,11 +115,6 @@ class Browser:
             return self._source.repository(owner).store_of(entry.hash).size_of(entry.hash.oid)
         except NotFoundError:
             return None
-
-    @property
-    def name(self) -> str:
-        """The repository's address as it may be shown."""
-        return without_password(self._source.source.url)
 
     @cached_property
     def _top(self) -> str | None:
