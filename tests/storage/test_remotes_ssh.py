@@ -23,9 +23,9 @@ from siglum.core.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from siglum.storage.remotes import ssh_connection
+from siglum.storage.remotes import open_remote, ssh_connection
 from siglum.storage.remotes.base import Download, Upload
-from siglum.storage.remotes.ssh import SshRemote, open_ssh
+from siglum.storage.remotes.ssh import SshRemote
 from siglum.testing.remotes import BulkRemoteContract
 
 
@@ -47,7 +47,13 @@ def remote(host: SftpHost) -> Iterator[SshRemote]:
 
 
 def opened(host: SftpHost, path: str = "/store", **options: str) -> SshRemote:
-    return open_ssh("r", host.url(path), {"keyfile": str(host.client_key)} | options)
+    return at(host.url(path), {"keyfile": str(host.client_key)} | options)
+
+
+def at(url: str, options: dict[str, str]) -> SshRemote:
+    made = open_remote("r", url, options)
+    assert isinstance(made, SshRemote)
+    return made
 
 
 def written(folder: Path, data: bytes) -> tuple[str, str, str]:
@@ -247,11 +253,11 @@ def test_an_existing_target_is_left_alone(host: SftpHost, remote: SshRemote, tmp
 def test_nobody_listens(host: SftpHost) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        remote = open_ssh("r", f"ssh://127.0.0.1:{unused.getsockname()[1]}/x", {})
+        remote = at(f"ssh://127.0.0.1:{unused.getsockname()[1]}/x", {})
         with pytest.raises(UnavailableError, match=r"^Remote 'r' is not there: 127\.0\.0\.1:\d+ refuses connections"):
             remote.check()
     with pytest.raises(UnavailableError, match="is not the name of a host"):
-        open_ssh("r", "ssh://no-such-host.invalid/x", {}).check()
+        at("ssh://no-such-host.invalid/x", {}).check()
 
 
 def test_the_server_dies_and_comes_back(host: SftpHost, remote: SshRemote, tmp_path: Path) -> None:
@@ -271,24 +277,24 @@ class TestLoggingIn:
             (f"ssh://wrong@127.0.0.1:{host.port}/store", {"password": PASSWORD, "user": USER}),
             (f"ssh://{USER}:{PASSWORD.replace(' ', '%20')}@127.0.0.1:1/store", {"port": str(host.port)}),
         ):
-            remote = open_ssh("r", url, options)
+            remote = at(url, options)
             remote.check()
             assert PASSWORD not in remote.url
             remote.close()
 
     def test_with_a_key_under_a_passphrase(self, host: SftpHost) -> None:
         locked = str(host.locked_key())
-        remote = open_ssh("r", host.url(), {"keyfile": locked, "passphrase": PASSPHRASE})
+        remote = at(host.url(), {"keyfile": locked, "passphrase": PASSPHRASE})
         remote.check()
         remote.close()
         with pytest.raises(InvalidInputError, match="needs a passphrase, and none is set"):
-            open_ssh("r", host.url(), {"keyfile": locked}).check()
+            at(host.url(), {"keyfile": locked}).check()
         with pytest.raises(InvalidInputError, match="no private key that the passphrase opens") as caught:
-            open_ssh("r", host.url(), {"keyfile": locked, "passphrase": "wrong secret"}).check()
+            at(host.url(), {"keyfile": locked, "passphrase": "wrong secret"}).check()
         assert "wrong secret" not in str(caught.value)
 
     def test_refused(self, host: SftpHost) -> None:
-        remote = open_ssh("r", host.url(), {"password": "wrong secret"})
+        remote = at(host.url(), {"password": "wrong secret"})
         with pytest.raises(UnauthenticatedError, match=f"127.0.0.1 does not accept the login of {USER}") as caught:
             remote.check()
         assert "siglum remote modify --local r" in str(caught.value)
@@ -297,10 +303,10 @@ class TestLoggingIn:
 
     def test_a_key_file_that_is_none(self, host: SftpHost, tmp_path: Path) -> None:
         with pytest.raises(NotFoundError, match="not a file"):
-            open_ssh("r", host.url(), {"keyfile": str(tmp_path / "none")})
+            at(host.url(), {"keyfile": str(tmp_path / "none")})
         (tmp_path / "text").write_text("not a key")
         with pytest.raises(InvalidInputError, match="is not a private key"):
-            open_ssh("r", host.url(), {"keyfile": str(tmp_path / "text")}).check()
+            at(host.url(), {"keyfile": str(tmp_path / "text")}).check()
 
     def test_asked_for_where_nobody_can_be(self, host: SftpHost, monkeypatch: pytest.MonkeyPatch) -> None:
         def no_terminal(prompt: str) -> str:
@@ -308,14 +314,14 @@ class TestLoggingIn:
 
         monkeypatch.setattr("getpass.getpass", no_terminal)
         with pytest.raises(InvalidInputError, match="there is no terminal") as caught:
-            open_ssh("r", host.url(), {"ask_password": "true"}).check()
+            at(host.url(), {"ask_password": "true"}).check()
         assert "siglum remote modify --local r password VALUE" in str(caught.value)
 
     def test_the_users_configuration_is_honoured(self, host: SftpHost) -> None:
         (host.home / ".ssh/config").write_text(
             f"Host store\n  Hostname 127.0.0.1\n  Port {host.port}\n  User {USER}\n  IdentityFile {host.client_key}\n"
         )
-        remote = open_ssh("r", "ssh://store/store", {})
+        remote = at("ssh://store/store", {})
         remote.check()
         remote.close()
 
@@ -328,7 +334,7 @@ class TestLoggingIn:
                 f"  ProxyJump {USER}@jumphost\nHost jumphost\n  Hostname 127.0.0.1\n  Port {jump.port}\n"
                 f"  IdentityFile {jump.client_key}\n"
             )
-            remote = open_ssh("r", f"ssh://{USER}@store/store", {})
+            remote = at(f"ssh://{USER}@store/store", {})
             remote.check()
             remote.close()
             assert (jump.connections, host.connections) == (1, 1)
@@ -400,7 +406,7 @@ class TestTrustingHosts:
 )
 def test_options_and_urls_that_cannot_be(url: str, options: dict[str, str], kind: type[SiglumError], said: str) -> None:
     with pytest.raises(kind, match=said) as caught:
-        open_ssh("r", url, options)
+        at(url, options)
     assert "secret" not in str(caught.value)
 
 

@@ -181,7 +181,7 @@ def check_named(kind: str, name: str, options: dict[str, IniValue], where: str) 
             raise InvalidInputError(
                 f"{where}: the remote {name!r} has no url.", hint=f"Give it one: siglum remote modify {name} url URL."
             )
-        scheme = url.partition("://")[0] if "://" in url else ""
+        scheme = url.partition("://")[0].lower() if "://" in url else ""
         if scheme == "remote":
             return  # has the options of the remote that it refers to
         if scheme not in _BY_SCHEME:

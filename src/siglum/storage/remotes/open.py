@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from siglum.core.errors import NotSupportedError
-from siglum.core.text import did_you_mean
 from siglum.storage.remotes.base import Remote
 from siglum.storage.remotes.local import LocalRemote
 from siglum.storage.remotes.options import RemoteOptions
@@ -35,7 +34,7 @@ _OPENERS = {
     "s3": ("siglum.storage.remotes.s3", "open_s3"),
     "gs": ("siglum.storage.remotes.gcs", "open_gcs"),
     "azure": ("siglum.storage.remotes.azure", "open_azure"),
-    "ssh": ("siglum.storage.remotes.ssh", "open_ssh"),
+    "ssh": ("siglum.storage.remotes.ssh_options", "open_ssh"),
 }
 
 
@@ -54,7 +53,7 @@ def open_remote(name: str, url: str, options: Mapping[str, str] | None = None) -
         known = ", ".join(f"{each}://" for each in _OPENERS)
         raise NotSupportedError(
             f"Remote {name!r}: Siglum does not have remotes of type {scheme}://.",
-            hint=did_you_mean(scheme, _OPENERS) or f"There are folders and {known}.",
+            hint=f"There are folders and {known}.",
         )
     module, function = _OPENERS[scheme]
     opener: Opener = getattr(importlib.import_module(module), function)

@@ -2,7 +2,7 @@
 
 Many requests are under way at once over a few connections. The session starts with the first thing asked for; who may
 log in, and which hosts are trusted, is what the user's own SSH configuration says. asyncssh is an optional extra: this
-module is imported only when such a remote is opened.
+module is imported only when such a remote is opened, by `ssh_options`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import functools
 import posixpath
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import asyncssh
@@ -23,12 +23,11 @@ from siglum.storage.durability import is_temporary
 from siglum.storage.remotes.background import BackgroundLoop
 from siglum.storage.remotes.base import Download, Outcome, Upload
 from siglum.storage.remotes.in_flight import in_flight
-from siglum.storage.remotes.options import RemoteOptions
 from siglum.storage.remotes.secrets import ask_secret
 from siglum.storage.remotes.ssh_connection import Sessions
 from siglum.storage.remotes.ssh_errors import full, refused
 from siglum.storage.remotes.ssh_files import CHUNK, SshDownload, SshUpload, is_file, read_folder, remove
-from siglum.storage.remotes.ssh_options import SshPlace, ssh_place
+from siglum.storage.remotes.ssh_options import SshPlace
 
 T = TypeVar("T")
 
@@ -42,11 +41,6 @@ _LISTED_FOR_ONE = 50
 # What is left of a file system that counts as full: a server need not say why a write failed.
 _FULL_BELOW = 1 << 20
 _UNSEEN = (asyncssh.Error, OSError)
-
-
-def open_ssh(name: str, url: str, options: Mapping[str, str]) -> SshRemote:
-    """Return the remote at an `ssh://` URL. Connects to nothing yet."""
-    return SshRemote(name, ssh_place(url, RemoteOptions(name, "ssh://", options)))
 
 
 class SshRemote:

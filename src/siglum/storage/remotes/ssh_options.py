@@ -1,14 +1,18 @@
-"""What DVC's options of an `ssh://` remote mean, as one value. Nothing here connects, or needs an SSH library."""
+"""What DVC's options of an `ssh://` remote mean, as one value. Nothing here connects."""
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from siglum.core.errors import InvalidInputError
+from siglum.core.errors import InvalidInputError, NotSupportedError
+from siglum.storage.remotes.base import Remote
 from siglum.storage.remotes.options import RemoteOptions
 
+_KIND = "ssh://"
 SSH_PORT = 22
 DEFAULT_TIMEOUT = 120.0
 """Seconds that a server may take to answer one request."""
@@ -53,6 +57,19 @@ class SshPlace(msgspec.Struct, frozen=True):
         if "" in parts or "." in parts or ".." in parts or "\0" in key:
             raise InvalidInputError(f"{key!r} is not a key of an object.")
         return f"{self.path.rstrip('/')}/{key}" if self.path else key
+
+
+def open_ssh(name: str, url: str, options: Mapping[str, str]) -> Remote:
+    """Return the remote at an `ssh://` URL. Connects to nothing yet. Raises as `ssh_place`, or where asyncssh lacks."""
+    place = ssh_place(url, RemoteOptions(name, _KIND, options))
+    if importlib.util.find_spec("asyncssh") is None:
+        raise NotSupportedError(
+            f"Remote {name!r} needs the package asyncssh, as all {_KIND} remotes do.",
+            hint="Install it: pip install 'siglum[ssh]'",
+        )
+    from siglum.storage.remotes.ssh import SshRemote  # an optional extra
+
+    return SshRemote(name, place)
 
 
 def ssh_place(url: str, options: RemoteOptions) -> SshPlace:

@@ -1,0 +1,106 @@
+"""The whole way of data over remotes of each scheme, as a user goes it: add, push, lose the cache, pull."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.storage.azure_server import KEY, AzureServer
+from tests.storage.gcs_server import GcsServer
+from tests.storage.sftp_server import PASSWORD, USER, SftpHost
+from tests.workspace.data_project import DataProject
+
+SCHEMES = ("ssh", "gs", "azure")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataProject:
+    """A repository with a file and a folder, whose names are odd."""
+    for name in list(os.environ):
+        if name.startswith(("GOOGLE_", "AZURE_", "STORAGE_", "SSH_")):
+            monkeypatch.delenv(name)
+    made = DataProject(tmp_path / "project")
+    made.write({"f ü": "file", "d/a": "one", "d/sub/new\nline": "two", "d/empty": ""})
+    made.done("add", "f ü", "d")
+    made.commit()
+    return made
+
+
+@contextmanager
+def served(scheme: str, project: DataProject) -> Iterator[str]:
+    """Serve a remote of a scheme, and configure it as the default of a project; yield a secret that it needs."""
+    folder = project.root.parent
+    if scheme == "ssh":
+        with SftpHost(folder) as host:
+            ssh = Path(os.environ["HOME"]) / ".ssh"
+            shutil.copytree(host.home / ".ssh", ssh)
+            project.done("remote", "add", "-d", "far", f"ssh://127.0.0.1/store")
+            project.done("remote", "modify", "far", "port", str(host.port))
+            project.done("remote", "modify", "far", "user", USER)
+            project.done("remote", "modify", "--local", "far", "password", PASSWORD)
+            yield PASSWORD
+    elif scheme == "gs":
+        with GcsServer(["bucket"]) as gcs:
+            project.done("remote", "add", "-d", "far", "gs://bucket/path")
+            project.done("remote", "modify", "far", "endpointurl", gcs.url)
+            project.done("remote", "modify", "--local", "far", "credentialpath", gcs.write_key(folder))
+            yield "BEGIN PRIVATE KEY"
+    else:
+        with AzureServer(["bucket"]) as azure:
+            project.done("remote", "add", "-d", "far", "azure://bucket/path")
+            project.done("remote", "modify", "--local", "far", "connection_string", azure.connection_string())
+            yield KEY
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_there_and_back(scheme: str, project: DataProject) -> None:
+    with served(scheme, project) as secret:
+        new = json.loads(project.done("status", "-c", "--json"))
+        assert set(new.values()) == {"new"}
+        assert project.done("push").startswith("Sent 5 objects")
+        assert project.done("push") == "Everything is up to date.\n"
+        assert project.done("status", "-c") == "Cache and remote 'far' are in sync.\n"
+        before = project.state()
+        shutil.rmtree(project.root / ".dvc/cache")
+        for name in ("f ü", "d"):
+            path = project.root / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        assert set(json.loads(project.done("status", "-c", "--json")).values()) == {"deleted"}
+        project.done("pull")
+        assert project.state() == before
+        assert project.done("status", "--json") == "{}\n"
+        shown = [project.done(*command) for command in (["remote", "list"], ["config", "-l"], ["push", "--json"])]
+        assert secret not in "".join(shown)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_what_is_wrong_is_one_line_without_secrets(scheme: str, project: DataProject) -> None:
+    with served(scheme, project) as secret:
+        project.done("push")
+        project.done("remote", "modify", "far", "version_aware", "true")
+        assert f"sets version_aware, which Siglum does not support for {scheme}://" in project.fails("push")
+        project.done("remote", "modify", "-u", "far", "version_aware")
+        if scheme == "ssh":
+            project.done("remote", "modify", "--local", "far", "password", f"{secret}!")
+        elif scheme == "gs":
+            key_file = project.root.parent / "service-account.json"
+            key_file.write_text(key_file.read_text().replace("key-1", "key-2"))
+        else:
+            wrong = f"AccountName=acct;AccountKey=d3Jvbmc{KEY[:9]};BlobEndpoint=" + "http://127.0.0.1:9/acct"
+            project.done("remote", "modify", "--local", "far", "connection_string", wrong)
+        said = project.fails("push")
+        assert secret not in said
+        assert "'far'" in said
+
+
+def test_schemes_that_siglum_does_not_have_are_named(project: DataProject) -> None:
+    for scheme in ("webdav", "hdfs", "oss", "gdrive"):
+        project.done("remote", "add", "-f", "-d", "far", f"{scheme}://host/path")
+        said = project.fails("push")
+        assert f"does not have remotes of type {scheme}://" in said
+        assert "There are folders and http://, https://, s3://, gs://, azure://, ssh://." in said
