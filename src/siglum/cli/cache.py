@@ -112,6 +112,46 @@ def verify(
     return DAMAGE_REMAINS if len(done.sources) < len(report.bad) else 0
 
 
+@cache.command("migrate")
+@click.option("--dvc-files", is_flag=True, help="Rewrite .dvc and dvc.lock entries, too.")
+@click.option("--dry", "--dry-run", "dry_run", is_flag=True, help="Only say what would be done.")
+def migrate(console: Console, dvc_files: bool, dry_run: bool) -> int:
+    """Bring objects of DVC 2's cache to DVC 3's place, where they get a second name by the hash of their bytes.
+
+    The old ones stay, for commits that name them; 'siglum gc' knows which are still in use. Exits with 1 when something
+    is damaged or cannot be found.
+    """
+    from siglum.core.text import count
+    from siglum.pipeline.migrate import MigratedFiles, migrate_cache, migrate_files
+    from siglum.workspace.repository import Repository
+
+    repo = Repository.open()
+    with repo.lock():
+        done = migrate_cache(repo, dry=dry_run)
+        files = migrate_files(repo, done, dry=dry_run) if dvc_files else MigratedFiles()
+    verb = "Would migrate" if dry_run else "Migrated"
+    console.say(f"{verb} {count(len(done.added), 'object')} to DVC 3's cache; {len(done.names):,} are of DVC 2.")
+    for path in files.changed:
+        console.say(f"{'Would update' if dry_run else 'Updated'} {repo.shown(path)}")
+    if dvc_files and not files.changed:
+        console.say("No entry of DVC 2 to rewrite.")
+    for oid in done.damaged:
+        console.warn(f"{repo.legacy_cache.path_of(oid)} is damaged: it was left alone. See 'siglum cache verify'.")
+    for path in files.left:
+        console.warn(f"{repo.shown(path)} is neither here as recorded nor in the cache: its entry was left as it is.")
+    console.result(
+        {
+            "dry_run": dry_run,
+            "objects": len(done.names),
+            "added": list(done.added),
+            "damaged": list(done.damaged),
+            "files": [repo.shown(path) for path in files.changed],
+            "left": [repo.shown(path) for path in files.left],
+        }
+    )
+    return DAMAGE_REMAINS if done.damaged or files.left else 0
+
+
 def _all_remotes(repo: Repository, first: Remote | None) -> list[Remote]:
     """Return the remotes that good copies and manifests may come from, the default one first."""
     from siglum.workspace.remotes import open_configured_remote
