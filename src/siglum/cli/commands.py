@@ -35,6 +35,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "diff": CommandEntry("siglum.cli.diff", "diff", DATA, "Compare data of two revisions, or two model versions."),
     "list": CommandEntry("siglum.cli.list", "list_", DATA, "List what is in a repository, here or elsewhere."),
     "ls": CommandEntry("siglum.cli.list", "list_", DATA, "The same as list."),
+    "list-url": CommandEntry("siglum.cli.list_url", "list_url", DATA, "List what is at a path or URL."),
+    "ls-url": CommandEntry("siglum.cli.list_url", "list_url", DATA, "The same as list-url."),
     "du": CommandEntry("siglum.cli.list", "du", DATA, "Show how large the data of a repository is."),
     "push": CommandEntry("siglum.cli.transfer", "push", DATA, "Send data to a remote."),
     "fetch": CommandEntry("siglum.cli.transfer", "fetch", DATA, "Get data from a remote into the cache."),

@@ -87,3 +87,27 @@ class BulkRemote(Protocol):
     def get_many(self, downloads: Sequence[Download], jobs: int | None = None) -> Sequence[Outcome]:
         """Fetch all, at most `jobs` at once. Nothing is left under the target of what did not arrive."""
         ...
+
+
+class RemoteEntry(msgspec.Struct, frozen=True):
+    """What is directly in a folder of a place: its name, and its size in bytes if it is a file."""
+
+    name: str
+    is_dir: bool = False
+    size: int | None = None
+
+
+@runtime_checkable
+class BrowsableRemote(Protocol):
+    """What a remote may offer beside `Remote`: a look at any files there, not objects only. Errors are as above."""
+
+    def size_of(self, key: str) -> int | None:
+        """Return the size of the file at a key, "" for the remote's own URL; None when there is no file."""
+        ...
+
+    def entries(self, folder: str) -> Sequence[RemoteEntry]:
+        """Return what is directly in a folder, "" for the remote's own URL, in no order; nothing when it is not there.
+
+        On an object store a folder is there when something is in it.
+        """
+        ...

@@ -35,7 +35,7 @@ from siglum.core.errors import (
     SiglumError,
 )
 from siglum.storage.hashing import md5_bytes
-from siglum.storage.remotes.base import Download, Outcome, Upload
+from siglum.storage.remotes.base import Download, Outcome, RemoteEntry, Upload
 from siglum.storage.remotes.in_flight import ByteBudget, run_in_flight
 from siglum.storage.remotes.object_bodies import receive, send
 from siglum.storage.remotes.object_errors import port_error
@@ -103,7 +103,7 @@ def require_obstore(name: str, kind: str) -> None:
 
 
 class ObjectStoreRemote:
-    """Objects under keys of an object store. Implements `Remote` and `BulkRemote`."""
+    """Objects under keys of an object store. Implements `Remote`, `BulkRemote` and `BrowsableRemote`."""
 
     def __init__(self, name: str, url: str, place: ObjectPlace) -> None:
         self.name = name
@@ -144,6 +144,32 @@ class ObjectStoreRemote:
                 yield from map(self._key, page)
         except Exception as e:  # noqa: BLE001  -- obstore's errors have no class that covers all
             raise self._error(e, prefix) from None
+
+    def size_of(self, key: str) -> int | None:
+        import obstore  # an optional extra
+
+        path = self._path(key)
+        if not path:
+            return None
+        try:
+            return int(obstore.head(self._reading, path)["size"])
+        except Exception as e:  # noqa: BLE001  -- as in `list`
+            error = self._error(e, key)
+            if isinstance(error, NotFoundError):
+                return None
+            raise error from None
+
+    def entries(self, folder: str) -> Sequence[RemoteEntry]:
+        import obstore  # an optional extra
+
+        path = self._path(folder)
+        try:
+            found = obstore.list_with_delimiter(self._reading, path or None)
+        except Exception as e:  # noqa: BLE001  -- as in `list`
+            raise self._error(e, folder) from None
+        folders = [RemoteEntry(each.rstrip("/").rpartition("/")[2], is_dir=True) for each in found["common_prefixes"]]
+        files = [(each["path"], each["size"]) for each in found["objects"]]
+        return [*folders, *(RemoteEntry(each.rpartition("/")[2], size=size) for each, size in files if each != path)]
 
     def put(self, source: str, key: str, oid: str | None) -> int:
         budget = ByteBudget(_IN_MEMORY)

@@ -21,9 +21,10 @@ import msgspec
 from siglum.core.errors import ConflictError, IntegrityError, NotFoundError, SiglumError, UnavailableError
 from siglum.storage.durability import is_temporary
 from siglum.storage.remotes.background import BackgroundLoop
-from siglum.storage.remotes.base import Download, Outcome, Upload
+from siglum.storage.remotes.base import Download, Outcome, RemoteEntry, Upload
 from siglum.storage.remotes.in_flight import in_flight
 from siglum.storage.remotes.secrets import ask_secret
+from siglum.storage.remotes.ssh_browse import browse_folder, file_size
 from siglum.storage.remotes.ssh_connection import Sessions
 from siglum.storage.remotes.ssh_errors import full, refused
 from siglum.storage.remotes.ssh_files import CHUNK, SshDownload, SshUpload, is_file, read_folder, remove
@@ -44,7 +45,10 @@ _UNSEEN = (asyncssh.Error, OSError)
 
 
 class SshRemote:
-    """Objects below a folder on a host; the first `put` creates it. Implements `Remote` and `BulkRemote`."""
+    """Objects below a folder on a host; the first `put` creates it.
+
+    Implements `Remote`, `BulkRemote` and `BrowsableRemote`.
+    """
 
     def __init__(self, name: str, place: SshPlace) -> None:
         self.name = name
@@ -83,6 +87,14 @@ class SshRemote:
                         elif not is_temporary(name):
                             yield key
             level = below
+
+    def size_of(self, key: str) -> int | None:
+        path = self._place.path_of(key) if key else self._place.path
+        return self._run(self._one(lambda sftp: file_size(sftp, path or ".", self._place.timeout), path))
+
+    def entries(self, folder: str) -> Sequence[RemoteEntry]:
+        path = self._place.path_of(folder) if folder else self._place.path
+        return self._run(self._one(lambda sftp: browse_folder(sftp, path or ".", self._place.timeout), path))
 
     def put(self, source: str, key: str, oid: str | None) -> int:
         return self._run(self._put(source, key, oid, asyncio.Semaphore(1)))
