@@ -18,13 +18,13 @@ from siglum.core.text import did_you_mean
 from siglum.pipeline.inventory import Inventory, InventoryItem, read_inventory
 from siglum.storage.manifest import decode_manifest
 from siglum.storage.transfer import key_of
-from siglum.workspace.addresses import found_address, is_bare, with_settings
-from siglum.workspace.clones import clone_of, is_git_url, local_path, resolve_in_clone
+from siglum.workspace.addresses import with_settings
 from siglum.workspace.folder_contents import FolderContents
 from siglum.workspace.git import Git, without_password
+from siglum.workspace.git_sources import GitSources
 from siglum.workspace.pointers import DependencySpec, RepoSource, is_pointer, parse_pointer
 from siglum.workspace.remotes import open_configured_remote
-from siglum.workspace.repository import Repository, find_root
+from siglum.workspace.repository import Repository
 from siglum.workspace.snapshots import repository_at
 from siglum.workspace.source_tree import CommitTree, DiskTree, Leaf, SourceTree, is_within
 
@@ -280,74 +280,20 @@ class Externals:
 
     def __init__(self, bases: Sequence[str] = ()) -> None:
         self._bases = tuple(bases) or (os.getcwd(),)
-        self._clones: dict[str, Git] = {}
-        self._opened: dict[tuple[str, str | None, bool, str], ExternalRepo] = {}
+        self._sources = GitSources(self._bases)
+        self._opened: dict[tuple[str | None, str | None, str, str], ExternalRepo] = {}
 
     def open(
         self, source: RepoSource, *, bases: Sequence[str] = (), on_disk: bool = False, latest: bool = False
     ) -> ExternalRepo:
-        """Return the repository of `source` at the commit that was imported; with `latest`, where its `rev` is now.
-
-        With `on_disk`, a folder without `rev` is taken as it is on disk. Raises NotFoundError for a repository or
-        revision that is not there, UnavailableError for one that cannot be reached.
-        """
-        rev = source.rev if latest else source.rev_lock or source.rev
-        around = (*self._bases, *bases)
-        address = found_address(source.url, around, None if latest else source.rev_lock)
-        key = (address, rev, on_disk and rev is None, repr((source.config, source.remote)))
+        """Return the repository of `source`; arguments and errors are those of `GitSources.find`."""
+        found = self._sources.find(source, bases=bases, on_disk=on_disk, latest=latest)
+        where = found.git.root if found.git is not None else found.root
+        key = (where, found.commit, found.start, repr((source.config, source.remote)))
         if key not in self._opened:
-            self._opened[key] = self._open(source, address, rev, around, on_disk=on_disk)
+            around = (*self._bases, *bases)
+            self._opened[key] = ExternalRepo(source, found.git, found.commit, found.root, found.start, around)
         return self._opened[key]
-
-    def _open(
-        self, source: RepoSource, address: str, rev: str | None, bases: Sequence[str], *, on_disk: bool
-    ) -> ExternalRepo:
-        linked = local_path(address)
-        if linked is not None and os.path.exists(os.path.join(linked, ".git")):
-            address = linked  # not copied: its cache and relative remotes are where its settings say
-        if is_git_url(address):
-            git = self._clone(address, rev)
-            commit = resolve_in_clone(git, rev)
-            if commit is None:
-                raise _no_revision(source, rev)
-            return ExternalRepo(source, git, commit, None, "", bases)
-        if is_bare(address):
-            git = Git(address)
-            return ExternalRepo(source, git, _commit(git, source, rev), None, "", bases)
-        found = Git.find(address)
-        data_root = find_root(address)
-        if found is None and (data_root is None or not on_disk):
-            raise NotFoundError(f"{without_password(source.url)} is not in a Git repository.")
-        root = found.root if found is not None else data_root
-        assert root is not None
-        start = os.path.relpath(os.path.realpath(data_root or root), os.path.realpath(root)).replace(os.sep, "/")
-        commit = None
-        if rev is not None or not on_disk:
-            if found is None:
-                raise NotFoundError(
-                    f"{without_password(source.url)} is not in a Git repository that could have {rev!r}."
-                )
-            commit = _commit(found, source, rev)
-        return ExternalRepo(source, found, commit, root, "" if start == "." else start, bases)
-
-    def _clone(self, address: str, rev: str | None) -> Git:
-        known = self._clones.get(address)
-        if known is None or (rev is not None and resolve_in_clone(known, rev) is None):
-            known = self._clones[address] = clone_of(address, rev)
-        return known
-
-
-def _commit(git: Git, source: RepoSource, rev: str | None) -> str:
-    commit = git.resolve(rev or "HEAD") or (git.resolve(f"origin/{rev}") if rev is not None else None)
-    if commit is None:
-        raise _no_revision(source, rev)
-    return commit
-
-
-def _no_revision(source: RepoSource, rev: str | None) -> NotFoundError:
-    return NotFoundError(
-        f"{without_password(source.url)} has no revision {rev or 'HEAD'!r}.", hint="See 'git log --all' and 'git tag'."
-    )
 
 
 def _below(path: str, folder: str) -> str:

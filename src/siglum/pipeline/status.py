@@ -51,19 +51,20 @@ def pipeline_status(repo: Repository, targets: Sequence[str] = (), *, folder: st
     }
 
 
-def project_status(repo: Repository, targets: Sequence[str] = ()) -> dict[str, list[Any]]:
+def project_status(repo: Repository, targets: Sequence[str] = (), *, updates: bool = True) -> dict[str, list[Any]]:
     """Return what changed of `.dvc` files and stages, of all or of `targets`, as seen from the current folder.
 
-    Raises NotFoundError for a target that is neither data nor a stage.
+    With `updates`, sources of imports are asked for what they have now. Raises NotFoundError for a target that is
+    neither data nor a stage, and what `import_changes` raises.
     """
     relative = os.path.relpath(os.getcwd(), repo.root).replace(os.sep, "/")
     folder = "" if relative == "." or relative.startswith("..") else relative
     if not targets:
-        return data_status(repo) | pipeline_status(repo, folder=folder)
+        return data_status(repo, updates=updates) | pipeline_status(repo, folder=folder)
     found: dict[str, list[Any]] = {}
     for target in targets:
         try:
-            found |= data_status(repo, [target])
+            found |= data_status(repo, [target], updates=updates)
         except NotFoundError as not_data:
             try:
                 found |= pipeline_status(repo, [target], folder=folder)
