@@ -47,7 +47,7 @@ def test_the_whole_way(project: DataProject) -> None:
     assert there.root_dir == str(clone)
     with pytest.raises(NotFoundError, match="could not be fetched"):
         there.pull("data/train.csv")  # its second content was not pushed
-    assert there.pull(["data/folder/x"]) == {"fetched": 1, "added": ["data/folder/x"], "modified": []}
+    assert there.pull(["data/folder/x"]) == {"fetched": 1, "added": ["data/folder"], "modified": []}
     assert there.fetch("data/folder") == 2
     assert there.checkout(allow_missing=True) == {"added": [], "modified": ["data/folder"]}
     project.done("push")

@@ -58,16 +58,16 @@ def test_a_file_where_a_folder_was_and_back(project: DataProject) -> None:
     remove_path(path)
     project.write({"x/a": "one", "x/sub/b": "two"})
     folder = save_path(repo, path)
-    assert checkout_path(repo, path, file.hash) == 1
+    assert checkout_path(repo, path, file.hash).total == 1
     assert project.read("x") == "file"
-    assert checkout_path(repo, path, folder.hash) == 2
+    assert checkout_path(repo, path, folder.hash).total == 2
     assert project.read("x/sub/b") == "two"
     project.write({"x/mine": "nowhere else"})
     for data in (file.hash, folder.hash):
         with pytest.raises(WouldLoseDataError):
             checkout_path(repo, path, data)
     assert project.read("x/mine") == "nowhere else"
-    assert checkout_path(repo, path, folder.hash, force=True) == 1
+    assert checkout_path(repo, path, folder.hash, force=True).total == 1
     assert not (project.root / "x/mine").exists()
 
 

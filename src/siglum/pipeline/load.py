@@ -131,6 +131,7 @@ def _read_pointer(files: Files, path: str) -> Stage:
             remote=out.remote,
             push=out.push,
             recorded=out.data,
+            is_exec=out.isexec,
         )
         for out in data.outs
     )

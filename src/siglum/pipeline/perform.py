@@ -231,6 +231,8 @@ class Performer:
             self._on_event(OutputKept(stage, kept.path, kept.where))
         types = None if out.cache else (LinkType.COPY,)  # what Git tracks must not be a link into the cache
         checkout_path(self._repo, path, data, is_exec=bool(recorded.isexec), force=True, types=types)
+        if out.cache and not data.legacy:
+            self._repo.placed.note(out.key, data.oid)
 
     # Runs
 

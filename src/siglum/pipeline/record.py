@@ -40,7 +40,9 @@ class Recorder:
         if out.cache and not out.is_outside:
             add_to_gitignore(self._repo, path)
         if to_cache and out.cache:
-            return save_path(self._repo, path, relink=relink)
+            state = save_path(self._repo, path, relink=relink)
+            self._repo.placed.note(out.key, state.hash.oid)
+            return state
         if small_too and out.kind is not OutputKind.OUTS:
             return save_path(self._repo, path, relink=False)
         return hash_path(self._repo, path)

@@ -15,7 +15,15 @@ from siglum.pipeline.targets import find_stages
 from siglum.storage.durability import discard
 from siglum.workspace.documents import load_yaml, read_bytes, sync_folder, write_atomic
 from siglum.workspace.pointers import Pointer, is_pointer
-from siglum.workspace.remove import Removed, cached_outputs, find_pointer, remove_data, remove_pointer, unhide
+from siglum.workspace.remove import (
+    Removed,
+    cached_outputs,
+    find_pointer,
+    leave_alone,
+    remove_data,
+    remove_pointer,
+    unhide,
+)
 from siglum.workspace.repository import Repository
 from siglum.workspace.safety import check_saved
 from siglum.workspace.staging import stage as put_into_index
@@ -93,6 +101,7 @@ def _remove_stage(repo: Repository, stage: Stage, outs: bool) -> Removed:
     """Take a stage out: its data, its lines in .gitignore, its entry in dvc.lock, and last what is in dvc.yaml."""
     keys = _data_of(stage)
     data = remove_data(repo, keys) if outs else ()
+    leave_alone(repo, keys)
     changed = unhide(repo, keys)
     files = [*changed]
     lock = os.path.join(repo.root, stage.lock_path)

@@ -9,7 +9,6 @@ import msgspec
 
 from siglum.core.errors import NotFoundError
 from siglum.pipeline.load import Pipeline
-from siglum.pipeline.paths import join
 from siglum.pipeline.stages import Stage
 from siglum.pipeline.targets import Selection, find_stages, steps
 from siglum.workspace.repository import Repository
@@ -54,7 +53,10 @@ def select(
 
 
 def _meant(repo: Repository, pipeline: Pipeline, target: str, folder: str, recursive: bool) -> list[Selected]:
-    key = join(folder, os.path.normpath(target)) if "://" not in target else target
+    path = os.path.abspath(target)
+    key = "" if path == repo.root else os.path.relpath(path, repo.root).replace(os.sep, "/")
+    if os.path.isabs(target):
+        target = os.path.relpath(path, os.path.join(repo.root, folder))
     if recursive and os.path.isdir(os.path.join(repo.root, key)):
         below = [stage for stage in pipeline.stages.values() if not key or stage.file.startswith(f"{key}/")]
         if below:

@@ -55,6 +55,8 @@ class Output(msgspec.Struct, frozen=True):
     plot: tuple[dict[str, Any], ...] = ()
     recorded: DataHash | None = None
     """For outputs of `.dvc` files, which have no lock file: the hash that stands there."""
+    is_exec: bool = False
+    """For outputs of `.dvc` files: whether a file is recorded as one that can be run."""
 
     @property
     def is_outside(self) -> bool:

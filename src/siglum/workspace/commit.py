@@ -53,6 +53,8 @@ def record(
                 done.append(Recorded(key, pointer.path, state.hash, state.size, state.nfiles, changed=False))
                 continue
         state = save_path(repo, path, relink=relink) if keep else hash_path(repo, path)
+        if keep:
+            repo.placed.note(key, state.hash.oid)
         outs.append(updated(spec, state))
         done.append(Recorded(key, pointer.path, state.hash, state.size, state.nfiles, spec.data != state.hash))
     file = msgspec.structs.replace(file, outs=outs)

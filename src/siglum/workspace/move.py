@@ -80,6 +80,9 @@ def move(repo: Repository, source: str, target: str) -> Moved:
         discard(other)
         sync_folder(os.path.dirname(other))
     discard(_note_path(repo))
+    repo.placed.forget(output.key)
+    if output.spec.cache and output.spec.data is not None:
+        repo.placed.note(plan.target, output.spec.data.oid)
     files = {plan.pointer.path, output.pointer.path, *(repo.key_of(file) for file in ignored if file is not None)}
     absent = not (was_there or os.path.lexists(new))
     return Moved(output.key, plan.target, output.pointer.path, plan.pointer.path, absent, stage(repo, files))

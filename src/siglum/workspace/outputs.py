@@ -19,7 +19,6 @@ from siglum.core.hashes import DataHash
 from siglum.core.text import count
 from siglum.storage.durability import discard, temporary_name
 from siglum.storage.links import LinkType, place
-from siglum.storage.manifest import Manifest
 from siglum.storage.tree import TreeState, scan_file, scan_tree, summarize_tree
 from siglum.workspace import gitignore
 from siglum.workspace.hidden import check_nothing_hidden, check_ways
@@ -38,18 +37,46 @@ class PathState(msgspec.Struct, frozen=True):
     is_exec: bool = False
 
 
-def hash_path(repo: Repository, path: str) -> PathState:
-    """Return the state of the absolute `path`; what the index knows is not read.
+class Changes(msgspec.Struct, frozen=True):
+    """What a checkout did, in files: placed where none was, given other content, removed, linked again as they were."""
+
+    added: int = 0
+    modified: int = 0
+    deleted: int = 0
+    relinked: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many files were touched."""
+        return self.added + self.modified + self.deleted + self.relinked
+
+
+def hash_path(repo: Repository, path: str, *, legacy: bool = False) -> PathState:
+    """Return the state of the absolute `path`; what the index knows is not read. With `legacy`, by DVC 2's hash.
 
     Raises NotFoundError when there is nothing, ConflictError when it changes meanwhile, InvalidInputError for what
     cannot be tracked (a FIFO, a link that leads nowhere, a name that is not UTF-8).
     """
     _check_exists(path)
+    if legacy:
+        return _legacy_state(repo, path)
     if os.path.isdir(path):
         summary = summarize_tree(path, repo.index, repo.ignore)
         return PathState(DataHash(summary.oid), summary.size, summary.nfiles)
     entry = scan_file(path, repo.index)
     return PathState(DataHash(entry.oid), entry.size, 1, _is_executable(entry.stat))
+
+
+def _legacy_state(repo: Repository, path: str) -> PathState:
+    # Imported here: few repositories have records of DVC 2, and every status would wait for it.
+    from siglum.storage.legacy import legacy_hash_of, legacy_manifest
+
+    if not os.path.isdir(path):
+        status = os.stat(path)
+        return PathState(DataHash(legacy_hash_of(path, repo.index), True), status.st_size, 1, _is_executable(status))
+    manifest = legacy_manifest(path, repo.index, repo.ignore)
+    size = sum(os.stat(f"{path}/{entry.relpath}").st_size for entry in manifest.entries)
+    return PathState(DataHash(manifest.oid, True), size, len(manifest.entries))
 
 
 def scan_folder(repo: Repository, path: str) -> TreeState:
@@ -83,7 +110,8 @@ def save_path(
 
 def is_cached(repo: Repository, data: DataHash) -> bool:
     """Whether the cache has an object, and for a folder every file of it. Not whether they are sound."""
-    return repo.cache.has_all(data.oid) if data.is_dir else repo.cache.has(data.oid)
+    store = repo.store_of(data)
+    return store.has_all(data.oid) if data.is_dir else store.has(data.oid)
 
 
 def checkout_path(
@@ -95,8 +123,8 @@ def checkout_path(
     force: bool = False,
     types: Sequence[LinkType] | None = None,
     relink: bool = False,
-) -> int:
-    """Bring the absolute `path` to `data` from the cache; return how many files were placed or removed.
+) -> Changes:
+    """Bring the absolute `path` to `data` from the cache; return what was changed.
 
     Nothing of the workspace is touched before all objects are known to be there and sound. Content that is in no cache
     is not overwritten without `force`.
@@ -109,7 +137,7 @@ def checkout_path(
     wanted_types = tuple(types or repo.link_types)
     if not data.is_dir:
         return _checkout_file(repo, path, data, is_exec, force, wanted_types, relink)
-    return _checkout_folder(repo, path, repo.cache.read_manifest(data.oid), force, wanted_types, relink)
+    return _checkout_folder(repo, path, data, force, wanted_types, relink)
 
 
 def unprotect(repo: Repository, path: str) -> None:
@@ -176,53 +204,58 @@ def _relink(repo: Repository, path: str, state: PathState, types: Sequence[LinkT
     if types[0] is LinkType.COPY:
         return
     if not state.hash.is_dir:
-        _place(repo, state.hash.oid, path, types, state.is_exec)
+        _place(repo, state.hash, path, types, state.is_exec)
     elif types[0] is not LinkType.REFLINK:
         for entry in repo.cache.read_manifest(state.hash.oid).entries:
             file = f"{path}/{entry.relpath}"
-            _place(repo, entry.oid, file, types, _is_executable(os.lstat(file)))
+            _place(repo, DataHash(entry.oid), file, types, _is_executable(os.lstat(file)))
 
 
-def _place(repo: Repository, oid: str, path: str, types: Sequence[LinkType], executable: bool) -> None:
+def _place(repo: Repository, data: DataHash, path: str, types: Sequence[LinkType], executable: bool) -> None:
     """Put an object at `path` and remember what is there, so that the next status does not read it."""
-    repo.cache.place(oid, path, tuple(types), executable, repo.staging_for(os.path.dirname(path)))
-    repo.index.put(os.stat(path), oid, time.time_ns())
+    repo.store_of(data).place(data.oid, path, tuple(types), executable, repo.staging_for(os.path.dirname(path)))
+    if not data.legacy:
+        repo.index.put(os.stat(path), data.oid, time.time_ns())
 
 
 def _checkout_file(
     repo: Repository, path: str, data: DataHash, is_exec: bool, force: bool, types: Sequence[LinkType], relink: bool
-) -> int:
+) -> Changes:
+    changes = Changes(added=1)
     if os.path.lexists(path):
-        found = _found(repo, path)
-        if found is not None and found.hash == data and not relink and found.is_exec == is_exec:
-            return 0
-        repo.cache.verify(data.oid)
+        found = _found(repo, path, data.legacy)
+        same = found is not None and found.hash == data and found.is_exec == is_exec
+        if same and not relink:
+            return Changes()
+        changes = Changes(relinked=1) if same else Changes(modified=1)
+        repo.store_of(data).verify(data.oid)
         if not force and (found is None or not is_cached(repo, found.hash)):
             raise _would_lose(path)
         if os.path.isdir(path) and not os.path.islink(path):
             if not force:
                 check_nothing_hidden(repo, path)
             _set_aside_folder(repo, path)
-    _place(repo, data.oid, path, types, is_exec)
-    return 1
+    _place(repo, data, path, types, is_exec)
+    return changes
 
 
-def _found(repo: Repository, path: str) -> PathState | None:
+def _found(repo: Repository, path: str, legacy: bool) -> PathState | None:
     """Return what is at a path, None when that cannot be tracked at all."""
     try:
-        return hash_path(repo, path)
+        return hash_path(repo, path, legacy=legacy)
     except (InvalidInputError, ConflictError, NotFoundError):
         return None
 
 
 def _checkout_folder(
-    repo: Repository, path: str, manifest: Manifest, force: bool, types: Sequence[LinkType], relink: bool
-) -> int:
-    wanted = {entry.relpath: entry.oid for entry in manifest.entries}
-    have = _files_of(repo, path, force)
+    repo: Repository, path: str, data: DataHash, force: bool, types: Sequence[LinkType], relink: bool
+) -> Changes:
+    store = repo.store_of(data)
+    wanted = {entry.relpath: entry.oid for entry in store.read_manifest(data.oid).entries}
+    have = _files_of(repo, path, force, data.legacy)
     to_place = {name: oid for name, oid in wanted.items() if relink or have.get(name) != oid}
     to_remove = [name for name in have if name not in wanted]
-    missing = repo.cache.missing(to_place.values())
+    missing = store.missing(to_place.values())
     if missing:
         raise NotFoundError(
             f"{count(len(missing), 'file')} of {os.path.relpath(path)} cannot be brought back: "
@@ -230,12 +263,12 @@ def _checkout_folder(
             hint="Run 'siglum pull' to get it from a remote.",
         )
     for oid in dict.fromkeys(to_place.values()):
-        repo.cache.verify(oid)
+        store.verify(oid)
     if not force:
         at_risk = {
             have[name] for name in (*to_remove, *(n for n in to_place if n in have)) if have[name] != wanted.get(name)
         }
-        if repo.cache.missing(at_risk):
+        if store.missing(at_risk):
             raise _would_lose(path)
         if os.path.isdir(path):
             check_ways(repo, path, to_place, have)
@@ -246,26 +279,33 @@ def _checkout_folder(
         target = f"{path}/{name}"
         _clear_way(repo, path, target)
         # A folder's manifest has no place for the x bit: a file that has it keeps it.
-        _place(repo, oid, target, types, executable=name in have and _is_executable_file(target))
+        _place(repo, DataHash(oid, data.legacy), target, types, executable=name in have and _is_executable_file(target))
     for name in to_remove:
         target = f"{path}/{name}"
         # What was cleared away above is gone already: a folder is there now, or a file in place of its folder.
         if os.path.lexists(target) and (os.path.islink(target) or not os.path.isdir(target)):
             discard(target)
             _remove_empty_folders(path, os.path.dirname(target))
-    return len(to_place) + len(to_remove)
+    modified = sum(have.get(name, oid) != oid for name, oid in to_place.items())
+    relinked = sum(have.get(name) == oid for name, oid in to_place.items())
+    return Changes(len(to_place) - modified - relinked, modified, len(to_remove), relinked)
 
 
-def _files_of(repo: Repository, path: str, force: bool) -> dict[str, str]:
+def _files_of(repo: Repository, path: str, force: bool, legacy: bool) -> dict[str, str]:
     """Return the files that are in a folder now, with their hashes."""
     if not os.path.lexists(path):
         return {}
     if not os.path.isdir(path):
-        found = _found(repo, path)
+        found = _found(repo, path, legacy)
         if not force and (found is None or not is_cached(repo, found.hash)):
             raise _would_lose(path)
         return {}
     try:
+        if legacy:
+            from siglum.storage.legacy import legacy_manifest
+
+            manifest = legacy_manifest(path, repo.index, repo.ignore)
+            return {entry.relpath: entry.oid for entry in manifest.entries}
         tree = scan_folder(repo, path)
     except InvalidInputError:
         if not force:

@@ -48,6 +48,7 @@ def remove_pointer(repo: Repository, pointer: Pointer, *, outs: bool = False) ->
     """
     keys = cached_outputs(pointer)
     removed = remove_data(repo, keys) if outs else ()
+    leave_alone(repo, keys)
     changed = unhide(repo, keys)
     path = os.path.join(repo.root, pointer.path)
     discard(path)
@@ -61,6 +62,12 @@ def remove_data(repo: Repository, keys: list[str]) -> tuple[str, ...]:
     for key in there:
         remove_path(os.path.join(repo.root, key))
     return tuple(there)
+
+
+def leave_alone(repo: Repository, keys: list[str]) -> None:
+    """Have `checkout` never clear away what is at these paths: from now on it is the user's."""
+    for key in keys:
+        repo.placed.forget(key)
 
 
 def unhide(repo: Repository, keys: list[str]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from siglum.workspace.documents import write_atomic
 from siglum.workspace.git import Git
 from siglum.workspace.ignore import IGNORE_FILE, IgnoreRules
 from siglum.workspace.locking import repository_lock
+from siglum.workspace.placed import Placed
 from siglum.workspace.pointers import Pointer, is_pointer, read_pointer
 
 DVC_DIR: Final = ".dvc"
@@ -107,6 +108,11 @@ class Repository:
         return StatIndex(os.path.join(self.tmp_dir, "siglum", "index"))
 
     @cached_property
+    def placed(self) -> Placed:
+        """Which data earlier commands put into the workspace. Saved with the index."""
+        return Placed(os.path.join(self.tmp_dir, "siglum", "placed"))
+
+    @cached_property
     def cache_dir(self) -> str:
         """The folder of the local cache, `.dvc/cache` unless `cache.dir` says otherwise."""
         return self.config.get("cache.dir") or os.path.join(self.dvc_dir, "cache")
@@ -166,6 +172,7 @@ class Repository:
             self._clear_staging()
             yield
             self.index.save()
+            self.placed.save()
 
     def staging_for(self, folder: str) -> str | None:
         """Return where files that are to be renamed into `folder` are made; None if that is another file system.
