@@ -7,16 +7,17 @@ import posixpath
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from siglum.core.errors import NotFoundError
 from siglum.pipeline.files import WorkspaceFiles
 from siglum.pipeline.load import ParamsReader, Pipeline, load_pipeline
 from siglum.pipeline.observe import observe_inputs, recorded_lock, why_inputs, why_outputs
 from siglum.pipeline.paths import is_outside
+from siglum.pipeline.selection import folder_of, select
 from siglum.pipeline.stages import PIPELINE_FILE, Stage
 from siglum.pipeline.staleness import Cause, Reason
 from siglum.pipeline.targets import find_stages
 from siglum.workspace.repository import Repository
-from siglum.workspace.status import data_status
+from siglum.workspace.status import outputs_status
+from siglum.workspace.targets import all_outputs
 
 
 def stage_reasons(repo: Repository, pipeline: Pipeline, addresses: Iterable[str]) -> dict[str, tuple[Reason, ...]]:
@@ -51,25 +52,36 @@ def pipeline_status(repo: Repository, targets: Sequence[str] = (), *, folder: st
     }
 
 
-def project_status(repo: Repository, targets: Sequence[str] = (), *, updates: bool = True) -> dict[str, list[Any]]:
-    """Return what changed of `.dvc` files and stages, of all or of `targets`, as seen from the current folder.
+def project_status(
+    repo: Repository,
+    targets: Sequence[str] = (),
+    *,
+    updates: bool = True,
+    with_deps: bool = False,
+    recursive: bool = False,
+) -> dict[str, list[Any]]:
+    """Return what changed of `.dvc` files and stages, of all or what `targets` mean (see `selection.select`).
 
-    With `updates`, sources of imports are asked for what they have now. Raises NotFoundError for a target that is
-    neither data nor a stage, and what `import_changes` raises.
+    Names and paths are as seen from the current folder; the order is that of the files, folder by folder, or with
+    `with_deps` that of the pipeline. With `updates`, sources of imports are asked for what they have now. Raises
+    NotFoundError for a target that is neither data nor a stage, and what `import_changes` raises.
     """
-    relative = os.path.relpath(os.getcwd(), repo.root).replace(os.sep, "/")
-    folder = "" if relative == "." or relative.startswith("..") else relative
-    if not targets:
-        return data_status(repo, updates=updates) | pipeline_status(repo, folder=folder)
+    pipeline = load_pipeline(repo)
+    folder = folder_of(repo)
+    stages = [each.stage for each in select(repo, pipeline, targets, with_deps=with_deps, recursive=recursive)]
+    wanted = {stage.file for stage in stages if stage.is_data}
+    data = outputs_status(repo, [out for out in all_outputs(repo) if out.pointer.path in wanted], updates=updates)
+    reasons = stage_reasons(repo, pipeline, [stage.address for stage in stages])
+    repo.index.save()
     found: dict[str, list[Any]] = {}
-    for target in targets:
-        try:
-            found |= data_status(repo, [target], updates=updates)
-        except NotFoundError as not_data:
-            try:
-                found |= pipeline_status(repo, [target], folder=folder)
-            except NotFoundError:
-                raise not_data from None
+    for stage in stages:
+        entries = (
+            data.get(repo.shown(stage.file))
+            if stage.is_data
+            else status_entries(reasons[stage.address], repo.root, folder)
+        )
+        if entries:
+            found[shown_address(stage, folder)] = entries
     return found
 
 

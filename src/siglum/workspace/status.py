@@ -21,7 +21,11 @@ def data_status(repo: Repository, targets: Sequence[str] = (), *, updates: bool 
     Paths are relative to the current folder. An unchanged file costs one stat. With `updates`, the sources of imports
     from other repositories are asked for what they have now. Raises what `import_changes` raises.
     """
-    outputs = select_outputs(repo, targets)
+    return outputs_status(repo, select_outputs(repo, targets), updates=updates)
+
+
+def outputs_status(repo: Repository, outputs: Sequence[TrackedOutput], *, updates: bool = True) -> Status:
+    """Do as `data_status` for these outputs."""
     changed: dict[str, dict[str, str]] = {}
     for output in outputs:
         verdict = verdict_of(repo, output)
