@@ -44,11 +44,14 @@ def config(
     from siglum.workspace.settings import set_option, unset_option
 
     edit = unset_option(settings(), name) if value is None else set_option(settings(), name, value)
-    console.result({"name": name, "value": value, "file": edit.path, "changed": edit.changed})
+    shown = None if value is None else _masked(name, value)
+    console.result({"name": name, "value": shown, "file": edit.path, "changed": edit.changed})
 
 
 def _show_all(console: Console, show_origin: bool) -> None:
-    items = settings().load(only=chosen_level()).items()
+    """List settings. A secret is masked: whoever needs it asks for it by its name."""
+    found = settings().load(only=chosen_level()).items()
+    items = [(name, _masked(name, value), file) for name, value, file in found]
     console.result([{"name": name, "value": value, "file": file} for name, value, file in items])
     for name, value, file in items:
         console.say(_line(f"{name}={value}", file, show_origin))
@@ -65,6 +68,13 @@ def _show_one(console: Console, name: str, show_origin: bool) -> None:
     console.result({"name": wanted, "value": found[0] if found else None, "file": found[1] if found else None})
     if found is not None:
         console.say(_line(found[0], found[1], show_origin))
+
+
+def _masked(name: str, value: str) -> str:
+    from siglum.workspace.credentials import shown_value
+
+    parts = name.lower().split(".")
+    return shown_value(parts[0], parts[-1], value)
 
 
 def _line(text: str, file: str, show_origin: bool) -> str:

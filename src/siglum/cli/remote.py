@@ -52,21 +52,25 @@ def default(console: Console, name: str | None, unset: bool) -> None:
 
 
 @remote.command("list")
+@click.option("--name", "names_only", is_flag=True, help="Print the names only.")
 @level_options
-def list_remotes(console: Console) -> None:
-    """List the remotes with their URLs."""
+def list_remotes(console: Console, names_only: bool) -> None:
+    """List the remotes with their URLs; a password in one is masked."""
+    from siglum.workspace.credentials import without_password
+
     config = settings().load(only=chosen_level())
     default = config.get("core.remote")
     rows = [
-        {"name": name, "url": options.get("url", ""), "default": name == default}
+        {"name": name, "url": without_password(options.get("url", "")), "default": name == default}
         for name, options in config.remotes().items()
     ]
-    console.result(rows)
-    if not rows:
+    console.result([row["name"] for row in rows] if names_only else rows)
+    for row in rows:
+        # DVC's lines, which scripts split at blanks.
+        line = f"{row['name']}\t{row['url']}" + ("\t(default)" if row["default"] else "")
+        console.say(str(row["name"]) if names_only else line.expandtabs().rstrip())
+    if not rows and console.interactive:
         console.say("There are no remotes. Add one with 'siglum remote add -d NAME URL'.")
-        return
-    cells = [[str(row["name"]), str(row["url"]), "default" if row["default"] else ""] for row in rows]
-    console.table(["name", "url", ""], cells)
 
 
 @remote.command("modify")
@@ -77,12 +81,14 @@ def list_remotes(console: Console) -> None:
 @level_options
 def modify(console: Console, name: str, option: str, value: str | None, unset: bool) -> None:
     """Set OPTION of the remote NAME to VALUE, or remove it."""
+    from siglum.workspace.credentials import shown_value
     from siglum.workspace.settings import modify_remote
 
     if (value is None) is not unset:
         raise UsageError("Give a VALUE, or --unset without one.")
     edit = modify_remote(settings(), name, option, value)
-    console.result({"name": name.lower(), "option": option.lower(), "value": value, "changed": edit.changed})
+    shown = None if value is None else shown_value("remote", option.lower(), value)
+    console.result({"name": name.lower(), "option": option.lower(), "value": shown, "changed": edit.changed})
     console.say(f"{'Changed' if edit.changed else 'Nothing to change in'} {os.path.relpath(edit.path)}.")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -20,6 +21,7 @@ from siglum.workspace.config_schema import (
 )
 from siglum.workspace.documents import decoded, read_bytes, write_atomic
 from siglum.workspace.ini import Ini, IniValue, format_ini, parse_ini
+from siglum.workspace.locking import repository_lock
 
 
 class Level(enum.StrEnum):
@@ -179,7 +181,8 @@ def edit_level(
 ) -> Edit:
     """Change one level's file and replace it atomically.
 
-    What results is checked together with the levels below before it is written; raises InvalidInputError.
+    What results is checked together with the levels below before it is written; raises InvalidInputError. Holds no
+    lock: whoever reads before it edits holds `config_locks` around both.
     """
     path = level_path(level, dvc_dir, environ)
     sections = read_level(path)
@@ -192,6 +195,28 @@ def edit_level(
     os.makedirs(os.path.dirname(path), exist_ok=True)
     write_atomic(path, after.encode())
     return Edit(path, changed=True)
+
+
+@contextlib.contextmanager
+def config_locks(
+    levels: Iterable[Level], dvc_dir: str | None, environ: Mapping[str, str] = os.environ
+) -> Iterator[None]:
+    """Keep others from changing the files of these levels in a block. Raises BusyError, naming who does.
+
+    The repository's two files share one lock. Several are taken in one order, so that nobody waits in a circle.
+    """
+    wanted = set(levels)
+    paths = [
+        os.path.join(os.path.dirname(level_path(level, dvc_dir, environ)), ".config.lock")
+        for level in (Level.SYSTEM, Level.GLOBAL)
+        if level in wanted
+    ]
+    if dvc_dir is not None and wanted & {Level.REPO, Level.LOCAL}:
+        paths.append(os.path.join(dvc_dir, "tmp", "siglum", "config.lock"))
+    with contextlib.ExitStack() as held:
+        for path in paths:
+            held.enter_context(repository_lock(path))
+        yield
 
 
 def levels_upto(level: Level, dvc_dir: str | None) -> list[Level]:

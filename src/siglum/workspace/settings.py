@@ -1,9 +1,10 @@
-"""What `siglum remote` and `siglum config` do to one level of the settings. Each is one atomic edit of one file."""
+"""What `siglum remote` and `siglum config` do to the settings: atomic edits, one command at a time."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -13,6 +14,7 @@ from siglum.workspace.config import (
     Config,
     Edit,
     Level,
+    config_locks,
     edit_level,
     is_path_option,
     level_path,
@@ -42,8 +44,18 @@ class Settings(msgspec.Struct, frozen=True):
         """The level's file. Raises InvalidInputError for a level that needs a repository when there is none."""
         return level_path(self.level, self.dvc_dir, self.environ)
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep others from changing this level and those that override it in a block.
+
+        Raises BusyError, or InvalidInputError as `path` does.
+        """
+        level_path(self.level, self.dvc_dir, self.environ)  # says so where there is no repository to have this level
+        with config_locks({above.level for above in self.from_the_top()}, self.dvc_dir, self.environ):
+            yield
+
     def edit(self, change: Callable[[Ini], None]) -> Edit:
-        """Change the level's file."""
+        """Change the level's file; to be called in a block of `alone`."""
         return edit_level(self.level, self.dvc_dir, change, self.environ)
 
     def load(self, only: Level | None = None) -> Config:
@@ -77,7 +89,8 @@ def set_option(settings: Settings, name: str, value: str) -> Edit:
     def change(sections: Ini) -> None:
         sections.setdefault(section, {})[option] = _written(settings, section, option, value)
 
-    return settings.edit(change)
+    with settings.alone():
+        return settings.edit(change)
 
 
 def unset_option(settings: Settings, name: str) -> Edit:
@@ -89,7 +102,8 @@ def unset_option(settings: Settings, name: str) -> Edit:
             raise NotFoundError(f"{settings.path} does not set {name}.")
         del sections[section][option]
 
-    return settings.edit(change)
+    with settings.alone():
+        return settings.edit(change)
 
 
 def check_readable(name: str) -> None:
@@ -120,13 +134,13 @@ def add_remote(settings: Settings, name: str, url: str, *, default: bool = False
             sections.setdefault("core", {})["remote"] = name.lower()
         sections[section] = {"url": _written(settings, section, "url", url)}
 
-    return settings.edit(change)
+    with settings.alone():
+        return settings.edit(change)
 
 
 def modify_remote(settings: Settings, name: str, option: str, value: str | None) -> Edit:
     """Set an option of a remote, or remove it when `value` is None (again changes nothing)."""
     section, option = _section_of(name), option.lower()
-    _check_known(settings, name)
 
     def change(sections: Ini) -> None:
         if value is not None:
@@ -134,7 +148,9 @@ def modify_remote(settings: Settings, name: str, option: str, value: str | None)
         else:
             sections.get(section, {}).pop(option, None)
 
-    return settings.edit(change)
+    with settings.alone():
+        _check_known(settings, name)
+        return settings.edit(change)
 
 
 def remove_remote(settings: Settings, name: str) -> Edit:
@@ -143,50 +159,64 @@ def remove_remote(settings: Settings, name: str) -> Edit:
     Raises ConflictError when a stronger level has options for it, which would be left without a URL.
     """
     section = _section_of(name)
-    _check_here(settings, name)
-    for above in settings.from_the_top()[:-1]:
-        options = read_level(above.path).get(section, {})
-        if options and "url" not in options:
-            raise ConflictError(
-                f"{above.path} sets {', '.join(options)} of the remote {name!r}, which would have no URL then.",
-                hint=f"Run 'siglum remote remove --{above.level} {name}' first.",
-            )
 
     def change(sections: Ini) -> None:
         del sections[section]
+        if sections.get("core", {}).get("remote") == name.lower():
+            _set_default(sections, None)
 
-    edit = settings.edit(change)
-    _point_defaults(settings, name, None)
-    return edit
+    with settings.alone():
+        _check_here(settings, name)
+        for above in settings.from_the_top()[:-1]:
+            options = read_level(above.path).get(section, {})
+            if options and "url" not in options:
+                raise ConflictError(
+                    f"{above.path} sets {', '.join(options)} of the remote {name!r}, which would have no URL then.",
+                    hint=f"Run 'siglum remote remove --{above.level} {name}' first.",
+                )
+        _point_defaults(settings, name, None)
+        return settings.edit(change)
 
 
 def rename_remote(settings: Settings, name: str, new: str) -> Edit:
     """Give a remote another name; the default follows. Raises AlreadyExistsError."""
     old_section, new_section = _section_of(name), _section_of(new)
-    _check_here(settings, name)
-    if new.lower() in settings.remotes():
-        raise AlreadyExistsError(f"There is a remote {new!r} already.", hint="Choose another name, or remove it first.")
-    # A secret in the local file belongs to this remote and moves along; one with a URL is a remote of its own.
-    stronger = [
-        above
-        for above in settings.from_the_top()[:-1]
-        if (options := read_level(above.path).get(old_section)) and "url" not in options
-    ]
 
-    def change(sections: Ini) -> None:
+    def move(sections: Ini) -> None:
         sections[new_section] = sections.pop(old_section)
 
-    edit = settings.edit(change)
-    for above in stronger:
-        above.edit(change)
-    _point_defaults(settings, name, new.lower())
-    return edit
+    def copy(sections: Ini) -> None:
+        sections[new_section] = dict(sections[old_section])
+
+    def finish(sections: Ini) -> None:
+        # Whether it was copied before or not, it stands where a rename puts it: last.
+        sections.pop(new_section, None)
+        move(sections)
+        if sections.get("core", {}).get("remote") == name.lower():
+            _set_default(sections, new.lower())
+
+    with settings.alone():
+        _check_here(settings, name)
+        if new.lower() in settings.remotes():
+            raise AlreadyExistsError(
+                f"There is a remote {new!r} already.", hint="Choose another name, or remove it first."
+            )
+        # A secret in the local file belongs to this remote and moves along; one with a URL is a remote of its own.
+        stronger = [
+            above
+            for above in settings.from_the_top()[:-1]
+            if (options := read_level(above.path).get(old_section)) and "url" not in options
+        ]
+        if stronger:
+            settings.edit(copy)  # both names are there while the files change: none ever holds options without a URL
+        for above in stronger:
+            above.edit(move)
+        _point_defaults(settings, name, new.lower())
+        return settings.edit(finish)
 
 
 def set_default(settings: Settings, name: str | None) -> Edit:
     """Make a remote the default of this level, or unset that with None."""
-    if name is not None:
-        _check_known(settings, name)
 
     def change(sections: Ini) -> None:
         if name is not None:
@@ -194,12 +224,15 @@ def set_default(settings: Settings, name: str | None) -> Edit:
         else:
             sections.get("core", {}).pop("remote", None)
 
-    return settings.edit(change)
+    with settings.alone():
+        if name is not None:
+            _check_known(settings, name)
+        return settings.edit(change)
 
 
 def _point_defaults(settings: Settings, name: str, new: str | None) -> None:
-    """Change the default where this level or a stronger one names the remote."""
-    for each in settings.from_the_top():
+    """Change the default where a stronger level names the remote."""
+    for each in settings.from_the_top()[:-1]:
         if read_level(each.path).get("core", {}).get("remote") == name.lower():
             each.edit(lambda sections: _set_default(sections, new))
 
