@@ -13,8 +13,8 @@ import pytest
 
 from siglum.core.errors import ConflictError, PermissionDeniedError
 from siglum.core.failures import file_errors
-from siglum.storage import bulk
-from siglum.storage.bulk import SmallFile, read_many
+from siglum.storage import workers
+from siglum.storage.bulk import FileToRead, read_many
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.objects import ObjectStore
 from siglum.storage.tree import scan_tree
@@ -38,9 +38,9 @@ def store(tmp_path: Path) -> ObjectStore:
 
 @pytest.fixture
 def _three_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "_WORTH_FORKING", 0)
-    monkeypatch.setattr(bulk, "_cores", lambda: 3)
-    monkeypatch.setattr(bulk, "_may_fork", lambda: True)  # test runners have threads of their own
+    monkeypatch.setattr(workers, "_WORTH_FORKING", 0)
+    monkeypatch.setattr(workers, "_cores", lambda: 3)
+    monkeypatch.setattr(workers, "_may_fork", lambda: True)  # test runners have threads of their own
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def forks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
             os.waitpid(pid, os.WNOHANG)
 
 
-def small_files(folder: Path) -> list[SmallFile]:
-    return [SmallFile(path.name, str(path), path.stat()) for path in sorted(folder.iterdir())]
+def small_files(folder: Path) -> list[FileToRead]:
+    return [FileToRead(path.name, str(path), path.stat()) for path in sorted(folder.iterdir())]
 
 
 def oids(folder: Path) -> list[str]:
@@ -85,7 +85,7 @@ def test_few_files_are_read_here(folder: Path, forks: list[int]) -> None:
 
 
 def test_a_process_with_threads_does_not_fork(folder: Path, forks: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "_WORTH_FORKING", 0)
+    monkeypatch.setattr(workers, "_WORTH_FORKING", 0)
     stop = threading.Event()
     thread = threading.Thread(target=stop.wait)
     thread.start()

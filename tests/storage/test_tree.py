@@ -9,7 +9,7 @@ import pytest
 
 from siglum.core.errors import InvalidInputError
 from siglum.storage import tree as tree_module
-from siglum.storage.bulk import SmallFile, read_many
+from siglum.storage.bulk import FileRead, FileToRead, read_files
 from siglum.storage.hashing import LARGE_FILE
 from siglum.storage.index import StatIndex
 from siglum.storage.ingest import IngestBatch
@@ -93,11 +93,11 @@ def test_unchanged_files_are_not_read(data: Path, tmp_path: Path, monkeypatch: p
     (data / "Z").write_bytes(b"changed")
     read: list[str] = []
 
-    def counting(files: Sequence[SmallFile], into: IngestBatch | None) -> list[str | None]:
+    def counting(files: Sequence[FileToRead], index: StatIndex | None, into: IngestBatch | None) -> list[FileRead]:
         read.extend(file.path for file in files)
-        return read_many(files, into)
+        return read_files(files, index, into)
 
-    monkeypatch.setattr(tree_module, "read_many", counting)
+    monkeypatch.setattr(tree_module, "read_files", counting)
     second = scan_tree(str(data), index)
     assert read == [f"{data}/Z"]
     assert second.entries[0].oid == md5(b"changed")

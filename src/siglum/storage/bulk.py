@@ -1,40 +1,31 @@
-"""Reading many small files in several processes: each costs more of the interpreter's time than of the disk's.
+"""Reading many files: small ones in several processes, large ones in several threads.
 
-Threads do not help here (one interpreter lock), so the files are dealt out to forked copies of this process, which hash
-them and, for a batch, write their bytes under temporary names that the parent chose. Hence the parent can always clean
-up: a worker that dies costs time, never data. Nothing a worker does is visible before the parent's commit.
+For a batch of new objects, workers write the bytes under temporary names that the parent chose: the parent can always
+clean up, and nothing a worker does is visible before the parent's commit.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import sys
-import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from siglum.storage.hashing import READ_FLAGS, md5_digest
-from siglum.storage.index import fingerprint
+from siglum.storage.hashing import LARGE_FILE, READ_FLAGS, hash_file, md5, md5_digest
+from siglum.storage.index import StatIndex, fingerprint
+from siglum.storage.workers import run_parts, share_out
 
 if TYPE_CHECKING:
     from siglum.storage.ingest import IngestBatch
-
-# What a file costs beyond its bytes, in bytes that could be hashed instead; and from what sum on a fork pays.
-_FILE_OVERHEAD = 1 << 16
-_WORTH_FORKING = 64 << 20
-_MOST_WORKERS = 4
-# A worker looks this often whether its parent is still there.
-_FILES_BETWEEN_LOOKS = 64
 
 # A worker's answer for one file: one of these bytes, then the MD5.
 _LEFT, _READ, _WRITTEN = 0, 1, 2
 _ANSWER_SIZE = 17
 _NO_ANSWER = bytes(_ANSWER_SIZE)
+_FILES_BETWEEN_LOOKS = 64
 
 
-class SmallFile(NamedTuple):
+class FileToRead(NamedTuple):
     """A file to be read: its path below the root that was walked, its path, and its stat as found by the walk."""
 
     relpath: str
@@ -42,101 +33,81 @@ class SmallFile(NamedTuple):
     status: os.stat_result
 
 
-def read_many(files: Sequence[SmallFile], into: IngestBatch | None = None) -> list[str | None]:
-    """Return the MD5 of each file; None for one that has to be looked at on its own.
+class FileRead(NamedTuple):
+    """The MD5 of a file, and the stat that goes with it."""
+
+    oid: str
+    status: os.stat_result
+
+
+def read_files(
+    files: Sequence[FileToRead], index: StatIndex | None = None, into: IngestBatch | None = None
+) -> list[FileRead]:
+    """Read files of any size, remembering them in `index`; with `into`, their bytes are in that batch afterwards.
+
+    Raises ConflictError when one changes while it is read, and what opening it raises.
+    """
+    small = [file for file in files if file.status.st_size < LARGE_FILE]
+    read_at = time.time_ns()
+    found = list(zip(small, read_many(small, into), strict=True))
+    if index is not None:
+        index.put_all(((file.status, oid) for file, oid in found if oid is not None), read_at)
+    read = {file.path: FileRead(oid, file.status) for file, oid in found if oid is not None}
+    for file in small:
+        if file.path not in read:  # here, what is wrong with it is raised
+            read[file.path] = read_file(file.path, index, into)
+    large = [file.path for file in files if file.status.st_size >= LARGE_FILE]
+    read.update(zip(large, _read_large(large, lambda path: read_file(path, index, into)), strict=True))
+    return [read[file.path] for file in files]
+
+
+def read_file(path: str, index: StatIndex | None = None, into: IngestBatch | None = None) -> FileRead:
+    """Do as `read_files` for one file."""
+    if into is not None:
+        found, status = into.add_and_stat(path, None, index)
+    else:
+        read_at = time.time_ns()
+        found, status = hash_file(path, md5())
+        if index is not None:
+            index.put(status, found.oid, read_at)
+    return FileRead(found.oid, status)
+
+
+def _read_large(paths: list[str], read: Callable[[str], FileRead]) -> list[FileRead]:
+    """Read several large files at once: hashing gives the interpreter lock back. For small ones it would not pay."""
+    if len(paths) < 2:
+        return [read(path) for path in paths]
+    # Imported here: it brings `logging`, and most scans, `siglum status` above all, have nothing large to read.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_workers=min(len(paths), os.cpu_count() or 1)) as pool:
+        return list(pool.map(read, paths))
+
+
+def read_many(files: Sequence[FileToRead], into: IngestBatch | None = None) -> list[str | None]:
+    """Return the MD5 of each small file; None for one that has to be looked at on its own.
 
     Those are the files that cannot be read or written, or are not as the walk found them. With `into`, the bytes of all
     others are in that batch afterwards.
     """
-    parts = _share_out(files)
+    parts = share_out(files, sum(file.status.st_size for file in files))
     temporaries = [into.reserve(len(part)) if into is not None else [] for part in parts]
-    answers = _answers(parts, temporaries, into)
+    answers = run_parts(parts, lambda number, part, keep_going: _read_part(part, temporaries[number], into, keep_going))
     oids: list[str | None] = [None] * len(files)
-    for number, (names, answer) in enumerate(zip(temporaries, answers, strict=True)):
-        oids[number :: len(parts)] = _take_over(answer, names, into)
+    for number, (part, names, answer) in enumerate(zip(parts, temporaries, answers, strict=True)):
+        oids[number :: len(parts)] = _take_over(answer or _NO_ANSWER * len(part), names, into)
     return oids
 
 
-def _share_out(files: Sequence[SmallFile]) -> list[Sequence[SmallFile]]:
-    """Deal the files out to as many processes as pay, this one being the first."""
-    work = sum(file.status.st_size for file in files) + len(files) * _FILE_OVERHEAD
-    workers = 1
-    if work >= _WORTH_FORKING and _may_fork():
-        workers = min(_cores(), _MOST_WORKERS)
-    return [files[number::workers] for number in range(workers)]
-
-
-def _may_fork() -> bool:
-    """Whether a fork is safe: that of a process with several threads may inherit a lock that nobody will ever open."""
-    return hasattr(os, "fork") and threading.active_count() == 1
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def _answers(
-    parts: Sequence[Sequence[SmallFile]], temporaries: Sequence[list[str]], into: IngestBatch | None
-) -> list[bytes]:
-    with contextlib.ExitStack() as running:
-        workers = [
-            running.enter_context(contextlib.closing(_Worker(part, names, into)))
-            for part, names in zip(parts[1:], temporaries[1:], strict=True)
-        ]
-        own = bytes(_read_part(parts[0], temporaries[0], into, None))
-        return [own, *(worker.answer() for worker in workers)]
-
-
-class _Worker:
-    """A forked process that reads a part of the files."""
-
-    def __init__(self, files: Sequence[SmallFile], temporaries: list[str], into: IngestBatch | None) -> None:
-        self._size = len(files) * _ANSWER_SIZE
-        parent = os.getpid()
-        self._pipe, sink = os.pipe()
-        self._pid = os.fork()
-        if self._pid == 0:
-            status = 1
-            try:
-                _send(sink, _read_part(files, temporaries, into, parent))
-                status = 0
-            finally:
-                os._exit(status)  # never into the caller's cleaning up, which is the parent's
-        os.close(sink)
-
-    def answer(self) -> bytes:
-        """Wait for the worker; return its answers, none for any file if it did not come to its end."""
-        answer = bytearray()
-        while block := os.read(self._pipe, 1 << 16):
-            answer += block
-        _, status = os.waitpid(self._pid, 0)
-        self._pid = 0
-        return bytes(answer) if status == 0 and len(answer) == self._size else _NO_ANSWER * (self._size // _ANSWER_SIZE)
-
-    def close(self) -> None:
-        """Stop the worker if it still runs: from here on it writes nothing."""
-        if self._pid:
-            with contextlib.suppress(ProcessLookupError, ChildProcessError):
-                os.kill(self._pid, signal.SIGKILL)
-                os.waitpid(self._pid, 0)
-        os.close(self._pipe)
-
-
-def _send(pipe: int, data: bytearray) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(pipe, rest) :]
-
-
 def _read_part(
-    files: Sequence[SmallFile], temporaries: list[str], into: IngestBatch | None, parent: int | None
-) -> bytearray:
-    """Read files one after the other; return an answer for each. A worker stops when its `parent` is gone."""
+    files: Sequence[FileToRead], temporaries: list[str], into: IngestBatch | None, keep_going: Callable[[], None]
+) -> bytes:
+    """Read files one after the other; return an answer for each."""
     answers = bytearray()
     written: set[bytes] = set()
     for number, (_, path, status) in enumerate(files):
-        if parent is not None and number % _FILES_BETWEEN_LOOKS == 0 and os.getppid() != parent:
-            raise SystemExit
+        if number % _FILES_BETWEEN_LOOKS == 0:
+            keep_going()
         try:
             data = _bytes_of(path, status)
             if data is None:
@@ -154,7 +125,7 @@ def _read_part(
             break
         answers.append(kind)
         answers += digest
-    return answers
+    return bytes(answers)
 
 
 def _bytes_of(path: str, status: os.stat_result) -> bytes | None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import stat as stat_bits
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from operator import attrgetter
 
 import msgspec
 
 from siglum.core.hashes import DIR_SUFFIX
-from siglum.storage.bulk import SmallFile, read_many
-from siglum.storage.hashing import LARGE_FILE, hash_file, md5, md5_bytes, not_regular
+from siglum.storage.bulk import FileToRead, read_file, read_files
+from siglum.storage.hashing import md5_bytes, not_regular
 from siglum.storage.index import StatIndex
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.manifest import Manifest, encode_entries, make_manifest
@@ -111,18 +110,16 @@ def _scan(root: str, listings: Sequence[Listing], index: StatIndex | None, into:
 
 def _read_all(listings: Sequence[Listing], index: StatIndex | None, into: IngestBatch | None) -> list[TreeEntry]:
     entries: list[TreeEntry] = []
-    large: list[SmallFile] = []
-    small: list[SmallFile] = []
+    unknown: list[FileToRead] = []
     for prefix, folder, names, stats, fingerprints in listings:
         for name, status, key in zip(names, stats, fingerprints, strict=True):
             oid = index.get_fact(key) if index is not None else None
             if oid is not None and (into is None or into.has(oid)):
                 entries.append(TreeEntry(prefix + name, oid, status))
             else:
-                file = SmallFile(prefix + name, f"{folder}/{name}", status)
-                (small if status.st_size < LARGE_FILE else large).append(file)
-    entries += _read_small(small, index, into)
-    entries += _read_large(large, index, into)
+                unknown.append(FileToRead(prefix + name, f"{folder}/{name}", status))
+    for file, (oid, status) in zip(unknown, read_files(unknown, index, into), strict=True):
+        entries.append(TreeEntry(file.relpath, oid, status))
     return entries
 
 
@@ -131,45 +128,7 @@ def scan_file(path: str, index: StatIndex | None = None, into: IngestBatch | Non
     status = os.stat(path)
     if not stat_bits.S_ISREG(status.st_mode):
         raise not_regular(path, status)
-    known = _known(status, index, into)
-    return _read("", path, index, into) if known is None else TreeEntry("", known, status)
-
-
-def _known(status: os.stat_result, index: StatIndex | None, into: IngestBatch | None) -> str | None:
-    """Return the hash of a file that need not be read: it is on record, and in the store if it is to be there."""
     oid = index.get(status) if index is not None else None
-    return oid if oid is None or into is None or into.has(oid) else None
-
-
-def _read(relpath: str, path: str, index: StatIndex | None, into: IngestBatch | None) -> TreeEntry:
-    if into is not None:
-        found, status = into.add_and_stat(path, None, index)
-    else:
-        read_at = time.time_ns()
-        found, status = hash_file(path, md5())
-        if index is not None:
-            index.put(status, found.oid, read_at)
-    return TreeEntry(relpath, found.oid, status)
-
-
-def _read_small(files: list[SmallFile], index: StatIndex | None, into: IngestBatch | None) -> Iterable[TreeEntry]:
-    """Read many small files, in several processes where that pays."""
-    read_at = time.time_ns()
-    found = list(zip(files, read_many(files, into), strict=True))
-    if index is not None:
-        index.put_all(((file.status, oid) for file, oid in found if oid is not None), read_at)
-    return [
-        TreeEntry(file.relpath, oid, file.status) if oid is not None else _read(file.relpath, file.path, index, into)
-        for file, oid in found
-    ]
-
-
-def _read_large(files: list[SmallFile], index: StatIndex | None, into: IngestBatch | None) -> Iterable[TreeEntry]:
-    """Read several large files at once: hashing gives the interpreter lock back. For small ones it would not pay."""
-    if len(files) < 2:
-        return [_read(file.relpath, file.path, index, into) for file in files]
-    # Imported here: it brings `logging`, and most scans, `siglum status` above all, have nothing large to read.
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(max_workers=min(len(files), os.cpu_count() or 1)) as pool:
-        return list(pool.map(lambda file: _read(file.relpath, file.path, index, into), files))
+    if oid is None or (into is not None and not into.has(oid)):
+        oid, status = read_file(path, index, into)
+    return TreeEntry("", oid, status)

@@ -13,7 +13,7 @@ import msgspec
 
 from siglum.core.errors import NotFoundError, SiglumError
 from siglum.core.hashes import DIR_SUFFIX
-from siglum.storage.bulk import SmallFile, read_many
+from siglum.storage.bulk import FileToRead, read_many
 from siglum.storage.hashing import LARGE_FILE, md5_file
 from siglum.storage.legacy import LegacyStore, legacy_md5_file
 from siglum.storage.objects import ObjectStore
@@ -55,7 +55,7 @@ def check_store(store: ObjectStore, oids: Iterable[str], progress: Progress | No
 
 
 def _check_some(store: ObjectStore, oids: Sequence[str]) -> Iterator[Checked]:
-    small: list[SmallFile] = []
+    small: list[FileToRead] = []
     other: list[tuple[str, os.stat_result]] = []
     is_legacy = isinstance(store, LegacyStore)
     for oid in oids:
@@ -68,7 +68,7 @@ def _check_some(store: ObjectStore, oids: Sequence[str]) -> Iterator[Checked]:
         if is_legacy or status.st_size >= LARGE_FILE:
             other.append((oid, status))
         else:
-            small.append(SmallFile(oid, path, status))
+            small.append(FileToRead(oid, path, status))
     read_at = time.time_ns()
     for file, found in zip(small, read_many(small), strict=True):
         if found is None:
