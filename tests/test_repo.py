@@ -96,7 +96,7 @@ def test_reproduce(project: DataProject) -> None:
 def test_an_argument_that_does_not_exist(project: DataProject) -> None:
     repo = Repo()
     with pytest.raises(TypeError):
-        repo.pull("data", with_deps=True)  # type: ignore[call-arg]
+        repo.pull("data", deps=True)  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         Repo(".", rev="main")  # type: ignore[call-arg]
     with pytest.raises(NotFoundError, match="No file or folder matches"):

@@ -15,15 +15,13 @@ from siglum.pipeline.events import Outcome, StageResult
 from siglum.pipeline.repro import repro
 from siglum.pipeline.status import project_status
 from siglum.pipeline.targets import Selection
-from siglum.pipeline.tracked import in_cache, tracked_data, wanted_data
+from siglum.pipeline.tracked import tracked_data
+from siglum.pipeline.transfers import Remotes, fetch_data, placed_data, push_data, status_data
+from siglum.pipeline.wanted import TransferScope
 from siglum.workspace.add import add
 from siglum.workspace.checkout import CheckoutResult, checkout, failures_of
-from siglum.workspace.cloud_status import cloud_status
 from siglum.workspace.commit import Recorded
-from siglum.workspace.manifests import Manifests
-from siglum.workspace.remotes import open_configured_remote
 from siglum.workspace.repository import Repository, find_root
-from siglum.workspace.transfer import fetch, push, raise_failures
 
 __all__ = ["Repo"]
 
@@ -148,8 +146,7 @@ class Repo:
         repo = self._fresh()
         if not cloud and remote is None:
             return project_status(repo, self._names(targets))
-        wanted = in_cache(tracked_data(repo, self._names(targets)))
-        return dict(cloud_status(repo, [(at.path, at.hash) for at in wanted], open_configured_remote(repo, remote)))
+        return dict(status_data(repo, self._names(targets), Remotes(repo, remote)))
 
     def push(
         self,
@@ -157,23 +154,27 @@ class Repo:
         jobs: int | None = None,
         remote: str | None = None,
         all_branches: bool = False,
+        with_deps: bool = False,
         all_tags: bool = False,
+        recursive: bool = False,
         all_commits: bool = False,
+        run_cache: bool = False,
+        glob: bool = False,
     ) -> int:
         """Send data to a remote; return how many objects were sent. Raises what kept the first from being sent."""
         repo = self._fresh()
-        place = open_configured_remote(repo, remote)
+        scope = TransferScope(
+            all_branches=all_branches,
+            all_tags=all_tags,
+            all_commits=all_commits,
+            with_deps=with_deps,
+            recursive=recursive,
+            glob=glob,
+        )
         with repo.lock():
-            wanted = wanted_data(
-                repo,
-                self._names(targets),
-                all_branches=all_branches,
-                all_tags=all_tags,
-                all_commits=all_commits,
-            )
-            result = push(repo, wanted, place, jobs=_jobs(repo, place.name, jobs))
-        raise_failures(result, wanted, place, sending=True)
-        return len(result.moved)
+            done = push_data(repo, self._names(targets), Remotes(repo, remote, jobs), scope=scope, run_cache=run_cache)
+        done.raise_failures()
+        return done.count
 
     def fetch(
         self,
@@ -181,24 +182,29 @@ class Repo:
         jobs: int | None = None,
         remote: str | None = None,
         all_branches: bool = False,
+        with_deps: bool = False,
         all_tags: bool = False,
+        recursive: bool = False,
         all_commits: bool = False,
+        run_cache: bool = False,
+        max_size: int | None = None,
     ) -> int:
         """Get data from a remote into the cache; return how many objects came. Raises what kept the first away."""
         repo = self._fresh()
-        place = open_configured_remote(repo, remote)
+        scope = TransferScope(
+            all_branches=all_branches,
+            all_tags=all_tags,
+            all_commits=all_commits,
+            with_deps=with_deps,
+            recursive=recursive,
+            max_size=max_size,
+        )
         with repo.lock():
-            wanted = wanted_data(
-                repo,
-                self._names(targets),
-                Manifests(repo.cache, place),
-                all_branches=all_branches,
-                all_tags=all_tags,
-                all_commits=all_commits,
+            done = fetch_data(
+                repo, self._names(targets), Remotes(repo, remote, jobs), scope=scope, run_cache=run_cache
             )
-            result = fetch(repo, wanted, place, jobs=_jobs(repo, place.name, jobs))
-        raise_failures(result, wanted, place, sending=False)
-        return len(result.moved)
+        done.raise_failures()
+        return done.count
 
     def pull(
         self,
@@ -206,9 +212,13 @@ class Repo:
         jobs: int | None = None,
         remote: str | None = None,
         all_branches: bool = False,
+        with_deps: bool = False,
         all_tags: bool = False,
-        all_commits: bool = False,
         force: bool = False,
+        recursive: bool = False,
+        all_commits: bool = False,
+        run_cache: bool = False,
+        glob: bool = False,
         allow_missing: bool = False,
     ) -> dict[str, Any]:
         """Get data from a remote into the workspace: return how many objects were `fetched`, and as `checkout` does.
@@ -216,19 +226,23 @@ class Repo:
         What can be brought back is; then the first error is raised.
         """
         repo = self._fresh()
-        place = open_configured_remote(repo, remote)
         names = self._names(targets)
+        scope = TransferScope(
+            all_branches=all_branches,
+            all_tags=all_tags,
+            all_commits=all_commits,
+            with_deps=with_deps,
+            recursive=recursive,
+            glob=glob,
+        )
         with repo.lock():
-            manifests = Manifests(repo.cache, place)
-            wanted = wanted_data(
-                repo, names, manifests, all_branches=all_branches, all_tags=all_tags, all_commits=all_commits
-            )
-            result = fetch(repo, wanted, place, jobs=_jobs(repo, place.name, jobs))
-            placed = checkout(repo, tracked_data(repo, names, manifests), force=force)
+            remotes = Remotes(repo, remote, jobs)
+            done = fetch_data(repo, names, remotes, scope=scope, run_cache=run_cache)
+            placed = checkout(repo, placed_data(repo, names, remotes, scope), force=force)
         if not allow_missing:
-            raise_failures(result, wanted, place, sending=False)
+            done.raise_failures()
         _raise_first(placed, allow_missing)
-        return {"fetched": len(result.moved), **_by_outcome(placed)}
+        return {"fetched": done.count, **_by_outcome(placed)}
 
     def reproduce(
         self,
@@ -288,11 +302,6 @@ class Repo:
 def _is_stage(name: str) -> bool:
     """Whether a target names a stage in a file, as `folder/dvc.yaml:train`."""
     return "dvc.yaml:" in name
-
-
-def _jobs(repo: Repository, remote: str, jobs: int | None) -> int | None:
-    configured = repo.config.get(f"remote.{remote}.jobs")
-    return jobs or (int(configured) if configured else None)
 
 
 def _by_outcome(result: CheckoutResult) -> dict[str, list[str]]:

@@ -30,7 +30,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "unprotect": CommandEntry("siglum.cli.tracked", "unprotect", DATA, "Make linked files safe to edit."),
     "freeze": CommandEntry("siglum.cli.tracked", "freeze", DATA, "Keep imports and stages as they are."),
     "unfreeze": CommandEntry("siglum.cli.tracked", "unfreeze", DATA, "Have frozen imports and stages follow again."),
-    "status": CommandEntry("siglum.cli.data", "status", DATA, "Show what changed, here or against a remote."),
+    "status": CommandEntry("siglum.cli.status", "status", DATA, "Show what changed, here or against a remote."),
     "data": CommandEntry("siglum.cli.data_status", "data", DATA, "Look at tracked data: its state in three places."),
     "diff": CommandEntry("siglum.cli.diff", "diff", DATA, "Compare data of two revisions, or two model versions."),
     "list": CommandEntry("siglum.cli.list", "list_", DATA, "List what is in a repository, here or elsewhere."),

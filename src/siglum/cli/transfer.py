@@ -9,10 +9,12 @@ import click
 
 from siglum.cli.command import command
 from siglum.cli.console import Console
+from siglum.cli.transfer_options import scope_options
 
 if TYPE_CHECKING:
-    from siglum.storage.transfer import Progress, TransferResult
-    from siglum.workspace.manifests import Manifests
+    from siglum.pipeline.transfers import Remotes, Transfer, Transferred
+    from siglum.pipeline.wanted import TransferScope
+    from siglum.storage.transfer import Progress
     from siglum.workspace.repository import Repository
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,50 +22,81 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _transfer_options(function: F) -> F:
     for option in (
-        click.option("-A", "--all-commits", is_flag=True, help="What any commit records, too."),
-        click.option("-T", "--all-tags", is_flag=True, help="What any tag records, too."),
-        click.option("-a", "--all-branches", is_flag=True, help="What any branch records, too."),
-        click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="How many transfers at once."),
+        click.option("--dry-run", is_flag=True, help="Only say what would be moved."),
+        click.option("--glob", is_flag=True, help="Let *, ? and ** in targets stand for names."),
+        click.option("--run-cache/--no-run-cache", help="What stages produced before, too."),
         click.option("-r", "--remote", "remote_name", metavar="NAME", help="The remote; else the default one."),
     ):
         function = option(function)
-    return click.argument("targets", nargs=-1)(function)
+    return scope_options(function)
 
 
 @command("push")
 @_transfer_options
-def push(console: Console, targets: tuple[str, ...], remote_name: str | None, jobs: int | None, **scope: bool) -> None:
+def push(
+    console: Console,
+    targets: tuple[str, ...],
+    remote_name: str | None,
+    jobs: int | None,
+    run_cache: bool,
+    dry_run: bool,
+    **scope: bool,
+) -> None:
     """Send data to a remote: all of it, or what TARGETS name.
 
     What is there already is not sent again. A damaged object is never sent.
     """
-    from siglum.pipeline.tracked import wanted_data
-    from siglum.workspace.remotes import open_configured_remote
+    from siglum.pipeline.transfers import Remotes, plan_transfer
+    from siglum.pipeline.wanted import TransferScope
     from siglum.workspace.repository import Repository
-    from siglum.workspace.transfer import push as push_data
-    from siglum.workspace.transfer import raise_failures
 
     repo = Repository.open()
-    remote = open_configured_remote(repo, remote_name)
-    wanted = wanted_data(repo, targets, None, **scope)
     with repo.lock():
-        result = push_data(repo, wanted, remote, jobs=_jobs(repo, remote.name, jobs), progress=_progress(console))
-    _say(console, "Sent", result, f"to {remote.name!r}")
-    console.result(_value(result))
-    raise_failures(result, wanted, remote, sending=True)
+        remotes, span = Remotes(repo, remote_name, jobs), TransferScope(**scope)
+        planned = plan_transfer(repo, targets, remotes, sending=True, scope=span, run_cache=run_cache, dry_run=dry_run)
+        if dry_run:
+            _say_plan(console, planned)
+            return
+        done = _carry_out(console, repo, planned, remotes)
+    console.result(_value(done))
+    done.raise_failures()
 
 
 @command("fetch")
 @_transfer_options
-def fetch(console: Console, targets: tuple[str, ...], remote_name: str | None, jobs: int | None, **scope: bool) -> None:
+@click.option("--max-size", type=click.IntRange(0), metavar="BYTES", help="Leave out what is larger.")
+@click.option(
+    "--type",
+    "kinds",
+    type=click.Choice(["metrics", "plots"]),
+    multiple=True,
+    help="Only outputs of this kind; may be given twice.",
+)
+def fetch(
+    console: Console,
+    targets: tuple[str, ...],
+    remote_name: str | None,
+    jobs: int | None,
+    run_cache: bool,
+    dry_run: bool,
+    max_size: int | None,
+    kinds: tuple[str, ...],
+    **scope: bool,
+) -> None:
     """Get data from a remote into the cache: all of it, or what TARGETS name."""
+    from siglum.pipeline.schema import OutputKind
+    from siglum.pipeline.transfers import Remotes
+    from siglum.pipeline.wanted import TransferScope
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()
+    wanted_kinds = frozenset(map(OutputKind, kinds)) or None
     with repo.lock():
-        _, result, failed = _fetch(console, repo, targets, remote_name, jobs, scope)
-    console.result(_value(result))
-    failed()
+        remotes, span = Remotes(repo, remote_name, jobs), TransferScope(**scope, max_size=max_size, kinds=wanted_kinds)
+        done = _fetch(console, repo, targets, remotes, span, run_cache=run_cache, dry_run=dry_run)
+    if done is not None:
+        console.result(_value(done))
+        done.raise_failures()
 
 
 @command("pull")
@@ -75,25 +108,31 @@ def pull(
     targets: tuple[str, ...],
     remote_name: str | None,
     jobs: int | None,
+    run_cache: bool,
+    dry_run: bool,
     force: bool,
     allow_missing: bool,
     **scope: bool,
 ) -> None:
     """Get data from a remote into the workspace: `fetch`, then `checkout`."""
     from siglum.core.text import count
-    from siglum.pipeline.tracked import tracked_data
+    from siglum.pipeline.transfers import Remotes, placed_data
+    from siglum.pipeline.wanted import TransferScope
     from siglum.workspace.checkout import checkout, failures_of, raise_failures
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()
     with repo.lock():
-        manifests, result, failed = _fetch(console, repo, targets, remote_name, jobs, scope)
-        placed = checkout(repo, tracked_data(repo, targets, manifests), force=force)
+        remotes, span = Remotes(repo, remote_name, jobs), TransferScope(**scope)
+        done = _fetch(console, repo, targets, remotes, span, run_cache=run_cache, dry_run=dry_run)
+        if done is None:
+            return
+        placed = checkout(repo, placed_data(repo, targets, remotes, span), force=force)
     for each in placed.changed:
         console.say(f"{each.outcome:9} {repo.shown(each.path)} ({count(each.files, 'file')})")
-    console.result(_value(result) | {"changed": [repo.shown(each.path) for each in placed.changed]})
+    console.result(_value(done) | {"changed": [repo.shown(each.path) for each in placed.changed]})
     if not allow_missing:
-        failed()
+        done.raise_failures()
     raise_failures(repo, failures_of(placed, allow_missing=allow_missing))
 
 
@@ -101,28 +140,67 @@ def _fetch(
     console: Console,
     repo: Repository,
     targets: Sequence[str],
-    remote_name: str | None,
-    jobs: int | None,
-    scope: dict[str, bool],
-) -> tuple[Manifests, TransferResult, Callable[[], None]]:
-    """Fetch, say so, and return what raises the failures, for the caller to do when it has done what it can."""
-    from siglum.pipeline.tracked import wanted_data
-    from siglum.workspace.manifests import Manifests
-    from siglum.workspace.remotes import open_configured_remote
-    from siglum.workspace.transfer import fetch as fetch_data
-    from siglum.workspace.transfer import raise_failures
+    remotes: Remotes,
+    scope: TransferScope,
+    *,
+    run_cache: bool,
+    dry_run: bool,
+) -> Transferred | None:
+    """Fetch and say so; None when that was only tried. The caller looks at the failures when it did what it can."""
+    from siglum.pipeline.transfers import plan_transfer
 
-    remote = open_configured_remote(repo, remote_name)
-    manifests = Manifests(repo.cache, remote)
-    wanted = wanted_data(repo, targets, manifests, **scope)
-    result = fetch_data(repo, wanted, remote, jobs=_jobs(repo, remote.name, jobs), progress=_progress(console))
-    _say(console, "Fetched", result, f"from {remote.name!r}")
-    return manifests, result, lambda: raise_failures(result, wanted, remote, sending=False)
+    planned = plan_transfer(repo, targets, remotes, sending=False, scope=scope, run_cache=run_cache, dry_run=dry_run)
+    if dry_run:
+        _say_plan(console, planned)
+        return None
+    return _carry_out(console, repo, planned, remotes)
 
 
-def _jobs(repo: Repository, remote_name: str, jobs: int | None) -> int | None:
-    configured = repo.config.get(f"remote.{remote_name}.jobs")
-    return jobs or (int(configured) if configured else None)
+def _carry_out(console: Console, repo: Repository, planned: Transfer, remotes: Remotes) -> Transferred:
+    from siglum.core.text import count, size
+    from siglum.pipeline.transfers import carry_out
+
+    done = carry_out(repo, planned, remotes, _progress(console))
+    if console.interactive and done.count:
+        import sys
+
+        sys.stderr.write("\r\033[K")
+    verb, way = ("Sent", "to") if planned.sending else ("Fetched", "from")
+    sums: dict[str, tuple[int, int]] = {}
+    for each in done.moved:
+        objects, total = sums.get(each.planned.remote.name, (0, 0))
+        sums[each.planned.remote.name] = objects + len(each.result.moved), total + each.result.size
+    for name, (objects, total) in sums.items():
+        if objects:
+            console.say(f"{verb} {count(objects, 'object')} ({size(total)}) {way} {name!r}.")
+    for remote, entries in planned.runs:
+        if entries:
+            console.say(f"{verb} {count(len(entries), 'entry', 'entries')} of the run cache {way} {remote.name!r}.")
+    if not done.count and not done.failures:
+        console.say("Everything is up to date.")
+    return done
+
+
+def _say_plan(console: Console, planned: Transfer) -> None:
+    from siglum.core.text import count
+
+    way = "to" if planned.sending else "from"
+    value: list[dict[str, Any]] = []
+    for each in planned.planned:
+        value += [{"remote": each.remote.name, "oid": oid} for oid in each.plan.oids]
+        if len(each.plan):
+            verb = "Would send" if planned.sending else "Would fetch"
+            console.say(f"{verb} {count(len(each.plan), 'object')} {way} {each.remote.name!r}.")
+        for failure in each.plan.failures:
+            console.warn(failure.reason)
+    for remote, entries in planned.runs:
+        value += [{"remote": remote.name, "run": entry} for entry in entries]
+        if entries:
+            console.say(f"{count(len(entries), 'entry', 'entries')} of the run cache {way} {remote.name!r}.")
+    if not value:
+        console.say("Everything is up to date.")
+    failed = [failure for each in planned.planned for failure in each.plan.failures]
+    console.result({"planned": value, "failed": [{"oid": each.oid, "reason": each.reason} for each in failed]})
 
 
 def _progress(console: Console) -> Progress | None:
@@ -140,23 +218,10 @@ def _progress(console: Console) -> Progress | None:
     return show
 
 
-def _say(console: Console, verb: str, result: TransferResult, where: str) -> None:
-    from siglum.core.text import count, size
-
-    if console.interactive and result.moved:
-        import sys
-
-        sys.stderr.write("\r\033[K")
-    if result.moved:
-        console.say(f"{verb} {count(len(result.moved), 'object')} ({size(result.size)}) {where}.")
-    elif not result.failures:
-        console.say("Everything is up to date.")
-
-
-def _value(result: TransferResult) -> dict[str, Any]:
+def _value(done: Transferred) -> dict[str, Any]:
     return {
-        "moved": len(result.moved),
-        "bytes": result.size,
-        "present": result.present,
-        "failed": [{"oid": failure.oid, "reason": failure.reason} for failure in result.failures],
+        "moved": done.count,
+        "bytes": done.size,
+        "present": done.present,
+        "failed": [{"oid": failure.oid, "reason": failure.reason} for failure in done.failures],
     }

@@ -39,6 +39,8 @@ class InventoryItem(msgspec.Struct, frozen=True):
     remote: str | None = None
     files: tuple[tuple[str, str], ...] | None = None
     """The files of a folder (path below it, oid) where they stand in the record itself, as with versioned remotes."""
+    partial: bool = False
+    """Whether it was imported without its data, so that `hash` is what the source had, and no cache need have it."""
 
     @property
     def is_dir(self) -> bool:
@@ -129,6 +131,7 @@ def _of_pointer(pointer: Pointer) -> Iterable[InventoryItem]:
             spec.push,
             spec.remote,
             files=files,
+            partial=spec.data is None and files is None,
         )
 
 

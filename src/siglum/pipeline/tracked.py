@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from siglum.core.errors import NotFoundError
 from siglum.core.hashes import DataHash
@@ -15,7 +15,6 @@ from siglum.workspace.checkout import DataAt, recorded_data
 from siglum.workspace.manifests import Manifests
 from siglum.workspace.repository import Repository
 from siglum.workspace.targets import all_outputs, find_output, not_tracked
-from siglum.workspace.transfer import data_at
 
 
 def tracked_data(repo: Repository, targets: Sequence[str] = (), manifests: Manifests | None = None) -> list[DataAt]:
@@ -44,43 +43,6 @@ def tracked_data(repo: Repository, targets: Sequence[str] = (), manifests: Manif
             raise not_tracked(target, [repo.shown(each.path) for each in (*recorded_data(pointed, repo), *made)])
         selected += found
     return _once(selected)
-
-
-def tracked_at(repo: Repository, revision: str) -> list[DataAt]:
-    """Return what a Git revision records, as far as it is pushed."""
-    made = [DataAt(o.path, o.hash, o.is_exec, o.cached) for o in recorded_outputs(repo, revision) if o.push]
-    return _once([*data_at(repo, revision), *made])
-
-
-def wanted_data(
-    repo: Repository,
-    targets: Sequence[str] = (),
-    manifests: Manifests | None = None,
-    *,
-    all_branches: bool = False,
-    all_tags: bool = False,
-    all_commits: bool = False,
-) -> list[DataAt]:
-    """Return what a transfer is about: what `targets` mean here and, where asked, what they meant in other revisions.
-
-    Raises as `tracked_data` does.
-    """
-    wanted = tracked_data(repo, targets, manifests)
-    if repo.git is not None:
-        revisions = [
-            *(repo.git.branches() if all_branches else ()),
-            *(repo.git.tags() if all_tags else ()),
-            *(repo.git.commits() if all_commits else ()),
-        ]
-        paths = {each.path for each in wanted}
-        for revision in revisions:
-            wanted += [each for each in tracked_at(repo, revision) if not targets or each.path in paths]
-    return in_cache(_once(wanted))
-
-
-def in_cache(wanted: Iterable[DataAt]) -> list[DataAt]:
-    """Return what belongs in the cache and on remotes; small results that Git keeps do not."""
-    return [each for each in wanted if each.cache]
 
 
 def _is_within(path: str, key: str) -> bool:

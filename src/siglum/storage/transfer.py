@@ -15,8 +15,10 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from siglum.core.errors import ConflictError, IntegrityError, NotFoundError, SiglumError
+from siglum.core.errors import ConflictError, FileFormatError, IntegrityError, NotFoundError, SiglumError
 from siglum.core.hashes import DIR_SUFFIX
+from siglum.storage.durability import discard
+from siglum.storage.legacy import LegacyStore, legacy_key_of, legacy_md5_file
 from siglum.storage.manifest import Manifest, decode_manifest
 from siglum.storage.objects import ObjectStore
 from siglum.storage.remotes.base import BulkRemote, Download, Outcome, Remote, Upload
@@ -42,7 +44,10 @@ class TransferFailure(msgspec.Struct, frozen=True):
 
 
 class TransferPlan(msgspec.Struct, frozen=True):
-    """What is to be moved, files before manifests, and what is known beforehand not to be possible."""
+    """What is to be moved, files before manifests, and what is known beforehand not to be possible.
+
+    That an object of `optional` is on neither side is no failure.
+    """
 
     direction: Literal["push", "fetch"]
     cache: ObjectStore
@@ -51,6 +56,7 @@ class TransferPlan(msgspec.Struct, frozen=True):
     manifests: tuple[Manifest, ...]
     present: int
     failures: tuple[TransferFailure, ...] = ()
+    optional: frozenset[str] = frozenset()
 
     @property
     def oids(self) -> tuple[str, ...]:
@@ -75,14 +81,20 @@ def key_of(oid: str) -> str:
     return f"{KEY_PREFIX}/{oid[:2]}/{oid[2:]}"
 
 
-def plan_push(oids: Iterable[str], cache: ObjectStore, remote: Remote) -> TransferPlan:
+def keys_for(cache: ObjectStore) -> Callable[[str], str]:
+    """Return what makes the keys of a cache's objects: those of DVC 2 have their own place."""
+    return legacy_key_of if isinstance(cache, LegacyStore) else key_of
+
+
+def plan_push(oids: Iterable[str], cache: ObjectStore, remote: Remote, jobs: int | None = None) -> TransferPlan:
     """Return what a remote lacks of these objects and of the files that their manifests list.
 
     A manifest on the remote stands for its files: they are not asked for. Objects that the cache does not have are
     failures of the plan. Raises UnavailableError when the remote is not there but should be.
     """
+    key_of = keys_for(cache)
     asked = list(dict.fromkeys(oids))
-    there = remote.exists([key_of(oid) for oid in asked])
+    there = remote.exists([key_of(oid) for oid in asked], jobs)
     failures: dict[str, TransferFailure] = {}
     manifests: list[Manifest] = []
     wanted: dict[str, None] = {}
@@ -100,7 +112,7 @@ def plan_push(oids: Iterable[str], cache: ObjectStore, remote: Remote) -> Transf
             else:
                 manifests.append(manifest)
                 wanted.update(dict.fromkeys(entry.oid for entry in manifest.entries))
-    have = remote.exists([key_of(oid) for oid in wanted]) if wanted else set()
+    have = remote.exists([key_of(oid) for oid in wanted], jobs) if wanted else set()
     files = [oid for oid in wanted if key_of(oid) not in have]
     for oid in cache.missing(files):
         failures[oid] = _failure(oid, cache.not_found(oid))
@@ -110,7 +122,7 @@ def plan_push(oids: Iterable[str], cache: ObjectStore, remote: Remote) -> Transf
     )
 
 
-def plan_fetch(oids: Iterable[str], cache: ObjectStore, remote: Remote) -> TransferPlan:
+def plan_fetch(oids: Iterable[str], cache: ObjectStore, remote: Remote, jobs: int | None = None) -> TransferPlan:
     """Return what the cache lacks of these objects and of the files that their manifests list.
 
     A manifest that the cache lacks is fetched now, kept in memory, and stored when its files are there. Objects that
@@ -121,35 +133,51 @@ def plan_fetch(oids: Iterable[str], cache: ObjectStore, remote: Remote) -> Trans
     failures: dict[str, TransferFailure] = {}
     manifests: list[Manifest] = []
     wanted: dict[str, None] = {}
-    present = 0
+    folders = [oid for oid in asked if oid.endswith(DIR_SUFFIX)]
+    absent = [oid for oid in folders if not cache.has(oid)]
+    fetched = _fetch_manifests(absent, cache, remote, jobs)
     for oid in asked:
         if not oid.endswith(DIR_SUFFIX):
             wanted[oid] = None
             continue
         try:
-            here = cache.has(oid)
-            manifest = cache.read_manifest(oid) if here else fetch_manifest(oid, remote)
+            manifest = fetched[oid] if oid in fetched else cache.read_manifest(oid)
+            if isinstance(manifest, SiglumError):
+                raise manifest
         except SiglumError as e:
             failures[oid] = _failure(oid, e)
             continue
-        if here:
-            present += 1
-        else:
+        if oid in fetched:
             manifests.append(manifest)
         wanted.update(dict.fromkeys(entry.oid for entry in manifest.entries))
     files = cache.missing(wanted)
-    present += len(wanted) - len(files)
+    present = len(folders) - len(absent) + len(wanted) - len(files)
     return TransferPlan("fetch", cache, remote, tuple(files), tuple(manifests), present, tuple(failures.values()))
 
 
-def fetch_manifest(oid: str, remote: Remote) -> Manifest:
-    """Return a folder's manifest from a remote, verified. Raises NotFoundError, IntegrityError.
+def _fetch_manifests(
+    oids: Sequence[str], cache: ObjectStore, remote: Remote, jobs: int | None
+) -> dict[str, Manifest | SiglumError]:
+    """Return the manifests from a remote, verified, or why there is none; many side by side."""
+    key_of = keys_for(cache)
+
+    def fetch(oid: str) -> Manifest | SiglumError:
+        try:
+            return fetch_manifest(oid, remote, key_of(oid))
+        except (NotFoundError, IntegrityError, FileFormatError) as e:
+            return e
+
+    return dict(zip(oids, run_in_threads(fetch, oids, jobs or DEFAULT_JOBS), strict=True))
+
+
+def fetch_manifest(oid: str, remote: Remote, key: str | None = None) -> Manifest:
+    """Return a folder's manifest from a remote, verified. Raises NotFoundError, IntegrityError, FileFormatError.
 
     It is not stored: a manifest in the cache would say that its files are there.
     """
     with tempfile.TemporaryDirectory(prefix="siglum-manifest-") as folder:
         path = os.path.join(folder, "manifest")
-        remote.get(key_of(oid), path, oid)
+        remote.get(key or key_of(oid), path, oid)
         with open(path, "rb") as file:
             return decode_manifest(file.read(), oid)
 
@@ -180,6 +208,9 @@ class _Runner:
 
     def __init__(self, plan: TransferPlan, jobs: int | None, progress: Progress | None) -> None:
         self.plan = plan
+        self.legacy = isinstance(plan.cache, LegacyStore)
+        self.key_of = keys_for(plan.cache)
+        self.path_of = plan.cache.path_of
         self.jobs = jobs
         self.progress = progress
         self.moved: list[str] = []
@@ -194,33 +225,43 @@ class _Runner:
                 if isinstance(outcome, int):
                     self.moved.append(oid)
                     self.size += outcome
-                else:
+                elif oid not in self.plan.optional or not isinstance(outcome, NotFoundError):
                     self.failures.append(_failure(oid, outcome))
             if self.progress is not None:
                 self.progress(len(self.moved), self.size)
 
     def _push(self, oids: Sequence[str]) -> Sequence[Outcome]:
-        cache, remote = self.plan.cache, self.plan.remote
-        if isinstance(remote, BulkRemote):
-            return remote.put_many([Upload(cache.path_of(oid), key_of(oid), oid) for oid in oids], self.jobs)
-        return self._each(lambda oid: remote.put(cache.path_of(oid), key_of(oid), oid), oids)
+        remote = self.plan.remote
+        if isinstance(remote, BulkRemote) and not self.legacy:
+            return remote.put_many([Upload(self.path_of(oid), self.key_of(oid), oid) for oid in oids], self.jobs)
+        return self._each(self._push_one, oids)
+
+    def _push_one(self, oid: str) -> int:
+        # What DVC 2 hashed is not what lies there, byte by byte: it is verified here, and not again on its way.
+        path = self.plan.cache.verify(oid) if self.legacy else self.path_of(oid)
+        return self.plan.remote.put(path, self.key_of(oid), None if self.legacy else oid)
 
     def _fetch(self, oids: Sequence[str]) -> Sequence[Outcome]:
         remote = self.plan.remote
         with self.plan.cache.batch() as batch:
-            if isinstance(remote, BulkRemote):
+            if isinstance(remote, BulkRemote) and not self.legacy:
                 targets = batch.reserve(len(oids))
-                downloads = [Download(key_of(oid), path, oid) for oid, path in zip(oids, targets, strict=True)]
+                downloads = [Download(self.key_of(oid), path, oid) for oid, path in zip(oids, targets, strict=True)]
                 outcomes = remote.get_many(downloads, self.jobs)
                 for download, outcome in zip(downloads, outcomes, strict=True):
                     if isinstance(outcome, int):
                         batch.received(download.oid, download.target)
             else:
-                outcomes = self._each(
-                    lambda oid: batch.receive(oid, lambda path: remote.get(key_of(oid), path, oid)), oids
-                )
+                outcomes = self._each(lambda oid: batch.receive(oid, lambda path: self._fetch_one(oid, path)), oids)
             batch.commit()
         return outcomes
+
+    def _fetch_one(self, oid: str, path: str) -> int:
+        size = self.plan.remote.get(self.key_of(oid), path, None if self.legacy else oid)
+        if self.legacy and legacy_md5_file(path).oid != oid.removesuffix(DIR_SUFFIX):
+            discard(path)
+            raise IntegrityError(f"Remote {self.plan.remote.name!r}: {self.key_of(oid)} is damaged.")
+        return size
 
     def _each(self, move: Callable[[str], int], oids: Sequence[str]) -> list[Outcome]:
         def attempt(oid: str) -> Outcome:

@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from siglum.core.errors import SiglumError
 from siglum.core.hashes import DataHash
 from siglum.storage.remotes.base import Remote
-from siglum.storage.transfer import key_of
+from siglum.storage.transfer import keys_for
 from siglum.workspace.repository import Repository
+from siglum.workspace.transfer import Wanted
 
 
-def cloud_status(repo: Repository, wanted: Sequence[tuple[str, DataHash]], remote: Remote) -> dict[str, str]:
+def cloud_status(repo: Repository, wanted: Sequence[Wanted], remote: Remote, jobs: int | None = None) -> dict[str, str]:
     """Return, by path, what a remote lacks ("new"), what the cache lacks ("deleted") and what both do ("missing").
 
-    `wanted` holds what is recorded: (path from the root, hash). A folder's files are looked at when its manifest is in
-    the cache; a manifest on the remote stands for all its files.
+    A folder's files are looked at when its manifest is in the cache; a manifest on the remote stands for all its
+    files, which are then not asked for.
     """
-    entries = dict(wanted)
-    for path, data in wanted:
-        if data.is_dir and repo.cache.has(data.oid):
-            manifest = repo.cache.read_manifest(data.oid)
-            entries |= {f"{path}/{entry.relpath}": DataHash(entry.oid) for entry in manifest.entries}
-    oids = {data.oid for data in entries.values()}
-    there = remote.exists(key_of(oid) for oid in oids)
-    complete = {path for path, data in wanted if data.is_dir and key_of(data.oid) in there}
-    absent_here = set(repo.cache.missing(oids))
+    there = _on_remote(repo, remote, (each.hash for each in wanted), jobs)
+    content = {each.path: each.hash for each in wanted}
+    complete: set[str] = set()
+    for each in wanted:
+        for path, data in _files_in(repo, each):
+            content[path] = data
+            if each.hash in there:
+                complete.add(path)
+    there |= _on_remote(repo, remote, (content[path] for path in content.keys() - complete), jobs)
+    absent = _not_in_cache(repo, content.values())
     found: dict[str, str] = {}
-    for path, data in entries.items():
-        here = data.oid not in absent_here
-        on_remote = key_of(data.oid) in there or any(path.startswith(folder + "/") for folder in complete)
-        if here and not on_remote:
-            found[repo.shown(path)] = "new"
-        elif on_remote and not here:
-            found[repo.shown(path)] = "deleted"
-        elif not here:
-            found[repo.shown(path)] = "missing"
+    for path, data in content.items():
+        on_remote = data in there or path in complete
+        if data not in absent:
+            verdict = None if on_remote else "new"
+        else:
+            verdict = "deleted" if on_remote else "missing"
+        if verdict is not None:
+            found[repo.shown(path)] = verdict
     return found
+
+
+def _files_in(repo: Repository, wanted: Wanted) -> list[tuple[str, DataHash]]:
+    store = repo.store_of(wanted.hash)
+    if not wanted.hash.is_dir or not store.has(wanted.hash.oid):
+        return []
+    try:
+        entries = store.read_manifest(wanted.hash.oid).entries
+    except SiglumError:
+        return []  # damaged: nothing can be said of its files
+    return [(f"{wanted.path}/{entry.relpath}", DataHash(entry.oid, wanted.hash.legacy)) for entry in entries]
+
+
+def _on_remote(repo: Repository, remote: Remote, asked: Iterable[DataHash], jobs: int | None) -> set[DataHash]:
+    by_key = {keys_for(repo.store_of(data))(data.oid): data for data in asked}
+    return {by_key[key] for key in remote.exists(by_key, jobs)}
+
+
+def _not_in_cache(repo: Repository, asked: Iterable[DataHash]) -> set[DataHash]:
+    listed = list(asked)
+    return {
+        DataHash(oid, legacy)
+        for legacy in (False, True)
+        for oid in repo.store_of(DataHash("", legacy)).missing(data.oid for data in listed if data.legacy is legacy)
+    }

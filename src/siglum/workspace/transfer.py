@@ -1,70 +1,133 @@
-"""`push`, `fetch`: copies of recorded content between the cache and a remote."""
+"""`push`, `fetch`: copies of recorded content between the cache and the remotes that it belongs on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from siglum.core.errors import IntegrityError, NotFoundError, SiglumError
+from siglum.core.hashes import DIR_SUFFIX, DataHash
 from siglum.core.text import count
+from siglum.storage.objects import ObjectStore
 from siglum.storage.remotes.base import Remote
 from siglum.storage.transfer import (
     Progress,
     TransferFailure,
+    TransferPlan,
     TransferResult,
     plan_fetch,
     plan_push,
     run_transfer,
 )
-from siglum.workspace.checkout import DataAt
 from siglum.workspace.pointers import Pointer, is_pointer, parse_pointer
 from siglum.workspace.repository import Repository
 
 
-def push(
-    repo: Repository,
-    wanted: Sequence[DataAt],
-    remote: Remote,
-    *,
-    jobs: int | None = None,
-    progress: Progress | None = None,
-) -> TransferResult:
-    """Send what the remote lacks. A damaged object is never sent; failures of single objects are in the result."""
-    return run_transfer(plan_push([each.hash.oid for each in wanted], repo.cache, remote), jobs, progress)
+class Wanted(msgspec.Struct, frozen=True):
+    """Content that a transfer is about: where it belongs (from the root), and what its record says of remotes.
 
-
-def fetch(
-    repo: Repository,
-    wanted: Sequence[DataAt],
-    remote: Remote,
-    *,
-    jobs: int | None = None,
-    progress: Progress | None = None,
-) -> TransferResult:
-    """Get what the cache lacks, hashed while it comes in. Failures of single objects are in the result.
-
-    Objects of the cache that are damaged are moved to quarantine first, so that good copies take their place.
+    `remote` is the one that the record names. Without `push` it is not sent, and need not be on a remote; when
+    `partial`, it was imported without its data, and need not be in the cache. `part_of` is the tracked folder that it
+    is a file of, where not all of that folder is meant.
     """
-    oids = [each.hash.oid for each in wanted]
-    _quarantine_damaged(repo, oids)
-    return run_transfer(plan_fetch(oids, repo.cache, remote), jobs, progress)
+
+    path: str
+    hash: DataHash
+    remote: str | None = None
+    push: bool = True
+    partial: bool = False
+    is_exec: bool = False
+    part_of: str = ""
 
 
-def raise_failures(result: TransferResult, wanted: Iterable[DataAt], remote: Remote, *, sending: bool) -> None:
-    """Raise one error for all failures of a transfer, naming the first path; return when there are none."""
-    if not result.failures:
+class Planned(msgspec.Struct, frozen=True):
+    """What goes to or comes from one remote, by one layout of the cache."""
+
+    plan: TransferPlan
+    wanted: tuple[Wanted, ...]
+
+    @property
+    def remote(self) -> Remote:
+        """The other side."""
+        return self.plan.remote
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """What came of a plan."""
+
+    planned: Planned
+    result: TransferResult
+
+
+def routes(wanted: Iterable[Wanted], remote: str | None, *, sending: bool) -> dict[str | None, list[Wanted]]:
+    """Return what belongs on which remote, None for the default one.
+
+    A record that names a remote is only about that one; `remote` is what the user asked for.
+    """
+    found: dict[str | None, list[Wanted]] = {}
+    for each in wanted:
+        if (sending and not each.push) or (remote is not None and each.remote not in (None, remote)):
+            continue
+        found.setdefault(remote or each.remote, []).append(each)
+    return found
+
+
+def plan(
+    repo: Repository, wanted: Sequence[Wanted], remote: Remote, *, sending: bool, jobs: int | None = None
+) -> list[Planned]:
+    """Return what must move to or from a remote. Changes nothing; what is absent on both sides is in the failures.
+
+    Raises UnavailableError when the remote is not there.
+    """
+    found = []
+    for legacy in (False, True):
+        mine = tuple(each for each in wanted if each.hash.legacy is legacy)
+        if mine:
+            cache = repo.legacy_cache if legacy else repo.cache
+            make = plan_push if sending else plan_fetch
+            made = make([each.hash.oid for each in mine], cache, remote, jobs)
+            found.append(Planned(_without_optional(made, mine, sending=sending), mine))
+    return found
+
+
+def _without_optional(made: TransferPlan, wanted: Iterable[Wanted], *, sending: bool) -> TransferPlan:
+    """Return a plan without those failures that are none: nobody says that these objects are there."""
+    needed = {each.hash.oid for each in wanted if not (each.partial if sending else not each.push)}
+    optional = {each.hash.oid for each in wanted} - needed
+    failures = tuple(failure for failure in made.failures if not (failure.missing and failure.oid in optional))
+    return msgspec.structs.replace(made, failures=failures, optional=frozenset(optional))
+
+
+def move(planned: Planned, jobs: int | None = None, progress: Progress | None = None) -> Moved:
+    """Carry out a plan. A damaged object is neither sent nor accepted; failures of single objects are in the result."""
+    return Moved(planned, run_transfer(planned.plan, jobs, progress))
+
+
+def raise_failures(moved: Sequence[Moved], *, sending: bool) -> None:
+    """Raise one error for all failures of transfers, naming the first path; return when there are none."""
+    failed = [(each, failure) for each in moved for failure in each.result.failures]
+    if not failed:
         return
-    paths = {each.hash.oid: each.path for each in wanted}
-    damaged = next((failure for failure in result.failures if failure.damaged), None)
-    first = damaged or next((f for f in result.failures if f.oid in paths), result.failures[0])
-    what = paths.get(first.oid, first.oid)
-    others = len(result.failures) - 1
+    recorded = {each.hash.oid: each.path for part in moved for each in part.planned.wanted}
+    damaged = next((pair for pair in failed if pair[1].damaged), None)
+    part, first = damaged or next((pair for pair in failed if pair[1].oid in recorded), failed[0])
+    what = recorded.get(first.oid, first.oid)
+    others = len(failed) - 1
     also = f" ({count(others, 'other object')} failed too)" if others else ""
-    raise _as_error(first, f"{what} could not be {'sent to' if sending else 'fetched from'} {remote.name!r}{also}: ")
+    way = "sent to" if sending else "fetched from"
+    raise _as_error(first, f"{what} could not be {way} {part.planned.remote.name!r}{also}: ")
 
 
 def _as_error(failure: TransferFailure, prefix: str) -> SiglumError:
     kind = IntegrityError if failure.damaged else NotFoundError if failure.missing else SiglumError
     return kind(prefix + failure.reason)
+
+
+def quarantine_damaged(repo: Repository, wanted: Iterable[Wanted]) -> None:
+    """Move objects of the cache that are damaged out of the way, so that good copies take their place."""
+    for each in wanted:
+        _quarantine_damaged(repo.store_of(each.hash), [each.hash.oid])
 
 
 def pointers_at(repo: Repository, revision: str) -> list[Pointer]:
@@ -85,29 +148,19 @@ def pointers_at(repo: Repository, revision: str) -> list[Pointer]:
     ]
 
 
-def data_at(repo: Repository, revision: str) -> list[DataAt]:
-    """Return what the `.dvc` files of a Git revision record."""
-    return [
-        DataAt(pointer.key_of(spec), spec.data, spec.isexec, spec.cache)
-        for pointer in pointers_at(repo, revision)
-        for spec in pointer.file.outs
-        if spec.data is not None and spec.push
-    ]
-
-
-def _quarantine_damaged(repo: Repository, oids: Iterable[str]) -> None:
+def _quarantine_damaged(cache: ObjectStore, oids: Iterable[str]) -> None:
     for oid in oids:
-        if not repo.cache.has(oid):
+        if not cache.has(oid):
             continue
         try:
-            repo.cache.verify(oid)
-            entries = repo.cache.read_manifest(oid).entries if oid.endswith(".dir") else ()
+            cache.verify(oid)
+            entries = cache.read_manifest(oid).entries if oid.endswith(DIR_SUFFIX) else ()
         except IntegrityError:
-            repo.cache.quarantine(oid)
+            cache.quarantine(oid)
             continue
         for entry in entries:
-            if repo.cache.has(entry.oid):
+            if cache.has(entry.oid):
                 try:
-                    repo.cache.verify(entry.oid)
+                    cache.verify(entry.oid)
                 except IntegrityError:
-                    repo.cache.quarantine(entry.oid)
+                    cache.quarantine(entry.oid)

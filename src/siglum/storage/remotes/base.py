@@ -31,8 +31,11 @@ class Remote(Protocol):
         """Raise UnavailableError, in words for a person, when the place is not there."""
         ...
 
-    def exists(self, keys: Iterable[str]) -> set[str]:
-        """Return those of `keys` that are there. Implementations list once when many are asked, else ask each."""
+    def exists(self, keys: Iterable[str], jobs: int | None = None) -> set[str]:
+        """Return those of `keys` that are there, with at most `jobs` requests at once (None: what suits the place).
+
+        Implementations list once when many are asked, else ask each.
+        """
         ...
 
     def list(self, prefix: str) -> Iterator[str]:

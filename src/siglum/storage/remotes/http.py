@@ -96,9 +96,9 @@ class HttpRemote:
     def check(self) -> None:
         self._session.perform("HEAD", f"{self.url}/", partial(self._refuse_strangers, ""))
 
-    def exists(self, keys: Iterable[str]) -> set[str]:
+    def exists(self, keys: Iterable[str], jobs: int | None = None) -> set[str]:
         asked = list(dict.fromkeys(keys))
-        found = run_in_threads(self._has, asked, _THREADS)
+        found = run_in_threads(self._has, asked, jobs or _THREADS)
         return {key for key, there in zip(asked, found, strict=True) if there}
 
     def list(self, prefix: str) -> Iterator[str]:  # noqa: ARG002

@@ -46,7 +46,8 @@ class LocalRemote:
                 hint="Mount or create it, or correct its URL with `siglum remote modify`.",
             )
 
-    def exists(self, keys: Iterable[str]) -> set[str]:
+    # A disk is fastest when asked for one thing after the other, so that `jobs`, an upper bound, never bounds.
+    def exists(self, keys: Iterable[str], jobs: int | None = None) -> set[str]:  # noqa: ARG002
         asked = list(keys)
         self._check_can_be_made()
         with self._errors():
@@ -79,7 +80,6 @@ class LocalRemote:
             batch.commit()
         return size
 
-    # A disk is fastest when asked for one thing after the other, so that `jobs`, an upper bound, never bounds.
     def put_many(self, uploads: Sequence[Upload], jobs: int | None = None) -> Sequence[Outcome]:  # noqa: ARG002
         outcomes: list[Outcome] = []
         with self._errors(), self._batch() as batch:

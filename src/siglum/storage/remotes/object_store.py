@@ -122,18 +122,18 @@ class ObjectStoreRemote:
                 return  # it answers, and may allow what is needed; that shows when it is
             raise
 
-    def exists(self, keys: Iterable[str]) -> set[str]:
+    def exists(self, keys: Iterable[str], jobs: int | None = None) -> set[str]:
         asked = list(dict.fromkeys(keys))
         if len(asked) <= _ASK_EACH_UPTO:
-            return self._ask_each(asked)
+            return self._ask_each(asked, jobs)
         folders = Counter(key.rpartition("/")[0] for key in asked)
         # One folder shows how full the others are, since hashes spread evenly; from that follows what is cheaper.
         sample = folders.most_common(1)[0][0]
         found = set(self.list(sample))
         if len(folders) * (1 + len(found) / _LISTED_FOR_ONE) > len(asked):
-            return self._ask_each(asked)
+            return self._ask_each(asked, jobs)
         others = [folder for folder in folders if folder != sample]
-        found.update(*run_in_flight(self._list_folder, others, DEFAULT_IN_FLIGHT // 4))
+        found.update(*run_in_flight(self._list_folder, others, jobs or DEFAULT_IN_FLIGHT // 4))
         return found.intersection(asked)
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -245,8 +245,8 @@ class ObjectStoreRemote:
         except Exception as e:  # noqa: BLE001  -- as in `list`
             raise self._error(e, key) from None
 
-    def _ask_each(self, keys: Sequence[str]) -> set[str]:
-        return {key for key in run_in_flight(self._has, keys, DEFAULT_IN_FLIGHT) if key is not None}
+    def _ask_each(self, keys: Sequence[str], jobs: int | None) -> set[str]:
+        return {key for key in run_in_flight(self._has, keys, jobs or DEFAULT_IN_FLIGHT) if key is not None}
 
     async def _has(self, key: str) -> str | None:
         import obstore  # an optional extra

@@ -68,9 +68,9 @@ class SshRemote:
     def check(self) -> None:
         self._run(self._check())
 
-    def exists(self, keys: Iterable[str]) -> set[str]:
+    def exists(self, keys: Iterable[str], jobs: int | None = None) -> set[str]:
         asked = list(dict.fromkeys(keys))
-        return self._run(self._exists(asked)) if asked else set()
+        return self._run(self._exists(asked, jobs or DEFAULT_IN_FLIGHT)) if asked else set()
 
     def list(self, prefix: str) -> Iterator[str]:
         self.check()
@@ -155,25 +155,25 @@ class SshRemote:
                 await self._check()
                 raise
 
-    async def _exists(self, asked: Sequence[str]) -> set[str]:
+    async def _exists(self, asked: Sequence[str], jobs: int) -> set[str]:
         if len(asked) <= _ASK_EACH_UPTO:
-            return await self._ask_each(asked)
+            return await self._ask_each(asked, jobs)
         folders = Counter(posixpath.dirname(key) for key in asked)
         # One folder shows how full the others are, since hashes spread evenly; from that follows what is cheaper.
         sample = folders.most_common(1)[0][0]
         found = await self._list_folder(sample)
         if len(folders) * (1 + len(found) / _LISTED_FOR_ONE) > len(asked):
-            return await self._ask_each(asked)
+            return await self._ask_each(asked, jobs)
         others = [folder for folder in folders if folder != sample]
-        found.update(*await in_flight(self._list_folder, others, DEFAULT_IN_FLIGHT))
+        found.update(*await in_flight(self._list_folder, others, jobs))
         return found.intersection(asked)
 
-    async def _ask_each(self, keys: Sequence[str]) -> set[str]:
+    async def _ask_each(self, keys: Sequence[str], jobs: int) -> set[str]:
         async def has(key: str) -> bool:
             path = self._place.path_of(key)
             return await self._one(lambda sftp: is_file(sftp, path, self._place.timeout), path)
 
-        answers = await in_flight(has, keys, DEFAULT_IN_FLIGHT)
+        answers = await in_flight(has, keys, jobs)
         return {key for key, there in zip(keys, answers, strict=True) if there}
 
     async def _list_folder(self, folder: str) -> set[str]:

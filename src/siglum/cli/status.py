@@ -1,0 +1,117 @@
+"""`siglum status`: what changed here, or against a remote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from siglum.cli.command import command
+from siglum.cli.console import Console
+from siglum.cli.transfer_options import scope_options
+from siglum.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from siglum.pipeline.transfers import Remotes
+    from siglum.pipeline.wanted import TransferScope
+    from siglum.workspace.repository import Repository
+
+
+@command("status")
+@scope_options
+@click.option("-c", "--cloud", is_flag=True, help="Compare the cache with a remote instead.")
+@click.option("-r", "--remote", "remote_name", metavar="NAME", help="The remote to compare with (implies -c).")
+@click.option("--no-updates", is_flag=True, help="Do not ask the sources of imports what they have now.")
+def status(
+    console: Console,
+    targets: tuple[str, ...],
+    cloud: bool,
+    remote_name: str | None,
+    no_updates: bool,
+    jobs: int | None,
+    with_deps: bool,
+    recursive: bool,
+    **revisions: bool,
+) -> None:
+    """Show what changed: data and pipelines here, or with -c what a remote lacks.
+
+    With -q nothing is printed, and the exit status is 1 when something changed.
+    """
+    from siglum.workspace.repository import Repository
+
+    repo = Repository.open()
+    if cloud or remote_name is not None:
+        from siglum.pipeline.transfers import Remotes
+        from siglum.pipeline.wanted import TransferScope
+
+        scope = TransferScope(with_deps=with_deps, recursive=recursive, **revisions)
+        _cloud_status(console, repo, targets, Remotes(repo, remote_name, jobs), scope)
+        return
+    meaningless = [f"--{name.replace('_', '-')}" for name, given in {**revisions, "jobs": jobs}.items() if given]
+    if meaningless:
+        raise UsageError(f"{' and '.join(meaningless)} mean something only with -c.", hint="Add -c or -r NAME.")
+    if targets and (with_deps or recursive):
+        targets = _widened(repo, targets, with_deps=with_deps, recursive=recursive)
+    found = _workspace_status(repo, targets, updates=not no_updates)
+    repo.index.save()
+    console.result(found)
+    if not found:
+        console.say("Data and pipelines are up to date.")
+    for name, entries in found.items():
+        console.say(f"{name}:")
+        for entry in entries:
+            _say_entry(console, entry)
+    if found and console.quiet:
+        raise click.exceptions.Exit(1)
+
+
+def _widened(repo: Repository, targets: Sequence[str], *, with_deps: bool, recursive: bool) -> tuple[str, ...]:
+    """Return targets that stand for what these do with what they are made from, or what is below them."""
+    from siglum.pipeline.load import load_pipeline
+    from siglum.pipeline.selection import select
+
+    selected = select(repo, load_pipeline(repo), targets, with_deps=with_deps, recursive=recursive)
+    return tuple(repo.shown(each.part or each.stage.address) for each in selected)
+
+
+def _workspace_status(repo: Repository, targets: Sequence[str], *, updates: bool) -> dict[str, list[Any]]:
+    if repo.has_pipelines():
+        # Imported only where there is a pipeline: `siglum status` on plain data stays the faster for it.
+        from siglum.pipeline.status import project_status
+
+        return project_status(repo, targets, updates=updates)
+    from siglum.workspace.status import data_status
+
+    return dict[str, list[Any]](data_status(repo, targets, updates=updates))
+
+
+def _cloud_status(
+    console: Console, repo: Repository, targets: Sequence[str], remotes: Remotes, scope: TransferScope
+) -> None:
+    from siglum.pipeline.transfers import status_data
+
+    found = status_data(repo, targets, remotes, scope)
+    repo.index.save()
+    console.result(found)
+    if not found:
+        console.say(f"Cache and remote {' and '.join(map(repr, remotes.names))} are in sync.")
+    for path, verdict in sorted(found.items()):
+        console.say(f"  {verdict + ':':12} {path}")
+    if found and console.quiet:
+        raise click.exceptions.Exit(1)
+
+
+def _say_entry(console: Console, entry: str | Mapping[str, Any]) -> None:
+    if isinstance(entry, str):
+        console.say(f"  {entry}")
+        return
+    for title, changes in entry.items():
+        console.say(f"  {title}:")
+        for path, verdict in changes.items():
+            if isinstance(verdict, Mapping):
+                console.say(f"    {path}:")
+                for key, change in verdict.items():
+                    console.say(f"      {change + ':':14} {key}")
+            else:
+                console.say(f"    {verdict + ':':14} {path}")
