@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -44,6 +44,7 @@ class SftpHost:
         self.connections = 0
         self.port = 0
         self.sftp = True
+        self.interrupted: Callable[[], None] = lambda: None
         self.files: list[Any] = []
         self._open: list[asyncssh.SSHServerConnection] = []
 
@@ -189,6 +190,8 @@ class _Files(asyncssh.SFTPServer):
             raise asyncssh.SFTPFailure("Failure")
         if offset >= 1 << 20 and host.take("cut while writing"):
             host.cut()
+        if offset >= 1 << 20 and host.take("interrupt"):
+            host.interrupted()
         if host.take("stall"):
             await asyncio.sleep(3600)
         return super().write(file_obj, offset, data)  # type: ignore[return-value]  # synchronous in this class

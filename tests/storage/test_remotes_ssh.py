@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
+import signal
 import socket
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,13 +136,13 @@ def test_a_key_cannot_lead_out_of_the_folder(remote: SshRemote, tmp_path: Path) 
 
 
 def test_many_at_once_over_few_connections(host: SftpHost, remote: SshRemote, tmp_path: Path) -> None:
-    items = [written(tmp_path, b"%d" % n) for n in range(150)]
-    assert remote.put_many([Upload(path, key, oid) for path, oid, key in items]) == [len(str(n)) for n in range(150)]
+    items = [written(tmp_path, b"%d" % n) for n in range(80)]
+    assert remote.put_many([Upload(path, key, oid) for path, oid, key in items]) == [len(str(n)) for n in range(80)]
     assert host.connections <= 4
-    assert host.requests["fsync"] == host.requests["rename"] == 150
-    targets = [str(tmp_path / f"target-{n}") for n in range(150)]
+    assert host.requests["fsync"] == host.requests["rename"] == 80
+    targets = [str(tmp_path / f"target-{n}") for n in range(80)]
     remote.get_many([Download(key, target, oid) for (_, oid, key), target in zip(items, targets, strict=True)])
-    assert [Path(target).read_bytes() for target in targets] == [b"%d" % n for n in range(150)]
+    assert [Path(target).read_bytes() for target in targets] == [b"%d" % n for n in range(80)]
 
 
 def test_max_sessions_is_kept(host: SftpHost, tmp_path: Path) -> None:
@@ -421,3 +426,37 @@ def test_a_host_without_sftp(host: SftpHost, remote: SshRemote) -> None:
     host.start()
     with pytest.raises(UnavailableError, match="does not offer SFTP"):
         remote.check()
+
+
+def test_ctrl_c_leaves_nothing_half_done(host: SftpHost, tmp_path: Path) -> None:
+    """A process that is interrupted in the middle of an upload removes what it began, and says nothing."""
+    source, oid, key = written(tmp_path, os.urandom(8 << 20))
+    program = f"""
+from siglum.storage.remotes import open_remote
+remote = open_remote("r", {host.url()!r}, {{"keyfile": {str(host.client_key)!r}}})
+try:
+    remote.put({source!r}, {key!r}, {oid!r})
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    with host.fault("interrupt"):
+        child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        host.interrupted = lambda: child.send_signal(signal.SIGINT)
+        said, _ = child.communicate(timeout=60)
+    assert said == b"interrupted\n"
+    assert files_of(host) == []
+
+
+def test_opening_and_closing_leaves_no_thread_and_no_descriptor(host: SftpHost) -> None:
+    opened(host).check()
+    host.stop()  # its own ends of the connections are closed then, too
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    host.start()
+    for _ in range(5):
+        opened(host).check()
+        gc.collect()  # closed when nothing refers to it any more
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("siglum-ssh")] == []
+    host.stop()
+    assert len(os.listdir("/proc/self/fd")) <= before
+    host.start()

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import threading
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -32,12 +32,13 @@ class BackgroundLoop:
         self._goodbye = goodbye
         self._expected = expected
         self._starting = threading.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._finalizer: weakref.finalize[Any, Any] | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Return what the coroutine returns. Interrupted, it is cancelled: its clean-up runs until `close` at most."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._running())
+        """Return what the coroutine returns. Interrupted, it is cancelled; `close` waits until it has cleaned up."""
+        future = asyncio.run_coroutine_threadsafe(_listed(coroutine, self._tasks), self._running())
         try:
             return future.result()
         except BaseException:
@@ -58,7 +59,7 @@ class BackgroundLoop:
                 self._loop.set_exception_handler(functools.partial(_on_unseen_error, self._expected))
                 thread = threading.Thread(target=_serve, args=(self._loop,), name=self._name, daemon=True)
                 thread.start()
-                self._finalizer = weakref.finalize(self, _end, self._loop, thread, self._goodbye)
+                self._finalizer = weakref.finalize(self, _end, self._loop, thread, self._tasks, self._goodbye)
             return self._loop
 
 
@@ -75,21 +76,43 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
     loop.close()
 
 
-def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread, goodbye: Callable[[], Awaitable[None]]) -> None:
+async def _listed(coroutine: Coroutine[Any, Any, T], tasks: set[asyncio.Task[Any]]) -> T:
+    task = asyncio.current_task()
+    assert task is not None
+    tasks.add(task)
+    try:
+        return await coroutine
+    finally:
+        tasks.discard(task)
+
+
+def _end(
+    loop: asyncio.AbstractEventLoop,
+    thread: threading.Thread,
+    tasks: set[asyncio.Task[Any]],
+    goodbye: Callable[[], Awaitable[None]],
+) -> None:
     with contextlib.suppress(TimeoutError):
-        asyncio.run_coroutine_threadsafe(_drain(goodbye), loop).result(_GOODBYE_SECONDS * 2)
+        asyncio.run_coroutine_threadsafe(_drain(tasks, goodbye), loop).result(_GOODBYE_SECONDS * 4)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(_GOODBYE_SECONDS)
 
 
-async def _drain(goodbye: Callable[[], Awaitable[None]]) -> None:
-    current = asyncio.current_task()
-    tasks = [task for task in asyncio.all_tasks() if task is not current]
-    for task in tasks:
-        task.cancel()
+async def _drain(tasks: set[asyncio.Task[Any]], goodbye: Callable[[], Awaitable[None]]) -> None:
+    # The client's own tasks go on meanwhile: cleaning up needs its connections.
+    await _cancel(task for task in tasks if not task.cancelling())
     if tasks:
         await asyncio.wait(tasks, timeout=_GOODBYE_SECONDS)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_GOODBYE_SECONDS):
             await goodbye()
+    await _cancel(task for task in asyncio.all_tasks() if task is not asyncio.current_task())
     await asyncio.get_running_loop().shutdown_default_executor()
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    cancelled = list(tasks)
+    for task in cancelled:
+        task.cancel()
+    if cancelled:
+        await asyncio.wait(cancelled, timeout=_GOODBYE_SECONDS)
