@@ -50,6 +50,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "cache": CommandEntry("siglum.cli.cache", "cache", DATA, "Say where the cache is, and verify what is in it."),
     "remote": CommandEntry("siglum.cli.remote", "remote", DATA, "Name the places that hold copies of data."),
     "config": CommandEntry("siglum.cli.config", "config", DATA, "Read and change settings."),
+    "check-ignore": CommandEntry("siglum.cli.project", "check_ignore", DATA, "Say which paths .dvcignore files hide."),
+    "root": CommandEntry("siglum.cli.project", "root", DATA, "Print where the repository's root is."),
     "repro": CommandEntry("siglum.cli.pipeline", "repro", PIPELINES, "Run what is out of date in a pipeline."),
     "trace": CommandEntry("siglum.cli.lineage", "trace", MODELS, "Say what a model version was made from."),
     "reproduce": CommandEntry("siglum.cli.lineage", "reproduce", MODELS, "Rebuild a model version and compare."),

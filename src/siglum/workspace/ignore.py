@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -62,6 +63,19 @@ class IgnoreRules:
                 return found
         return None
 
+    def patterns_for(self, folder: str, path: str, is_dir: bool) -> Iterator[IgnoreMatch]:
+        """Yield every pattern that names the absolute `path` in `folder`, also negated ones; the first one decides."""
+        for base, spec in self._chain(folder):
+            relative = path[len(base) + 1 :] + ("/" if is_dir else "")
+            for index in reversed(range(len(spec.patterns))):
+                pattern = spec.patterns[index]
+                if pattern.include is not None and pattern.match_file(relative) is not None:
+                    yield IgnoreMatch(f"{base}/{IGNORE_FILE}", index + 1, str(getattr(pattern, "pattern", "")))
+
+    def is_repository(self, path: str) -> bool:
+        """Whether an absolute path is that of another data repository inside this one."""
+        return path != self._root and self._is_repository(path)
+
     def _is_repository(self, folder: str) -> bool:
         """Whether a folder is another data repository inside this one."""
         known = self._repositories.get(folder)
@@ -105,4 +119,5 @@ class IgnoreRules:
         # Imported here: most repositories have no rules, and their commands start the faster for it.
         from pathspec import GitIgnoreSpec
 
-        return GitIgnoreSpec.from_lines(lines)
+        # Empty lines would be left out, and patterns counted by another number than that of their line.
+        return GitIgnoreSpec.from_lines(line or "#" for line in lines)
