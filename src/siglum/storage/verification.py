@@ -54,6 +54,28 @@ def check_store(store: ObjectStore, oids: Iterable[str], progress: Progress | No
             progress(done, size)
 
 
+def require_sound(store: ObjectStore, oids: Iterable[str]) -> None:
+    """Raise NotFoundError or IntegrityError unless each object's bytes are what its name says.
+
+    Reads what is not on record as verified; damaged objects stay where they are.
+    """
+    unknown = [oid for oid in dict.fromkeys(oids) if not _is_on_record(store, oid)]
+    for checked in check_store(store, unknown):
+        if checked.condition is Condition.MISSING:
+            raise store.not_found(checked.oid)
+        if checked.condition is Condition.DAMAGED:
+            raise store.damaged(checked.oid)
+
+
+def _is_on_record(store: ObjectStore, oid: str) -> bool:
+    if store.index is None:
+        return False
+    try:
+        return store.index.get(os.stat(store.path_of(oid))) == oid
+    except FileNotFoundError:
+        return False
+
+
 def _check_some(store: ObjectStore, oids: Sequence[str]) -> Iterator[Checked]:
     small: list[FileToRead] = []
     other: list[tuple[str, os.stat_result]] = []
