@@ -85,7 +85,7 @@ def commit(
         if inputs is None:
             assert each.pointer is not None
             done += _commit_pointer(repo, each.pointer, relink)
-        else:
+        elif each.changes or not _is_of_dvc_2(pipeline.locks.get(each.stage.address)):
             done += _commit_stage(repo, pipeline, recorder, each, inputs, relink)
     changed = [path for path, stamp in before.items() if _stamp(repo, path) != stamp]
     return CommitResult(tuple(done), put_into_index(repo, changed))
@@ -138,6 +138,12 @@ def _check_there(repo: Repository, stage: Stage) -> None:
                 f"{repo.shown(out.key)} does not exist, though {repo.shown(stage.file)} tracks it.",
                 hint="Bring it back with 'siglum checkout'.",
             )
+
+
+def _is_of_dvc_2(lock: StageLock | None) -> bool:
+    """Whether an entry has hashes of DVC 2's kind; unchanged, it stays as it is, as with DVC."""
+    hashes = [] if lock is None else [each.data_hash for each in (*lock.deps, *lock.outs)]
+    return any(data is not None and data.legacy for data in hashes)
 
 
 def _commit_pointer(repo: Repository, pointer: Pointer, relink: bool) -> list[Recorded]:
