@@ -275,6 +275,16 @@ def test_the_server_dies_and_comes_back(host: SftpHost, remote: SshRemote, tmp_p
     assert remote.exists([key]) == {key}
 
 
+def test_tasks_that_lost_a_server_do_not_each_knock(host: SftpHost, remote: SshRemote, tmp_path: Path) -> None:
+    """Of sixty-four requests that find nobody there, few try to connect: servers lock out who knocks too often."""
+    keys = [f"files/md5/{n:02x}/{n:030x}" for n in range(64)]
+    assert remote.exists(keys) == set()
+    host.cut()
+    with host.fault("hang up at once", 1000), pytest.raises(UnavailableError):
+        remote.exists(keys)
+    assert host.happened["hang up at once"] <= 3 * (1 + len(ssh_connection.PAUSES))
+
+
 class TestLoggingIn:
     def test_with_a_password(self, host: SftpHost) -> None:
         for url, options in (

@@ -17,12 +17,14 @@ import asyncssh
 
 from siglum.core.errors import InvalidInputError, NotSupportedError, SiglumError, UnavailableError
 from siglum.storage.remotes.ssh_errors import (
+    NotReachedError,
     is_lost,
     key_file_error,
     login_refused,
     never_there,
     not_trusted,
     unavailable,
+    why_lost,
 )
 from siglum.storage.remotes.ssh_hosts import HostKeyClient, HostRules, host_rules, known_hosts
 from siglum.storage.remotes.ssh_options import SshPlace
@@ -63,6 +65,8 @@ class Sessions:
         self._most = place.connections
         self._opening = asyncio.Lock()
         self._was_there = False
+        self._failures = 0
+        self._failure = ""
 
     async def perform(
         self, work: Callable[[asyncssh.SFTPClient], Awaitable[T]], progress: Callable[[], int] = int
@@ -114,8 +118,11 @@ class Sessions:
     async def _least_used(self) -> Session:
         session = self._candidate()
         if session is None:
+            failures = self._failures
             async with self._opening:
-                session = self._candidate()  # another task may have opened one meanwhile
+                session = self._candidate()  # another task may have opened one meanwhile, or tried to
+                if session is None and self._failures > failures:
+                    raise NotReachedError(self._failure)
                 if session is None:
                     session = await self._one_more()
         return session
@@ -131,6 +138,8 @@ class Sessions:
         try:
             session = await self._connect()
         except Exception as e:
+            self._failures += 1
+            self._failure = why_lost(self.place, e)  # not the error: it would keep all that its traceback names
             if not self._open or (isinstance(e, SiglumError) and not isinstance(e, UnavailableError)):
                 raise
             # The server wants no more of them: go on with what there is.

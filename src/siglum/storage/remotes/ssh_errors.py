@@ -25,6 +25,14 @@ _FULL_WORDS = ("no space left", "quota exceeded")
 MISSING = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)
 
 
+class NotReachedError(ConnectionError):
+    """Another task has just tried to connect, and could not; `why` says what came of it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 def is_lost(error: BaseException) -> bool:
     """Whether an error is one of a connection, which may go better with another one, not of what was asked over it."""
     if isinstance(error, asyncssh.DisconnectError):
@@ -45,7 +53,7 @@ def unavailable(name: str, place: SshPlace, error: BaseException) -> Unavailable
     """Return the error for a host that does not answer, or not any more."""
     host = f"{place.host}:{place.port}" if place.port else place.host
     return UnavailableError(
-        f"Remote {name!r} is not there: {host} {_why(place, error)}.",
+        f"Remote {name!r} is not there: {host} {why_lost(place, error)}.",
         hint="Look whether the host is up and can be reached, then try again: what arrived is not sent again.",
     )
 
@@ -109,7 +117,10 @@ def full(name: str, path: str) -> StorageFullError:
     return StorageFullError(f"Remote {name!r}: no room left at {path}.", hint="Free some space, then try again.")
 
 
-def _why(place: SshPlace, error: BaseException) -> str:
+def why_lost(place: SshPlace, error: BaseException) -> str:
+    """Return what a host does, as the end of a sentence that begins with its name."""
+    if isinstance(error, NotReachedError):
+        return error.why
     if isinstance(error, socket.gaierror):
         return "is not the name of a host that is known here"
     if isinstance(error, TimeoutError):
