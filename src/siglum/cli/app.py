@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import click
 
-from siglum.cli.commands import COMMANDS
+from siglum.cli.commands import COMMANDS, HIDDEN
 from siglum.cli.console import Console
 from siglum.core.errors import SiglumError, UsageError
 from siglum.core.failures import from_os_error
@@ -32,7 +32,7 @@ class RootGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module of one command."""
-        entry = COMMANDS.get(cmd_name)
+        entry = COMMANDS.get(cmd_name) or HIDDEN.get(cmd_name)
         if entry is None:
             return None
         found = getattr(importlib.import_module(entry.module), entry.attribute)
@@ -43,7 +43,7 @@ class RootGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or say which names are near."""
-        if args and args[0] not in COMMANDS:
+        if args and args[0] not in COMMANDS and args[0] not in HIDDEN:
             hint = did_you_mean(args[0], COMMANDS) or "See 'siglum --help' for all commands."
             raise UsageError(f"There is no command {args[0]!r}.", hint=hint)
         return super().resolve_command(ctx, args)

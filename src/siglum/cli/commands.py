@@ -52,6 +52,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "config": CommandEntry("siglum.cli.config", "config", DATA, "Read and change settings."),
     "check-ignore": CommandEntry("siglum.cli.project", "check_ignore", DATA, "Say which paths .dvcignore files hide."),
     "root": CommandEntry("siglum.cli.project", "root", DATA, "Print where the repository's root is."),
+    "install": CommandEntry("siglum.cli.hooks", "install", DATA, "Have Git check, place and send data by itself."),
     "repro": CommandEntry("siglum.cli.pipeline", "repro", PIPELINES, "Run what is out of date in a pipeline."),
     "trace": CommandEntry("siglum.cli.lineage", "trace", MODELS, "Say what a model version was made from."),
     "reproduce": CommandEntry("siglum.cli.lineage", "reproduce", MODELS, "Rebuild a model version and compare."),
@@ -64,4 +65,9 @@ COMMANDS: dict[str, CommandEntry] = {
         "siglum.cli.server", "server", SERVER, "Serve runs and models to MLflow and Siglum clients."
     ),
     "demo": CommandEntry("siglum.cli.demo", "demo", OTHER, "Make a project and walk the whole road once."),
+}
+
+# What other programs run, not people: not in the help.
+HIDDEN: dict[str, CommandEntry] = {
+    "git-hook": CommandEntry("siglum.cli.hooks", "git_hook", DATA, "What Git runs after 'siglum install'."),
 }

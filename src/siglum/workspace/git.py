@@ -2,7 +2,7 @@
 
 Paths go in and come out relative to the working tree's root, with `/` between names. They are passed literally (no
 pathspec magic) and read NUL-separated, so any name works. Nothing here changes the user's index, branches or objects
-except `add`, `fetch_from`, `keep`, `worktree_add` and `worktree_remove`.
+except `add`, `fetch_from`, `keep`, `set_config`, `worktree_add` and `worktree_remove`.
 """
 
 from __future__ import annotations
@@ -77,6 +77,12 @@ class Git:
                 urls.setdefault(key, url)
         found = urls.get("remote.origin.url") or next(iter(urls.values()), None)
         return without_password(found) if found else None
+
+    def path_of(self, name: str) -> str:
+        """Return where Git keeps something of its own, as `hooks` or `info/attributes`; "." for its own folder."""
+        if name == ".":
+            return self._absolute(self._out("rev-parse", "--git-common-dir"))
+        return self._absolute(self._out("rev-parse", "--git-path", name))
 
     def is_dirty(self, exclude: Iterable[str] = ()) -> bool:
         """Return whether anything but `exclude` differs from HEAD; untracked files that are not ignored count."""
@@ -307,6 +313,10 @@ class Git:
     def keep(self, ref: str, commit: str) -> None:
         """Have a ref point at a commit."""
         self._out("update-ref", ref, commit)
+
+    def set_config(self, name: str, value: str) -> None:
+        """Set an option of this repository's own configuration."""
+        self._out("config", "--local", "--replace-all", name, value)
 
     def worktree_add(self, path: str, commit: str) -> None:
         """Check a commit out, detached, into the new folder `path`, which shares this repository's objects."""
