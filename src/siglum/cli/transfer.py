@@ -127,7 +127,8 @@ def pull(
         done = _fetch(console, repo, targets, remotes, span, run_cache=run_cache, dry_run=dry_run)
         if done is None:
             return
-        placed = checkout(repo, placed_data(repo, targets, remotes, span), force=force)
+        wanted = [*placed_data(repo, targets, remotes, span), *done.kept_promises]
+        placed = checkout(repo, wanted, force=force)
     for each in placed.changed:
         console.say(f"{each.outcome:9} {repo.shown(each.path)} ({count(each.files, 'file')})")
     console.result(_value(done) | {"changed": [repo.shown(each.path) for each in placed.changed]})
@@ -176,6 +177,10 @@ def _carry_out(console: Console, repo: Repository, planned: Transfer, remotes: R
     for remote, entries in planned.runs:
         if entries:
             console.say(f"{verb} {count(len(entries), 'entry', 'entries')} of the run cache {way} {remote.name!r}.")
+    for fetched in done.imported:
+        if fetched.data is not None:
+            files = count(fetched.data.nfiles or 1, "file")
+            console.say(f"{verb} {files} ({size(fetched.data.size)}) {way} {fetched.wanted.source}.")
     if not done.count and not done.failures:
         console.say("Everything is up to date.")
     return done
@@ -197,6 +202,9 @@ def _say_plan(console: Console, planned: Transfer) -> None:
         value += [{"remote": remote.name, "run": entry} for entry in entries]
         if entries:
             console.say(f"{count(len(entries), 'entry', 'entries')} of the run cache {way} {remote.name!r}.")
+    for wanted in planned.imports:
+        value.append({"import": wanted.path, "source": wanted.source})
+        console.say(f"Would fetch {wanted.path} {way} {wanted.source}.")
     if not value:
         console.say("Everything is up to date.")
     failed = [failure for each in planned.planned for failure in each.plan.failures]

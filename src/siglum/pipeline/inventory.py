@@ -19,7 +19,7 @@ from siglum.pipeline.lock import LockedPath
 from siglum.pipeline.paths import is_outside, parents
 from siglum.pipeline.stages import LOCK_FILE, PIPELINE_FILE, Output
 from siglum.storage.manifest import make_manifest
-from siglum.workspace.pointers import FileVersion, OutputSpec, Pointer, parse_pointer
+from siglum.workspace.pointers import DependencySpec, FileVersion, OutputSpec, Pointer, parse_pointer
 from siglum.workspace.repository import Repository
 
 
@@ -41,6 +41,8 @@ class InventoryItem(msgspec.Struct, frozen=True):
     """The files of a folder (path below it, oid) where they stand in the record itself, as with versioned remotes."""
     partial: bool = False
     """Whether it was imported without its data, so that `hash` is what the source had, and no cache need have it."""
+    imported: DependencySpec | None = None
+    """Where it was imported from: where its data is, if that is another repository, or if it is `partial`."""
 
     @property
     def is_dir(self) -> bool:
@@ -132,6 +134,7 @@ def _of_pointer(pointer: Pointer) -> Iterable[InventoryItem]:
             spec.remote,
             files=files,
             partial=spec.data is None and files is None,
+            imported=pointer.file.deps[0] if pointer.file.deps else None,
         )
 
 

@@ -8,7 +8,14 @@ import msgspec
 
 from siglum.core.hashes import DataHash
 from siglum.pipeline import run_cache_transfer
-from siglum.pipeline.wanted import TransferScope, wanted_data
+from siglum.pipeline.import_fetch import (
+    FetchedImport,
+    WantedImport,
+    fetch_imports,
+    missing_imports,
+    raise_import_failures,
+)
+from siglum.pipeline.wanted import TransferScope, wanted_data, wanted_imports
 from siglum.storage.legacy import legacy_key_of
 from siglum.storage.manifest import Manifest
 from siglum.storage.remotes.base import Remote
@@ -27,9 +34,12 @@ class Transfer(msgspec.Struct, frozen=True):
     sending: bool
     planned: tuple[Planned, ...]
     runs: tuple[tuple[Remote, tuple[str, ...]], ...] = ()
+    imports: tuple[WantedImport, ...] = ()
+    """What comes from where it was imported, not from a remote."""
 
     def __len__(self) -> int:
-        return sum(len(each.plan) for each in self.planned) + sum(len(entries) for _, entries in self.runs)
+        objects = sum(len(each.plan) for each in self.planned)
+        return objects + sum(len(entries) for _, entries in self.runs) + len(self.imports)
 
 
 class Transferred(msgspec.Struct, frozen=True):
@@ -37,17 +47,20 @@ class Transferred(msgspec.Struct, frozen=True):
 
     transfer: Transfer
     moved: tuple[Moved, ...]
+    imported: tuple[FetchedImport, ...] = ()
 
     @property
     def count(self) -> int:
-        """How many objects and entries of the run cache were moved."""
+        """How many objects, entries of the run cache and files of imports were moved."""
         runs = sum(len(entries) for _, entries in self.transfer.runs)
-        return sum(len(each.result.moved) for each in self.moved) + runs
+        imported = sum(each.data.nfiles or 1 for each in self.imported if each.data is not None)
+        return sum(len(each.result.moved) for each in self.moved) + runs + imported
 
     @property
     def size(self) -> int:
         """The bytes of all objects that were moved."""
-        return sum(each.result.size for each in self.moved)
+        imported = sum(each.data.size for each in self.imported if each.data is not None)
+        return sum(each.result.size for each in self.moved) + imported
 
     @property
     def present(self) -> int:
@@ -62,6 +75,16 @@ class Transferred(msgspec.Struct, frozen=True):
     def raise_failures(self) -> None:
         """Raise one error for all failures; return when there are none."""
         raise_failures(self.moved, sending=self.transfer.sending)
+        raise_import_failures(self.imported)
+
+    @property
+    def kept_promises(self) -> list[DataAt]:
+        """What came of imports that had been recorded without their data, and where it belongs."""
+        return [
+            DataAt(each.wanted.path, each.data.hash)
+            for each in self.imported
+            if each.data is not None and each.wanted.hash is None
+        ]
 
 
 class Remotes:
@@ -72,7 +95,7 @@ class Remotes:
 
     def __init__(self, repo: Repository, name: str | None, jobs: int | None = None) -> None:
         self.name = name.lower() if name is not None else None
-        self._jobs = jobs
+        self.asked_jobs = jobs
         self._repo = repo
         self._opened: dict[str | None, Remote] = {}
         self._manifests: dict[str | None, Manifests] = {}
@@ -86,7 +109,7 @@ class Remotes:
     def jobs(self, remote: Remote) -> int | None:
         """Return how many transfers there may be at once, None for what suits the remote."""
         configured = self._repo.config.get(f"remote.{remote.name}.jobs")
-        return self._jobs or (int(configured) if configured else None)
+        return self.asked_jobs or (int(configured) if configured else None)
 
     @property
     def names(self) -> list[str]:
@@ -127,7 +150,8 @@ def plan_transfer(
     """
     wanted = wanted_data(repo, targets, remotes.read_manifest, scope)
     by_remote = routes(wanted, remotes.name, sending=sending)
-    if not by_remote or run_cache:
+    imports = () if sending else missing_imports(repo, wanted_imports(repo, targets, wanted, scope))
+    if (not by_remote and not any(each.is_elsewhere for each in wanted) and not imports) or run_cache:
         by_remote.setdefault(remotes.name, [])  # so that a remote that cannot be opened is noticed in any case
     runs = []
     if run_cache:
@@ -144,16 +168,17 @@ def plan_transfer(
         if not sending and not dry_run:
             quarantine_damaged(repo, mine)
         planned += plan(repo, mine, remote, sending=sending, jobs=remotes.jobs(remote))
-    return Transfer(sending, tuple(planned), tuple(runs))
+    return Transfer(sending, tuple(planned), tuple(runs), imports)
 
 
 def carry_out(repo: Repository, transfer: Transfer, remotes: Remotes, progress: Progress | None = None) -> Transferred:
     """Move what was planned: objects first, then what tells of them."""
     moved = [move(planned, remotes.jobs(planned.remote), progress) for planned in transfer.planned]
+    imported = fetch_imports(repo, transfer.imports, remotes.asked_jobs, progress)
     if transfer.sending:
         for remote, entries in transfer.runs:
             run_cache_transfer.send(repo.run_cache_dir, entries, remote)
-    return Transferred(transfer, tuple(moved))
+    return Transferred(transfer, tuple(moved), imported)
 
 
 def push_data(

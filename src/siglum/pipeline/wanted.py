@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from siglum.core.errors import NotFoundError
+from siglum.core.errors import NotFoundError, UnavailableError
 from siglum.core.hashes import DataHash
 from siglum.core.text import did_you_mean
+from siglum.pipeline.import_fetch import WantedImport
 from siglum.pipeline.inventory import InventoryItem, read_inventory
 from siglum.pipeline.load import Pipeline, load_pipeline
 from siglum.pipeline.revisions import RevisionReader
@@ -89,6 +90,38 @@ def wanted_data(
     return list(once.values())
 
 
+def wanted_imports(
+    repo: Repository, targets: Sequence[str], wanted: Iterable[Wanted], scope: TransferScope | None = None
+) -> list[WantedImport]:
+    """Return the imports among what a fetch is about, and those here of which not even the hash is known yet.
+
+    One that was recorded without its data, and is in the workspace nevertheless, was fetched before.
+    """
+    found = [
+        WantedImport(each.path, each.pointer, each.imported, None if each.partial else each.hash)
+        for each in wanted
+        if each.is_elsewhere and each.imported is not None and not (each.partial and _is_here(repo, each.path))
+    ]
+    scope = scope or TransferScope()
+    promised = [item for item in read_inventory(repo, cached_only=True).items if item.hash is None and item.partial]
+    if not promised or scope.kinds is not None:
+        return found
+    chosen = {item.source for item in promised}
+    if targets:
+        names = _globbed(repo, targets, promised) if scope.glob else targets
+        selected = select(repo, load_pipeline(repo), names, with_deps=scope.with_deps, recursive=scope.recursive)
+        chosen = {each.stage.address for each in selected}
+    return found + [
+        WantedImport(item.path, item.source, item.imported)
+        for item in promised
+        if item.source in chosen and item.imported is not None and not _is_here(repo, item.path)
+    ]
+
+
+def _is_here(repo: Repository, path: str) -> bool:
+    return os.path.lexists(os.path.join(repo.root, path))
+
+
 def _counts(item: InventoryItem, scope: TransferScope) -> bool:
     return item.hash is not None and not (scope.max_size is not None and (item.size or 0) > scope.max_size)
 
@@ -101,7 +134,16 @@ def _kind_of(item: InventoryItem, pipeline: Pipeline) -> OutputKind:
 
 def _whole(item: InventoryItem) -> Wanted:
     assert item.hash is not None  # what has none was left out before
-    return Wanted(item.path, item.hash, item.remote, item.push, item.partial, item.is_exec)
+    return Wanted(
+        item.path,
+        item.hash,
+        item.remote,
+        item.push,
+        item.partial,
+        item.is_exec,
+        imported=item.imported,
+        pointer=item.source if item.imported is not None else "",
+    )
 
 
 def _chosen(
@@ -124,8 +166,11 @@ def _inside(item: InventoryItem, part: str, read_manifest: ReadManifest, *, here
     within = part[len(item.path) + 1 :]
     try:
         entries = read_manifest(whole.hash, item.remote).entries if whole.hash.is_dir else ()
-    except NotFoundError:
+    except (NotFoundError, UnavailableError):
         if not here:
+            return
+        if whole.is_elsewhere:
+            yield whole  # what is in it shows when it is here
             return
         raise
     found = [e for e in entries if e.relpath == within or e.relpath.startswith(f"{within}/")]

@@ -20,7 +20,7 @@ from siglum.storage.transfer import (
     plan_push,
     run_transfer,
 )
-from siglum.workspace.pointers import Pointer, is_pointer, parse_pointer
+from siglum.workspace.pointers import DependencySpec, Pointer, is_pointer, parse_pointer
 from siglum.workspace.repository import Repository
 
 
@@ -39,6 +39,14 @@ class Wanted(msgspec.Struct, frozen=True):
     partial: bool = False
     is_exec: bool = False
     part_of: str = ""
+    imported: DependencySpec | None = None
+    """Where the data was imported from, by the `.dvc` file `pointer`."""
+    pointer: str = ""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is had from where it was imported: another repository, or, not fetched yet, a URL."""
+        return self.imported is not None and (self.partial or self.imported.repo is not None)
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -67,6 +75,8 @@ def routes(wanted: Iterable[Wanted], remote: str | None, *, sending: bool) -> di
     """
     found: dict[str | None, list[Wanted]] = {}
     for each in wanted:
+        if each.is_elsewhere:
+            continue
         if (sending and not each.push) or (remote is not None and each.remote not in (None, remote)):
             continue
         found.setdefault(remote or each.remote, []).append(each)
