@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import glob as globbing
 import os
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from siglum.core.errors import NotFoundError
-from siglum.pipeline.claims import check_unclaimed
+from siglum.pipeline.add import add
 from siglum.pipeline.commit import commit
 from siglum.pipeline.events import Outcome, StageResult
 from siglum.pipeline.repro import repro
@@ -18,7 +17,6 @@ from siglum.pipeline.targets import Selection
 from siglum.pipeline.tracked import tracked_data
 from siglum.pipeline.transfers import Remotes, fetch_data, placed_data, push_data, status_data
 from siglum.pipeline.wanted import TransferScope
-from siglum.workspace.add import add
 from siglum.workspace.checkout import CheckoutResult, checkout, failures_of
 from siglum.workspace.commit import Recorded
 from siglum.workspace.repository import Repository, find_root
@@ -86,19 +84,27 @@ class Repo:
         no_commit: bool = False,
         glob: bool = False,
         out: str | None = None,
+        remote: str | None = None,
+        to_remote: bool = False,
+        remote_jobs: int | None = None,
         force: bool = False,
         relink: bool = True,
     ) -> list[Recorded]:
         """Put files and folders under version control; see `siglum add`. Return what was recorded of each."""
-        names = self._names(targets)
-        if glob:
-            names = list(dict.fromkeys(path for name in names for path in globbing.glob(name, recursive=True)))
-            if not names:
-                raise NotFoundError("No file or folder matches the pattern.")
         repo = self._fresh()
         with repo.lock():
-            check_unclaimed(repo, names if out is None else [out])
-            result = add(repo, names, to_cache=not no_commit, out=out, force=force, relink=relink)
+            result = add(
+                repo,
+                self._names(targets),
+                to_cache=not no_commit,
+                use_glob=glob,
+                out=out,
+                to_remote=to_remote,
+                remote=remote,
+                jobs=remote_jobs,
+                force=force,
+                relink=relink,
+            )
         return list(result.recorded)
 
     def commit(
@@ -200,9 +206,7 @@ class Repo:
             max_size=max_size,
         )
         with repo.lock():
-            done = fetch_data(
-                repo, self._names(targets), Remotes(repo, remote, jobs), scope=scope, run_cache=run_cache
-            )
+            done = fetch_data(repo, self._names(targets), Remotes(repo, remote, jobs), scope=scope, run_cache=run_cache)
         done.raise_failures()
         return done.count
 
@@ -238,7 +242,8 @@ class Repo:
         with repo.lock():
             remotes = Remotes(repo, remote, jobs)
             done = fetch_data(repo, names, remotes, scope=scope, run_cache=run_cache)
-            placed = checkout(repo, placed_data(repo, names, remotes, scope), force=force)
+            wanted = [*placed_data(repo, names, remotes, scope), *done.kept_promises]
+            placed = checkout(repo, wanted, force=force)
         if not allow_missing:
             done.raise_failures()
         _raise_first(placed, allow_missing)

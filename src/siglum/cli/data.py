@@ -8,6 +8,7 @@ import click
 
 from siglum.cli.command import command
 from siglum.cli.console import Console
+from siglum.cli.progress import busy
 
 
 @command("init")
@@ -54,7 +55,7 @@ def checkout(
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()
-    with repo.lock():
+    with busy(console, "Checking out"), repo.lock():
         result = checkout_data(repo, targets, force=force, relink=relink, with_deps=with_deps, recursive=recursive)
     say_checkout(console, repo, result, summary=summary)
     failed = failures_of(result, allow_missing=allow_missing)

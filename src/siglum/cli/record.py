@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +12,7 @@ import click
 from siglum.cli.command import command
 from siglum.cli.console import Console
 from siglum.cli.git_hint import say_git_hint
+from siglum.cli.progress import busy
 
 if TYPE_CHECKING:
     from siglum.workspace.commit import Recorded
@@ -22,38 +23,56 @@ if TYPE_CHECKING:
 @click.argument("targets", nargs=-1, required=True)
 @click.option("--no-commit", is_flag=True, help="Record hashes, but put nothing into the cache.")
 @click.option("--glob", "use_glob", is_flag=True, help="Let *, ? and ** in targets stand for names.")
-@click.option("-o", "--out", metavar="PATH", help="Copy the one target to PATH first, and add that.")
+@click.option("-o", "--out", metavar="PATH", help="Copy the one target, a path or URL, to PATH first, and add that.")
+@click.option("--to-remote", is_flag=True, help="Send the one target to a remote, without keeping it here.")
+@click.option("-r", "--remote", metavar="NAME", help="The remote for --to-remote, instead of the default one.")
+@click.option("-j", "--jobs", "--remote-jobs", type=click.IntRange(1), metavar="N", help="How many transfers at once.")
 @click.option("-f", "--force", is_flag=True, help="Replace what is at --out.")
-@click.option("--no-relink", is_flag=True, help="Leave the files in the workspace as they are.")
+@click.option("--relink/--no-relink", default=True, help="Link files to the cache, or leave them as they are.")
 def add(
     console: Console,
     targets: tuple[str, ...],
     no_commit: bool,
     use_glob: bool,
     out: str | None,
+    to_remote: bool,
+    remote: str | None,
+    jobs: int | None,
     force: bool,
-    no_relink: bool,
+    relink: bool,
 ) -> None:
     """Put files and folders under version control.
 
-    Each gets a small .dvc file beside it, for Git; its content goes into the cache.
+    Each gets a small .dvc file beside it, for Git; its content goes into the cache. A target inside a tracked folder
+    updates that folder.
     """
-    from siglum.core.errors import NotFoundError
-    from siglum.workspace.add import add as add_paths
     from siglum.workspace.repository import Repository
 
-    if use_glob:
-        # In the order of the folders, as DVC adds them: .gitignore gets its lines in this order.
-        targets = tuple(dict.fromkeys(path for target in targets for path in glob.glob(target, recursive=True)))
-        if not targets:
-            raise NotFoundError("No file or folder matches the pattern.")
     repo = Repository.open()
-    with repo.lock():
-        if repo.has_pipelines():
-            from siglum.pipeline.claims import check_unclaimed
+    with busy(console, "Adding"), repo.lock():
+        elsewhere = out is not None or to_remote or remote is not None or jobs is not None
+        if elsewhere or repo.has_pipelines():
+            from siglum.pipeline.add import add as add_anything
 
-            check_unclaimed(repo, targets if out is None else [out])
-        result = add_paths(repo, targets, to_cache=not no_commit, out=out, force=force, relink=not no_relink)
+            result = add_anything(
+                repo,
+                targets,
+                to_cache=not no_commit,
+                use_glob=use_glob,
+                out=out,
+                to_remote=to_remote,
+                remote=remote,
+                jobs=jobs,
+                force=force,
+                relink=relink,
+            )
+        else:
+            from siglum.workspace.add import add as add_paths
+            from siglum.workspace.add import matching
+
+            # What needs neither pipelines nor transfers starts the faster without them.
+            names = matching(targets) if use_glob else targets
+            result = add_paths(repo, names, to_cache=not no_commit, relink=relink)
     _say_recorded(console, repo, result.recorded)
     shown = [repo.shown(path) for path in result.git_files]
     say_git_hint(console, repo, shown)
@@ -84,8 +103,10 @@ def commit(
     from siglum.pipeline.commit import commit as commit_outputs
     from siglum.workspace.repository import Repository
 
+    confirm = _ask if console.interactive and sys.stdin.isatty() else None
     repo = Repository.open()
-    with repo.lock():
+    # Nobody can be asked anything behind a line that is drawn anew all the time.
+    with nullcontext() if confirm is not None and not force else busy(console, "Recording"), repo.lock():
         done = commit_outputs(
             repo,
             targets,
@@ -94,7 +115,7 @@ def commit(
             recursive=recursive,
             data_only=data_only,
             relink=relink,
-            confirm=_ask if console.interactive and sys.stdin.isatty() else None,
+            confirm=confirm,
         )
     changed = [each for each in done.recorded if each.changed]
     _say_recorded(console, repo, changed)

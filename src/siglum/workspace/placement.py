@@ -21,12 +21,12 @@ def check_place(repo: Repository, path: str, shown: str) -> None:
             f"The name of {ascii(shown)[1:-1]} is not valid UTF-8, so that it cannot be recorded.",
             hint="Rename it and add it again.",
         ) from None
-    folder = os.path.dirname(path)
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
     while len(folder) > len(repo.root):
         if os.path.islink(folder):
-            raise InvalidInputError(
-                f"{shown} is behind the link {os.path.relpath(folder)}.", hint="Add it where it really is."
-            )
+            link = os.path.relpath(folder)
+            what = "is a link to a folder" if folder == path else f"is behind the link {link}"
+            raise InvalidInputError(f"{shown} {what}.", hint="Add it where it really is.")
         folder = os.path.dirname(folder)
     hidden = repo.ignore.match(path)
     if hidden is not None:
@@ -37,11 +37,16 @@ def check_git(repo: Repository, path: str, shown: str, pointer: str) -> None:
     """Raise ConflictError when Git tracks `path` itself, or would not see its `.dvc` file `pointer` (both absolute)."""
     if repo.git is None:
         return
-    if repo.git.tracked([os.path.relpath(path, repo.git.root)]):
-        raise ConflictError(
-            f"{shown} is tracked by Git.", hint=f"Run 'git rm -r --cached {shown}' and commit, then add it again."
-        )
+    check_not_in_git(repo, path, shown)
     if repo.git.ignored([os.path.relpath(pointer, repo.git.root)]):
         raise ConflictError(
             f"{os.path.relpath(pointer)} is ignored by Git, so that it could not be committed.", hint="Edit .gitignore."
+        )
+
+
+def check_not_in_git(repo: Repository, path: str, shown: str) -> None:
+    """Raise ConflictError when Git tracks the absolute `path` itself."""
+    if repo.git is not None and repo.git.tracked([os.path.relpath(path, repo.git.root)]):
+        raise ConflictError(
+            f"{shown} is tracked by Git.", hint=f"Run 'git rm -r --cached {shown}' and commit, then add it again."
         )
