@@ -11,7 +11,8 @@ from tests.workspace.data_project import DataProject
 from siglum.core.errors import InvalidInputError, NotFoundError, WouldLoseDataError
 from siglum.core.hashes import DataHash
 from siglum.storage.links import LinkType
-from siglum.workspace.outputs import checkout_path, hash_path, is_cached, remove_path, save_path, unprotect
+from siglum.workspace.outputs import hash_path, is_cached, remove_path, save_path, unprotect
+from siglum.workspace.restore import checkout_path
 
 
 @pytest.mark.parametrize("kind", [LinkType.COPY, LinkType.HARDLINK, LinkType.SYMLINK])

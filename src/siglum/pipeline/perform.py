@@ -54,9 +54,10 @@ from siglum.pipeline.stages import Output, Stage
 from siglum.pipeline.staleness import Cause, Change, Reason
 from siglum.storage.links import LinkType
 from siglum.workspace.commit import record
-from siglum.workspace.outputs import checkout_path, is_cached
+from siglum.workspace.outputs import is_cached
 from siglum.workspace.pointers import Pointer, read_pointer
 from siglum.workspace.repository import Repository
+from siglum.workspace.restore import checkout_path
 
 
 class Options(msgspec.Struct, frozen=True):

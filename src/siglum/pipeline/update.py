@@ -24,7 +24,7 @@ from siglum.workspace.imports import (
     single_import,
     with_data,
 )
-from siglum.workspace.outputs import checkout_path, is_cached
+from siglum.workspace.outputs import is_cached
 from siglum.workspace.pointers import (
     DependencySpec,
     OutputSpec,
@@ -36,6 +36,7 @@ from siglum.workspace.pointers import (
     write_pointer,
 )
 from siglum.workspace.repository import Repository
+from siglum.workspace.restore import checkout_path
 from siglum.workspace.staging import stage
 
 

@@ -45,15 +45,24 @@ _INODE_SIZE = 16  # the key's first two fields
 _NANOSECONDS_A_DAY = 86_400 * 1_000_000_000
 _FORGET_AFTER_DAYS = 60
 # The kernel stamps files with a clock that ticks 100 to 1000 times a second.
-_TICK_NS = 20_000_000
+TICK_NS = 20_000_000
 # A file system whose times have no fraction ticks once in one or two seconds.
 _COARSE_TICK_NS = 2_100_000_000
 
 
 def is_settled(status: os.stat_result, now_ns: int) -> bool:
     """Whether a change made from now on would show in these times: they are older than a tick of their file system."""
-    tick = _COARSE_TICK_NS if status.st_ctime_ns % 1_000_000_000 == 0 else _TICK_NS
+    tick = _COARSE_TICK_NS if status.st_ctime_ns % 1_000_000_000 == 0 else TICK_NS
     return max(status.st_mtime_ns, status.st_ctime_ns) + tick < now_ns
+
+
+def is_settled_content(status: os.stat_result, swapped_at_ns: int) -> bool:
+    """Whether a file that we ourselves gave its name at a moment can be known by this stat, taken right after.
+
+    Giving it the name set its ctime, but its mtime is older by a tick: a write from that moment on would show there.
+    """
+    tick = _COARSE_TICK_NS if status.st_mtime_ns % 1_000_000_000 == 0 else TICK_NS
+    return status.st_mtime_ns + tick < swapped_at_ns
 
 
 def fingerprint(status: os.stat_result) -> bytes:

@@ -106,7 +106,7 @@ def _place_by(kind: LinkType, source: str, target: str, executable: bool, stagin
 
 def _swap_in(kind: LinkType, source: str, temporary: str, target: str, executable: bool) -> None:
     try:
-        _make(kind, source, temporary, executable)
+        make_file(kind, source, temporary, executable)
         os.replace(temporary, target)
         # Renaming one name of an inode over another name of the same inode does nothing, and leaves both.
         if kind is LinkType.HARDLINK:
@@ -117,7 +117,8 @@ def _swap_in(kind: LinkType, source: str, temporary: str, target: str, executabl
         raise
 
 
-def _make(kind: LinkType, source: str, temporary: str, executable: bool) -> None:
+def make_file(kind: LinkType, source: str, temporary: str, executable: bool) -> None:
+    """Make a new file of an object by exactly this kind of link; raises OSError where that does not work."""
     if kind is LinkType.HARDLINK:
         os.link(source, temporary)
     elif kind is LinkType.SYMLINK:

@@ -14,8 +14,8 @@ from siglum.core.hashes import DataHash
 from siglum.storage.links import LinkType
 from siglum.workspace.leftovers import find_leftovers, remove_leftover
 from siglum.workspace.manifests import Manifests
-from siglum.workspace.outputs import Changes, checkout_path
 from siglum.workspace.repository import Repository
+from siglum.workspace.restore import Changes, checkout_path
 from siglum.workspace.targets import TrackedOutput
 
 Outcome = Literal["modified", "added", "deleted"]

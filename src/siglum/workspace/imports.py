@@ -16,7 +16,6 @@ from siglum.core.hashes import DataHash
 from siglum.workspace.delivery import target_for
 from siglum.workspace.outputs import (
     add_to_gitignore,
-    checkout_path,
     hash_path,
     is_cached,
     remove_from_gitignore,
@@ -34,6 +33,7 @@ from siglum.workspace.pointers import (
     write_pointer,
 )
 from siglum.workspace.repository import Repository
+from siglum.workspace.restore import checkout_path
 from siglum.workspace.staging import stage
 from siglum.workspace.targets import TrackedOutput, all_outputs
 

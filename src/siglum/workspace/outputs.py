@@ -1,4 +1,4 @@
-"""A file or folder of the workspace and the cache: hashed, saved, brought back. What all verbs are made of.
+"""A file or folder of the workspace and the cache: hashed, saved, made safe to edit. What all verbs are made of.
 
 The order is the same everywhere: the content is durable in the cache before anything may replace what the user has.
 """
@@ -14,14 +14,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from siglum.core.errors import ConflictError, InvalidInputError, NotFoundError, WouldLoseDataError
+from siglum.core.errors import InvalidInputError, NotFoundError
 from siglum.core.hashes import DataHash
-from siglum.core.text import count
-from siglum.storage.durability import discard, temporary_name
+from siglum.storage.durability import discard
 from siglum.storage.links import LinkType, place
+from siglum.storage.placing import Placement, place_many
 from siglum.storage.tree import TreeState, scan_file, scan_tree, summarize_tree
 from siglum.workspace import gitignore
-from siglum.workspace.hidden import check_nothing_hidden, check_ways
 from siglum.workspace.ignore import IGNORE_FILE
 from siglum.workspace.repository import Repository
 
@@ -37,20 +36,6 @@ class PathState(msgspec.Struct, frozen=True):
     is_exec: bool = False
 
 
-class Changes(msgspec.Struct, frozen=True):
-    """What a checkout did, in files: placed where none was, given other content, removed, linked again as they were."""
-
-    added: int = 0
-    modified: int = 0
-    deleted: int = 0
-    relinked: int = 0
-
-    @property
-    def total(self) -> int:
-        """How many files were touched."""
-        return self.added + self.modified + self.deleted + self.relinked
-
-
 def hash_path(repo: Repository, path: str, *, legacy: bool = False) -> PathState:
     """Return the state of the absolute `path`; what the index knows is not read. With `legacy`, by DVC 2's hash.
 
@@ -64,7 +49,7 @@ def hash_path(repo: Repository, path: str, *, legacy: bool = False) -> PathState
         summary = summarize_tree(path, repo.index, repo.ignore)
         return PathState(DataHash(summary.oid), summary.size, summary.nfiles)
     entry = scan_file(path, repo.index)
-    return PathState(DataHash(entry.oid), entry.size, 1, _is_executable(entry.stat))
+    return PathState(DataHash(entry.oid), entry.size, 1, is_executable(entry.stat))
 
 
 def _legacy_state(repo: Repository, path: str) -> PathState:
@@ -73,7 +58,7 @@ def _legacy_state(repo: Repository, path: str) -> PathState:
 
     if not os.path.isdir(path):
         status = os.stat(path)
-        return PathState(DataHash(legacy_hash_of(path, repo.index), True), status.st_size, 1, _is_executable(status))
+        return PathState(DataHash(legacy_hash_of(path, repo.index), True), status.st_size, 1, is_executable(status))
     manifest = legacy_manifest(path, repo.index, repo.ignore)
     size = sum(os.stat(f"{path}/{entry.relpath}").st_size for entry in manifest.entries)
     return PathState(DataHash(manifest.oid, True), size, len(manifest.entries))
@@ -93,6 +78,7 @@ def save_path(
     default types, a single file with the default mode (as DVC leaves it). Each file is swapped by a rename.
     """
     _check_exists(path)
+    tree: TreeState | None = None
     with repo.cache.batch() as batch:
         if os.path.isdir(path):
             tree = scan_tree(path, repo.index, repo.ignore, batch)
@@ -101,10 +87,10 @@ def save_path(
             state = _folder_state(tree)
         else:
             entry = scan_file(path, repo.index, batch)
-            state = PathState(DataHash(entry.oid), entry.size, 1, _is_executable(entry.stat))
+            state = PathState(DataHash(entry.oid), entry.size, 1, is_executable(entry.stat))
         batch.commit()
     if relink:
-        _relink(repo, path, state, types or repo.link_types)
+        _relink(repo, path, state, types or repo.link_types, tree)
     return state
 
 
@@ -112,32 +98,6 @@ def is_cached(repo: Repository, data: DataHash) -> bool:
     """Whether the cache has an object, and for a folder every file of it. Not whether they are sound."""
     store = repo.store_of(data)
     return store.has_all(data.oid) if data.is_dir else store.has(data.oid)
-
-
-def checkout_path(
-    repo: Repository,
-    path: str,
-    data: DataHash,
-    *,
-    is_exec: bool = False,
-    force: bool = False,
-    types: Sequence[LinkType] | None = None,
-    relink: bool = False,
-) -> Changes:
-    """Bring the absolute `path` to `data` from the cache; return what was changed.
-
-    Nothing of the workspace is touched before all objects are known to be there and sound. Content that is in no cache
-    is not overwritten without `force`.
-
-    Raises:
-        NotFoundError: An object is not in the cache.
-        IntegrityError: An object is damaged.
-        WouldLoseDataError: Something would be lost that is kept nowhere else.
-    """
-    wanted_types = tuple(types or repo.link_types)
-    if not data.is_dir:
-        return _checkout_file(repo, path, data, is_exec, force, wanted_types, relink)
-    return _checkout_folder(repo, path, data, force, wanted_types, relink)
 
 
 def unprotect(repo: Repository, path: str) -> None:
@@ -192,167 +152,40 @@ def _folder_state(tree: TreeState) -> PathState:
     return PathState(DataHash(tree.oid), tree.size, tree.nfiles)
 
 
-def _is_executable(status: os.stat_result) -> bool:
+def is_executable(status: os.stat_result) -> bool:
+    """Whether a file's owner may execute it, which is what a `.dvc` file records."""
     return bool(status.st_mode & stat.S_IXUSR)
 
 
 def _is_executable_file(path: str) -> bool:
-    return os.path.isfile(path) and _is_executable(os.lstat(path))
+    return os.path.isfile(path) and is_executable(os.lstat(path))
 
 
-def _relink(repo: Repository, path: str, state: PathState, types: Sequence[LinkType]) -> None:
+def _relink(repo: Repository, path: str, state: PathState, types: Sequence[LinkType], tree: TreeState | None) -> None:
     if types[0] is LinkType.COPY:
         return
-    if not state.hash.is_dir:
-        _place(repo, state.hash, path, types, state.is_exec)
+    if tree is None:
+        place_object(repo, state.hash, path, types, state.is_exec)
     elif types[0] is not LinkType.REFLINK:
-        for entry in repo.cache.read_manifest(state.hash.oid).entries:
-            file = f"{path}/{entry.relpath}"
-            _place(repo, DataHash(entry.oid), file, types, _is_executable(os.lstat(file)))
+        place_many(
+            repo.cache,
+            [
+                Placement(entry.oid, f"{path}/{entry.relpath}", is_executable(entry.stat), entry.stat)
+                for entry in tree.entries
+            ],
+            tuple(types),
+            repo.staging_for(path),
+        )
 
 
-def _place(repo: Repository, data: DataHash, path: str, types: Sequence[LinkType], executable: bool) -> None:
+def place_object(repo: Repository, data: DataHash, path: str, types: Sequence[LinkType], executable: bool) -> None:
     """Put an object at `path` and remember what is there, so that the next status does not read it."""
     repo.store_of(data).place(data.oid, path, tuple(types), executable, repo.staging_for(os.path.dirname(path)))
     if not data.legacy:
         repo.index.put(os.stat(path), data.oid, time.time_ns())
 
 
-def _checkout_file(
-    repo: Repository, path: str, data: DataHash, is_exec: bool, force: bool, types: Sequence[LinkType], relink: bool
-) -> Changes:
-    changes = Changes(added=1)
-    if os.path.lexists(path):
-        found = _found(repo, path, data.legacy)
-        same = found is not None and found.hash == data and found.is_exec == is_exec
-        if same and not relink:
-            return Changes()
-        changes = Changes(relinked=1) if same else Changes(modified=1)
-        repo.store_of(data).verify(data.oid)
-        if not force and (found is None or not is_cached(repo, found.hash)):
-            raise _would_lose(path)
-        if os.path.isdir(path) and not os.path.islink(path):
-            if not force:
-                check_nothing_hidden(repo, path)
-            _set_aside_folder(repo, path)
-    _place(repo, data, path, types, is_exec)
-    return changes
-
-
-def _found(repo: Repository, path: str, legacy: bool) -> PathState | None:
-    """Return what is at a path, None when that cannot be tracked at all."""
-    try:
-        return hash_path(repo, path, legacy=legacy)
-    except (InvalidInputError, ConflictError, NotFoundError):
-        return None
-
-
-def _checkout_folder(
-    repo: Repository, path: str, data: DataHash, force: bool, types: Sequence[LinkType], relink: bool
-) -> Changes:
-    store = repo.store_of(data)
-    wanted = {entry.relpath: entry.oid for entry in store.read_manifest(data.oid).entries}
-    have = _files_of(repo, path, force, data.legacy)
-    to_place = {name: oid for name, oid in wanted.items() if relink or have.get(name) != oid}
-    to_remove = [name for name in have if name not in wanted]
-    missing = store.missing(to_place.values())
-    if missing:
-        raise NotFoundError(
-            f"{count(len(missing), 'file')} of {os.path.relpath(path)} cannot be brought back: "
-            f"the cache does not have {missing[0]}.",
-            hint="Run 'siglum pull' to get it from a remote.",
-        )
-    for oid in dict.fromkeys(to_place.values()):
-        store.verify(oid)
-    if not force:
-        at_risk = {
-            have[name] for name in (*to_remove, *(n for n in to_place if n in have)) if have[name] != wanted.get(name)
-        }
-        if store.missing(at_risk):
-            raise _would_lose(path)
-        if os.path.isdir(path):
-            check_ways(repo, path, to_place, have)
-    if os.path.lexists(path) and not os.path.isdir(path):
-        discard(path)
-    os.makedirs(path, exist_ok=True)
-    for name, oid in to_place.items():
-        target = f"{path}/{name}"
-        _clear_way(repo, path, target)
-        # A folder's manifest has no place for the x bit: a file that has it keeps it.
-        _place(repo, DataHash(oid, data.legacy), target, types, executable=name in have and _is_executable_file(target))
-    for name in to_remove:
-        target = f"{path}/{name}"
-        # What was cleared away above is gone already: a folder is there now, or a file in place of its folder.
-        if os.path.lexists(target) and (os.path.islink(target) or not os.path.isdir(target)):
-            discard(target)
-            _remove_empty_folders(path, os.path.dirname(target))
-    modified = sum(have.get(name, oid) != oid for name, oid in to_place.items())
-    relinked = sum(have.get(name) == oid for name, oid in to_place.items())
-    return Changes(len(to_place) - modified - relinked, modified, len(to_remove), relinked)
-
-
-def _files_of(repo: Repository, path: str, force: bool, legacy: bool) -> dict[str, str]:
-    """Return the files that are in a folder now, with their hashes."""
-    if not os.path.lexists(path):
-        return {}
-    if not os.path.isdir(path):
-        found = _found(repo, path, legacy)
-        if not force and (found is None or not is_cached(repo, found.hash)):
-            raise _would_lose(path)
-        return {}
-    try:
-        if legacy:
-            from siglum.storage.legacy import legacy_manifest
-
-            manifest = legacy_manifest(path, repo.index, repo.ignore)
-            return {entry.relpath: entry.oid for entry in manifest.entries}
-        tree = scan_folder(repo, path)
-    except InvalidInputError:
-        if not force:
-            raise
-        return {}
-    return {entry.relpath: entry.oid for entry in tree.entries}
-
-
-def _clear_way(repo: Repository, root: str, target: str) -> None:
-    """Remove what is in the way of a file: a file where a folder must be, or a folder where the file must be."""
-    folder = os.path.dirname(target)
-    while len(folder) > len(root):
-        if os.path.lexists(folder) and not os.path.isdir(folder):
-            discard(folder)
-        folder = os.path.dirname(folder)
-    if os.path.isdir(target) and not os.path.islink(target):
-        _set_aside_folder(repo, target)
-
-
-def _set_aside_folder(repo: Repository, path: str) -> None:
-    """Move a folder whose files are in the cache (or were given up by force) out of the way, then remove it."""
-    staging = repo.staging_for(os.path.dirname(path))
-    if staging is None:  # another file system
-        shutil.rmtree(path)
-        return
-    aside = f"{staging}/{temporary_name()}"
-    os.rename(path, aside)
-    shutil.rmtree(aside)
-
-
-def _remove_empty_folders(root: str, folder: str) -> None:
-    while len(folder) > len(root):
-        try:
-            os.rmdir(folder)
-        except OSError:
-            return
-        folder = os.path.dirname(folder)
-
-
 def _files_below(path: str) -> list[str]:
     if not os.path.isdir(path):
         return [path]
     return [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
-
-
-def _would_lose(path: str) -> WouldLoseDataError:
-    return WouldLoseDataError(
-        f"{os.path.relpath(path)} has changes that are in no cache.",
-        hint="Keep them with 'siglum add' or 'siglum commit', or give them up with --force.",
-    )
