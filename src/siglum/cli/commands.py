@@ -27,6 +27,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "checkout": CommandEntry("siglum.cli.data", "checkout", DATA, "Bring data to what the pointers say."),
     "remove": CommandEntry("siglum.cli.tracked", "remove", DATA, "Stop tracking data or stages."),
     "move": CommandEntry("siglum.cli.tracked", "move", DATA, "Move or rename tracked data."),
+    "rm": CommandEntry("siglum.cli.tracked", "remove", DATA, "The same as remove."),
+    "mv": CommandEntry("siglum.cli.tracked", "move", DATA, "The same as move."),
     "unprotect": CommandEntry("siglum.cli.tracked", "unprotect", DATA, "Make linked files safe to edit."),
     "freeze": CommandEntry("siglum.cli.tracked", "freeze", DATA, "Keep imports and stages as they are."),
     "unfreeze": CommandEntry("siglum.cli.tracked", "unfreeze", DATA, "Have frozen imports and stages follow again."),
@@ -64,6 +66,10 @@ COMMANDS: dict[str, CommandEntry] = {
     "server": CommandEntry(
         "siglum.cli.server", "server", SERVER, "Serve runs and models to MLflow and Siglum clients."
     ),
+    "version": CommandEntry(
+        "siglum.cli.version", "version", OTHER, "Show versions, the platform and where things are."
+    ),
+    "doctor": CommandEntry("siglum.cli.version", "version", OTHER, "The same as version."),
     "demo": CommandEntry("siglum.cli.demo", "demo", OTHER, "Make a project and walk the whole road once."),
 }
 
