@@ -158,19 +158,21 @@ class HttpRemote:
         self._session.perform("DELETE", self._address(key), gone)
 
     def _has(self, key: str) -> bool:
-        def there(response: http.client.HTTPResponse) -> bool | None:
-            if response.status in _NO_SUCH_METHOD and self._asks_with == "HEAD":
-                return None
-            if response.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-                return False
-            self._refuse(key, response)
-            return True
+        for method in (self._asks_with, "GET"):
+            found = self._session.perform(method, self._address(key), partial(self._is_there, key, method))
+            if found is not None:
+                return found
+            self._asks_with = "GET"  # the server knows no HEAD; bodies are not read
+        return False
 
-        found = self._session.perform(self._asks_with, self._address(key), there)
-        if found is None:
-            self._asks_with = "GET"  # for a server that knows no HEAD; the bodies are not read
-            found = self._session.perform("GET", self._address(key), there)
-        return bool(found)
+    def _is_there(self, key: str, method: str, response: http.client.HTTPResponse) -> bool | None:
+        """Whether an answer says that the object is there; None when it only says that HEAD is not known."""
+        if response.status in _NO_SUCH_METHOD and method == "HEAD":
+            return None
+        if response.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+            return False
+        self._refuse(key, response)
+        return True
 
     def _receive(self, key: str, target: str, oid: str | None, response: http.client.HTTPResponse) -> int:
         self._refuse(key, response)
