@@ -165,7 +165,8 @@ class _Records:
     def info(self, path: str) -> _Recorded | None:
         item = self._outputs.get(path)
         if item is not None:
-            return _Recorded(item.is_dir, item.size, item.hash, True)
+            # What was declared and never made has no bytes.
+            return _Recorded(item.is_dir, 0 if item.hash is None and item.size is None else item.size, item.hash, True)
         if path in self._above:
             return _Recorded(True, None, None, False)
         holder = next((self._outputs[above] for above in parents(path) if above in self._outputs), None)
