@@ -1,4 +1,4 @@
-"""`siglum init`, `checkout` and `status`."""
+"""`siglum init` and `checkout`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from siglum.cli.progress import busy
 
 
 @command("init")
+@click.argument("directory", required=False)
 @click.option("--no-scm", is_flag=True, help="Start without Git.")
 @click.option("--subdir", is_flag=True, help="Start below the root of a Git repository.")
 @click.option("-f", "--force", is_flag=True, help="Start with fresh settings where there is a repository already.")
-def init(console: Console, no_scm: bool, subdir: bool, force: bool) -> None:
-    """Start data versioning in the current folder."""
+def init(console: Console, directory: str | None, no_scm: bool, subdir: bool, force: bool) -> None:
+    """Start data versioning in DIRECTORY, the current folder by default.
+
+    With --force, a cache that is there stays.
+    """
     from siglum.workspace.repository import Repository
 
-    repo = Repository.init(os.getcwd(), scm=not no_scm, subdir=subdir, force=force)
+    repo = Repository.init(directory or os.getcwd(), scm=not no_scm, subdir=subdir, force=force)
     console.say(f"Started data versioning in {repo.root}.")
     if not no_scm:
         console.say("Commit it with: git commit -m 'Start data versioning'")

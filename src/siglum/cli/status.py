@@ -51,9 +51,7 @@ def status(
     meaningless = [f"--{name.replace('_', '-')}" for name, given in {**revisions, "jobs": jobs}.items() if given]
     if meaningless:
         raise UsageError(f"{' and '.join(meaningless)} mean something only with -c.", hint="Add -c or -r NAME.")
-    if targets and (with_deps or recursive):
-        targets = _widened(repo, targets, with_deps=with_deps, recursive=recursive)
-    found = _workspace_status(repo, targets, updates=not no_updates)
+    found = _workspace_status(repo, targets, updates=not no_updates, with_deps=with_deps, recursive=recursive)
     repo.index.save()
     console.result(found)
     if not found:
@@ -66,24 +64,17 @@ def status(
         raise click.exceptions.Exit(1)
 
 
-def _widened(repo: Repository, targets: Sequence[str], *, with_deps: bool, recursive: bool) -> tuple[str, ...]:
-    """Return targets that stand for what these do with what they are made from, or what is below them."""
-    from siglum.pipeline.load import load_pipeline
-    from siglum.pipeline.selection import select
-
-    selected = select(repo, load_pipeline(repo), targets, with_deps=with_deps, recursive=recursive)
-    return tuple(repo.shown(each.part or each.stage.address) for each in selected)
-
-
-def _workspace_status(repo: Repository, targets: Sequence[str], *, updates: bool) -> dict[str, list[Any]]:
-    if repo.has_pipelines():
-        # Imported only where there is a pipeline: `siglum status` on plain data stays the faster for it.
+def _workspace_status(
+    repo: Repository, targets: Sequence[str], *, updates: bool, with_deps: bool, recursive: bool
+) -> dict[str, list[Any]]:
+    if targets or repo.has_pipelines():
+        # Imported only where it is needed: `siglum status` on plain data stays the faster for it.
         from siglum.pipeline.status import project_status
 
-        return project_status(repo, targets, updates=updates)
+        return project_status(repo, targets, updates=updates, with_deps=with_deps, recursive=recursive)
     from siglum.workspace.status import data_status
 
-    return dict[str, list[Any]](data_status(repo, targets, updates=updates))
+    return dict[str, list[Any]](data_status(repo, updates=updates))
 
 
 def _cloud_status(

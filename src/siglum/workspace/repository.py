@@ -11,6 +11,7 @@ from typing import Final
 
 from siglum.core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from siglum.core.hashes import DataHash
+from siglum.storage.durability import discard
 from siglum.storage.index import StatIndex
 from siglum.storage.links import LinkType, parse_link_types
 from siglum.storage.objects import ObjectStore
@@ -67,10 +68,17 @@ class Repository:
     def init(cls, root: str, *, scm: bool = True, subdir: bool = False, force: bool = False) -> Repository:
         """Make a data repository in an existing folder, and put its files into Git's index.
 
-        Raises AlreadyExistsError without `force`, InvalidInputError where Git's root is another folder (without
-        `subdir`) or there is no Git repository (without `scm=False`).
+        With `force`, settings of a repository that is there give way to fresh ones; its cache stays, and settings of
+        this copy alone, which no Git has, are kept in `.dvc/tmp`. What an interrupted `init` left does not count.
+
+        Raises AlreadyExistsError without `force`, NotFoundError for a folder that is not there, InvalidInputError
+        where Git's root is another folder (without `subdir`) or there is no Git repository (without `scm=False`).
         """
         root = os.path.abspath(root)
+        if not scm and subdir:
+            raise InvalidInputError("Without Git there is no root that a repository could be below: drop --subdir.")
+        if not os.path.isdir(root):
+            raise NotFoundError(f"The folder {root} does not exist.", hint="Make it first.")
         git = Git.find(root) if scm else None
         if scm and git is None:
             raise InvalidInputError(
@@ -82,10 +90,11 @@ class Repository:
                 hint="Run 'siglum init' there, or 'siglum init --subdir' here.",
             )
         repo = cls(root)
-        if os.path.exists(repo.dvc_dir) and not force:
+        settings = os.path.join(repo.dvc_dir, "config")
+        if os.path.lexists(settings) and not force:
             raise AlreadyExistsError(f"{repo.dvc_dir} exists already.", hint="Use -f to start with fresh settings.")
         os.makedirs(repo.tmp_dir, exist_ok=True)
-        write_atomic(os.path.join(repo.dvc_dir, "config"), b"" if scm else b"[core]\n    no_scm = True\n")
+        repo._set_old_settings_aside()
         ignore_file = os.path.join(root, IGNORE_FILE)
         if not os.path.exists(ignore_file):
             write_atomic(ignore_file, _IGNORE_FILE_TEXT.encode())
@@ -93,9 +102,18 @@ class Repository:
             pass
         if git is not None:
             write_atomic(os.path.join(repo.dvc_dir, ".gitignore"), _INTERNAL_IGNORES.encode())
-            added = [os.path.join(repo.dvc_dir, "config"), os.path.join(repo.dvc_dir, ".gitignore"), ignore_file]
+        write_atomic(settings, b"" if scm else b"[core]\n    no_scm = True\n")  # last: it says that all is there
+        if git is not None:
+            added = [settings, os.path.join(repo.dvc_dir, ".gitignore"), ignore_file]
             git.add(os.path.relpath(path, os.path.realpath(git.root)) for path in map(os.path.realpath, added))
         return repo
+
+    def _set_old_settings_aside(self) -> None:
+        """Keep settings that Git does not have where no command reads them, and drop what `init` writes itself."""
+        local = os.path.join(self.dvc_dir, "config.local")
+        if os.path.lexists(local):
+            os.replace(local, os.path.join(self.tmp_dir, "config.local.before-init"))
+        discard(os.path.join(self.dvc_dir, ".gitignore"))
 
     @cached_property
     def config(self) -> Config:
