@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from email.utils import formatdate
 from types import TracebackType
 from typing import Self
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape, unescape
 
 from siglum.testing.http_server import HttpServer, Request, Response, flipped
@@ -99,6 +99,13 @@ class AzureServer:
         return container in self._public and request.method in ("GET", "HEAD")
 
     def _of_blob(self, request: Request, stored: dict[str, bytes], name: str) -> Response:
+        if request.method == "PUT" and "x-ms-copy-source" in request.headers:
+            source = unquote(urlsplit(request.headers["x-ms-copy-source"]).path)
+            container, _, other = source.removeprefix(f"/{ACCOUNT}/").partition("/")
+            if other not in self._containers[container]:
+                return _error("BlobNotFound", "The specified blob does not exist.")
+            stored[name] = self._containers[container][other]
+            return Response(202, _headers(stored[name]) | {"x-ms-copy-status": "success"})
         if request.method == "PUT":
             if request.headers.get("x-ms-blob-type") != "BlockBlob":
                 return _error("UnsupportedHttpVerb", "This is no block blob.")

@@ -7,11 +7,13 @@ is who may: a request carries a token that the service account's key has signed,
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -62,7 +64,20 @@ class GcsServer(S3Server):
             if problem is not None:
                 return Response(401, {"content-type": "application/xml"}, _error("AuthenticationRequired", problem))
         self.anonymous.add(bucket)  # the checks of S3 are not those of this server
+        if "x-goog-copy-source" in headers and request.method == "PUT":
+            return self._copy(request, unquote(headers["x-goog-copy-source"]))
         return super()._handle(msgspec.structs.replace(request, headers=headers))
+
+    def _copy(self, request: Request, source: str) -> Response:
+        bucket, _, key = source.removeprefix("/").partition("/")
+        data = self.contents(bucket).get(key)
+        if data is None:
+            return Response(404, {"content-type": "application/xml"}, _error("NoSuchKey", "It does not exist."))
+        target, _, name = request.path.removeprefix("/").partition("/")
+        self.store(target, name, data)
+        etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        text = f"<CopyObjectResult><ETag>&quot;{etag}&quot;</ETag></CopyObjectResult>"
+        return Response(200, {"content-type": "application/xml", "etag": f'"{etag}"'}, text.encode())
 
 
 def _problem(authorization: str) -> str | None:

@@ -22,7 +22,7 @@ from siglum.core.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from siglum.storage.remotes import Remote, object_store, open_remote
+from siglum.storage.remotes import Remote, object_bodies, object_store, open_remote
 from siglum.storage.remotes.azure_login import find_login
 from siglum.storage.remotes.base import Upload
 from siglum.storage.remotes.options import RemoteOptions
@@ -158,7 +158,9 @@ def test_what_google_stores_damaged_is_noticed(gcs: GcsServer, tmp_path: Path) -
 def test_large_files_go_in_parts(
     server: SERVED, remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = os.urandom(70 << 20)
+    monkeypatch.setattr(object_bodies, "MULTIPART_ABOVE", 4 << 20)
+    monkeypatch.setattr(object_bodies, "_PART", 1 << 20)
+    data = os.urandom(9 << 20)
     source, oid, key = written(tmp_path, data)
     fault = Fault("status", "PUT", times=2)
     server.web.faults.append(fault)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import hashlib
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -423,6 +425,37 @@ def test_options_and_urls_that_cannot_be(url: str, options: dict[str, str], kind
     with pytest.raises(kind, match=said) as caught:
         at(url, options)
     assert "secret" not in str(caught.value)
+
+
+def test_without_asyncssh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncssh", None)
+    with pytest.raises(NotSupportedError, match=r"pip install 'siglum\[ssh\]'"):
+        open_remote("r", "ssh://host/path")
+
+
+def test_asked_for_on_the_terminal(host: SftpHost) -> None:
+    """The password is asked for once, unseen, and used for every connection."""
+    program = f"""
+import os
+os.open(os.ttyname(0), os.O_RDWR)  # a session's first terminal becomes its own
+from siglum.storage.remotes import open_remote
+remote = open_remote("r", {host.url()!r}, {{"ask_password": "true"}})
+remote.check()
+remote.check()
+print("in")
+"""
+    terminal, theirs = pty.openpty()
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True):
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+            while block := os.read(terminal, 1024):
+                said += block
+                if said.endswith(b": "):
+                    os.write(terminal, PASSWORD.encode() + b"\n")
+    os.close(terminal)
+    assert said.decode().split() == [*f"The password for ssh://{USER}@127.0.0.1:{host.port}:".split(), "in"]
 
 
 def test_gss_needs_its_package(host: SftpHost) -> None:
