@@ -116,6 +116,6 @@ def test_more_than_a_page(stores: Stores) -> None:
     for number in range(5):
         run_with(stores, f"r{number}", {"siglum.recipe": recipe(f"md5:{number:032x}")})
     paged = Paged(stores.tracking)
-    stores.tracking = paged  # type: ignore[assignment]
+    stores.tracking = paged
     assert len(needs_on_record(stores)) == 5
     assert paged.pages == 3

@@ -10,7 +10,8 @@ from tests.workspace.data_project import DataProject
 
 from siglum.core.errors import FileFormatError, InvalidInputError, NotFoundError
 from siglum.pipeline import revisions
-from siglum.pipeline.inventory import items_of
+from siglum.pipeline.files import Files
+from siglum.pipeline.inventory import InventoryItem, items_of
 from siglum.pipeline.used import Scope, parse_day, used_data
 from siglum.workspace.add import add
 from siglum.workspace.repository import Repository
@@ -112,9 +113,12 @@ def test_commits_that_leave_records_alone_are_not_parsed(project: DataProject, m
         project.git("add", "code.py")
         project.git("commit", "-q", "-m", "code")
     parsed: list[object] = []
-    monkeypatch.setattr(
-        revisions, "items_of", lambda *arguments, **options: parsed.append(0) or items_of(*arguments, **options)
-    )
+
+    def counted(repo: Repository, files: Files, *, cached_only: bool) -> tuple[InventoryItem, ...]:
+        parsed.append(files)
+        return items_of(repo, files, cached_only=cached_only)
+
+    monkeypatch.setattr(revisions, "items_of", counted)
     assert contents(project, Scope(all_commits=True)) == {"workspace", "tip", "past", "tagged"}
     assert len(parsed) == 3
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -170,7 +170,7 @@ class stopping_after:
         for name in ("rename", "unlink"):
             self._patch.setattr(os, name, self._counted(getattr(os, name)))
 
-    def _counted(self, real):  # type: ignore[no-untyped-def]
+    def _counted(self, real: Callable[..., None]) -> Callable[..., None]:
         def act(*arguments: str) -> None:
             if self._left == 0:
                 raise Stopped

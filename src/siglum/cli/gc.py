@@ -189,7 +189,7 @@ def _report_one(console: Console, each: Collection, dry: bool) -> None:
     weight = f" ({size(each.size)})" if each.size is not None and each.oids else ""
     console.say(f"{place}: {count(len(each.oids), 'object')}{weight} of {total:,} not in use.")
     if each.for_records.objects:
-        kept = f" ({size(each.for_records.size)})" if each.remote is None else ""
+        kept = f" ({size(each.for_records.size)})" if each.for_records.size else ""
         console.say(f"  {count(each.for_records.objects, 'object')}{kept} more stay only because these need them:")
         for holder in each.holders[:_NAMED_AT_MOST]:
             console.say(f"    {holder.name}: {count(holder.kept.objects, 'object')}")

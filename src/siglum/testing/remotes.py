@@ -22,6 +22,7 @@ from siglum.core.errors import IntegrityError, InvalidInputError, NotFoundError,
 from siglum.storage.manifest import make_manifest
 from siglum.storage.objects import ObjectStore
 from siglum.storage.remotes.base import BulkRemote, Download, Remote, Upload
+from siglum.storage.remotes.moving import move
 from siglum.storage.transfer import plan_fetch, plan_push, run_transfer
 
 
@@ -55,6 +56,18 @@ class RemoteContract:
         target = tmp_path / "target"
         assert remote.get(_key(oid), str(target), oid) == size
         assert target.read_bytes() == data[:size]
+
+    def test_an_object_gets_another_key(self, remote: Remote, tmp_path: Path) -> None:
+        """An object moves to another key with its bytes, over what is there; one that is not there is named."""
+        source, oid = _write(tmp_path, b"moved")
+        other, other_oid = _write(tmp_path, b"replaced")
+        remote.put(source, _key(oid), oid)
+        remote.put(other, "siglum-trash/batch/md5/x", other_oid)
+        move(remote, _key(oid), "siglum-trash/batch/md5/x")
+        assert remote.exists([_key(oid), "siglum-trash/batch/md5/x"]) == {"siglum-trash/batch/md5/x"}
+        remote.get("siglum-trash/batch/md5/x", str(tmp_path / "target"), oid)
+        with pytest.raises(NotFoundError):
+            move(remote, _key(oid), "siglum-trash/batch/md5/y")
 
     def test_exists_and_list(self, remote: Remote, tmp_path: Path) -> None:
         """Keys are found, also among many, and listed below a prefix."""

@@ -13,7 +13,8 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
@@ -24,8 +25,8 @@ from siglum.storage.hashing import md5_bytes
 from siglum.storage.manifest import Manifest, decode_manifest
 from siglum.storage.objects import ObjectStore
 from siglum.storage.remote_trash import LEGACY_MD5, MD5, RemoteTrash
-from siglum.storage.remotes.base import Remote
-from siglum.storage.transfer import DEFAULT_JOBS, fetch_manifest
+from siglum.storage.remotes.base import BrowsableRemote, Remote
+from siglum.storage.transfer import DEFAULT_JOBS, KEY_PREFIX, fetch_manifest
 from siglum.storage.trash import Batch, Contents, Trash
 from siglum.workspace.gc_plan import Found, GcPlan
 from siglum.workspace.repository import Repository
@@ -97,15 +98,35 @@ def list_cache(repo: Repository, started_ns: int) -> list[Found]:
     return found
 
 
-def list_remote(remote: Remote) -> list[Found]:
-    """Return the objects of a remote."""
+def list_remote(remote: Remote, jobs: int = DEFAULT_JOBS) -> list[Found]:
+    """Return the objects of a remote, with their sizes where it can be browsed."""
     remote.check()
     found: dict[str, dict[str, int | None]] = {MD5: {}, LEGACY_MD5: {}}
-    for key in remote.list(""):
+    for key, size in _browse(remote, jobs) if isinstance(remote, BrowsableRemote) else _list(remote):
         match = _KEY.match(key)
         if match is not None:
-            found[MD5 if match["prefix"] else LEGACY_MD5][match["two"] + match["rest"]] = None
+            found[MD5 if match["prefix"] else LEGACY_MD5][match["two"] + match["rest"]] = size
     return [Found(remote.name, algorithm, objects) for algorithm, objects in found.items()]
+
+
+def _list(remote: Remote) -> Iterator[tuple[str, int | None]]:
+    for key in remote.list(""):
+        yield key, None
+
+
+def _browse(remote: BrowsableRemote, jobs: int) -> Iterator[tuple[str, int | None]]:
+    """Yield what is in the folders of objects, several of which are listed at once."""
+    folders = [
+        f"{top}{entry.name}"
+        for top in ("", f"{KEY_PREFIX}/")
+        for entry in remote.entries(top.rstrip("/"))
+        if entry.is_dir and len(entry.name) == 2
+    ]
+    with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
+        for folder, entries in zip(folders, pool.map(remote.entries, folders), strict=True):
+            for entry in entries:
+                if not entry.is_dir:
+                    yield f"{folder}/{entry.name}", entry.size
 
 
 class ManifestSource:

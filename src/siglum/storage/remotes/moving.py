@@ -10,6 +10,7 @@ import os
 import tempfile
 from typing import Protocol, runtime_checkable
 
+from siglum.core.errors import NotSupportedError
 from siglum.storage.remotes.base import Remote
 
 
@@ -20,7 +21,8 @@ class MovingRemote(Protocol):
     def move(self, key: str, target: str) -> None:
         """Give an object the key `target`, at once or so that it has both for a while, never neither.
 
-        Raises NotFoundError when `key` is not there. An object under `target` is replaced.
+        Raises NotFoundError when `key` is not there, NotSupportedError when this object cannot be moved there. An
+        object under `target` is replaced.
         """
         ...
 
@@ -28,8 +30,12 @@ class MovingRemote(Protocol):
 def move(remote: Remote, key: str, target: str) -> None:
     """Give an object on a remote another key. Raises NotFoundError when `key` is not there."""
     if isinstance(remote, MovingRemote):
-        remote.move(key, target)
-        return
+        try:
+            remote.move(key, target)
+        except NotSupportedError:
+            pass  # not this one: the long way then
+        else:
+            return
     with tempfile.TemporaryDirectory(prefix="siglum-move-") as folder:
         path = os.path.join(folder, "object")
         remote.get(key, path, None)

@@ -52,6 +52,8 @@ _ASK_EACH_UPTO = 256
 # So many keys in the answer to a listing cost about as much as one more request.
 _LISTED_FOR_ONE = 150
 _PAGE = 1000
+# S3 copies larger objects only in parts.
+_COPIED_AT_MOST = 5 << 30
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 _RETRY = {
     "max_retries": 8,
@@ -211,6 +213,29 @@ class ObjectStoreRemote:
         except Exception as e:  # noqa: BLE001  -- as in `list`
             raise self._error(e, key) from None
 
+    def move(self, key: str, target: str) -> None:
+        """Copy an object there, see that the copy is one, and remove the old key; see `MovingRemote`.
+
+        Raises NotSupportedError for one that is larger than a store copies in one request, or that it did not copy.
+        """
+        import obstore  # an optional extra
+
+        old, new = self._path(key), self._path(target)
+        try:
+            before = obstore.head(self._writing, old)
+            if before["size"] > _COPIED_AT_MOST:
+                raise NotSupportedError(f"Remote {self.name!r} cannot copy {key}: it is too large for one request.")
+            obstore.copy(self._writing, old, new)
+            # A server that knows no copies may take the request for an upload of nothing, and say that all is well.
+            if not _is_copy(before, obstore.head(self._writing, new)):
+                obstore.delete(self._writing, [new])
+                raise NotSupportedError(f"Remote {self.name!r} does not copy on its side.")
+            obstore.delete(self._writing, [old])
+        except NotSupportedError:
+            raise
+        except Exception as e:  # noqa: BLE001  -- as in `list`
+            raise self._error(e, key) from None
+
     async def _put(self, source: str, key: str, oid: str | None, budget: ByteBudget) -> int:
         path = self._path(key)
         try:
@@ -305,3 +330,10 @@ class ObjectStoreRemote:
         if isinstance(error, SiglumError) or (isinstance(error, OSError) and error.errno is not None):
             return error
         return port_error(error, self.name, self.url, key, self._place.secrets)
+
+
+def _is_copy(before: ObjectMeta, after: ObjectMeta) -> bool:
+    """Whether two objects can be the same: their sizes, and their MD5 where the store tells it of both."""
+    tags = [(each["e_tag"] or "").strip('"') for each in (before, after)]
+    told = all(_MD5.match(tag) for tag in tags)
+    return before["size"] == after["size"] and (not told or tags[0] == tags[1])

@@ -27,7 +27,7 @@ from siglum.storage.remotes.secrets import ask_secret
 from siglum.storage.remotes.ssh_browse import browse_folder, file_size
 from siglum.storage.remotes.ssh_connection import Sessions
 from siglum.storage.remotes.ssh_errors import full, refused
-from siglum.storage.remotes.ssh_files import CHUNK, SshDownload, SshUpload, is_file, read_folder, remove
+from siglum.storage.remotes.ssh_files import CHUNK, SshDownload, SshUpload, is_file, move, read_folder, remove
 from siglum.storage.remotes.ssh_options import SshPlace
 
 T = TypeVar("T")
@@ -125,6 +125,11 @@ class SshRemote:
     def delete(self, key: str) -> None:
         path = self._place.path_of(key)
         self._run(self._one(lambda sftp: remove(sftp, path, self._place.timeout), path))
+
+    def move(self, key: str, target: str) -> None:
+        """Rename an object; see `MovingRemote`."""
+        path, new = self._place.path_of(key), self._place.path_of(target)
+        self._run(self._one(lambda sftp: move(sftp, path, new, self._place.timeout), path))
 
     async def _check(self) -> None:
         async def is_there(sftp: asyncssh.SFTPClient) -> bool:

@@ -194,6 +194,17 @@ async def remove(sftp: asyncssh.SFTPClient, path: str, patience: float) -> None:
             return
 
 
+async def move(sftp: asyncssh.SFTPClient, path: str, target: str, patience: float) -> None:
+    """Rename a file, replacing what is there. Done already by an attempt whose answer was lost is done."""
+    async with asyncio.timeout(patience):
+        await sftp.makedirs(posixpath.dirname(target), exist_ok=True)
+        try:
+            await _rename(sftp, path, target)
+        except MISSING:
+            if await sftp.exists(path) or not await sftp.exists(target):
+                raise
+
+
 async def is_file(sftp: asyncssh.SFTPClient, path: str, patience: float) -> bool:
     """Whether a file is at `path`."""
     async with asyncio.timeout(patience):
