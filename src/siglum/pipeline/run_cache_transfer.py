@@ -25,7 +25,8 @@ _AT_ONCE = 16
 
 def missing_there(root: str, remote: Remote) -> list[str]:
     """Return the entries of the run cache at `root` that a remote lacks, as paths below it."""
-    return sorted(set(_here(root)) - set(_there(remote)))
+    keys = {f"{_PREFIX}/{entry}": entry for entry in _here(root)}
+    return sorted(keys[key] for key in keys.keys() - remote.exists(keys))
 
 
 def missing_here(root: str, remote: Remote) -> list[str]:
@@ -77,7 +78,10 @@ def results(root: str) -> list[Wanted]:
 
 
 def _check(path: str, entry: str, where: str) -> None:
-    data = load_yaml(read_bytes(path), where)
+    try:
+        data = load_yaml(read_bytes(path), where)
+    except FileFormatError:
+        data = None
     if not isinstance(data, dict) or value_of(data) != entry.rpartition("/")[2]:
         raise IntegrityError(f"{where} is damaged: it is not what its name says.")
 
