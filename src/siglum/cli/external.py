@@ -29,18 +29,21 @@ class PairsCommand(SiglumCommand):
         """Give each word that belongs to such an option the option's name in front."""
         greedy = {name for each in self.params if each.multiple for name in each.opts}
         rewritten: list[str] = []
-        option = None
+        option, first = None, False
         for position, word in enumerate(args):
             if word == "--":
                 rewritten += args[position:]
                 break
             if word in greedy:
-                option = word
-            elif option is not None and _PAIR.match(word):
+                option, first = word, True
+            elif option is not None and (first or _PAIR.match(word)):
                 rewritten += [option, word]
+                first = False
             else:
                 option = None
                 rewritten.append(word)
+        if first and option is not None:
+            rewritten.append(option)  # nothing follows: the parser says so
         return super().parse_args(ctx, rewritten)
 
 

@@ -16,13 +16,14 @@ import msgspec
 from siglum.core.errors import InvalidInputError, NotFoundError
 from siglum.core.text import did_you_mean
 from siglum.pipeline.inventory import Inventory, InventoryItem, read_inventory
-from siglum.storage.manifest import decode_manifest
+from siglum.storage.hashing import md5_bytes, md5_file
+from siglum.storage.manifest import decode_manifest, make_manifest
 from siglum.storage.transfer import key_of
 from siglum.workspace.addresses import with_settings
 from siglum.workspace.folder_contents import FolderContents
 from siglum.workspace.git import Git, without_password
 from siglum.workspace.git_sources import GitSources
-from siglum.workspace.pointers import DependencySpec, RepoSource, is_pointer, parse_pointer
+from siglum.workspace.pointers import DependencySpec, RepoSource
 from siglum.workspace.remotes import open_configured_remote
 from siglum.workspace.repository import Repository
 from siglum.workspace.snapshots import repository_at
@@ -73,6 +74,7 @@ class ExternalRepo:
         root: str | None,
         start: str,
         bases: Sequence[str],
+        externals: Externals,
     ) -> None:
         self.source = source
         self.commit = commit
@@ -80,6 +82,7 @@ class ExternalRepo:
         self.root = root
         self.start = start
         self._bases = bases
+        self._externals = externals
         self._repositories: dict[str, Repository] = {}
         self._inventories: dict[str, Inventory] = {}
         self._contents: dict[str, FolderContents] = {}
@@ -151,13 +154,9 @@ class ExternalRepo:
 
     def imported_from(self, place: DataPlace) -> DependencySpec | None:
         """Return where the data repository itself imported data from, None when it did not."""
-        if place.pointer is None or not is_pointer(place.pointer):
-            return None
-        data = self._read(posixpath.join(place.owner, place.pointer))
-        if data is None:
-            return None
-        deps = parse_pointer(data, place.pointer).deps
-        return deps[0] if deps and deps[0].repo is not None else None
+        items = self.inventory(place.owner).named(place.pointer) if place.pointer is not None else []
+        found = items[0].imported if items else None
+        return found if found is not None and found.repo is not None else None
 
     @cached_property
     def _tree(self) -> SourceTree:
@@ -247,6 +246,9 @@ class ExternalRepo:
         data = contents.manifest(item.hash, item.remote)
         if data is not None:
             return {entry.relpath: entry.oid for entry in decode_manifest(data, item.hash.oid).entries}
+        entries = self._entries_at_source(owner, item)
+        if entries is not None:
+            return entries
         for problem in contents.problems.values():
             raise problem
         raise NotFoundError(
@@ -254,16 +256,24 @@ class ExternalRepo:
             hint="Whoever keeps that repository should run 'siglum push' there.",
         )
 
-    def _read(self, key: str) -> bytes | None:
-        leaf = self._tree.leaf(key)
-        if leaf is None:
+    def _entries_at_source(self, owner: str, item: InventoryItem) -> dict[str, str] | None:
+        """Return the files of a folder that the other repository imported itself: no remote of its own has them."""
+        if item.imported is None or item.imported.repo is None or item.hash is None:
             return None
-        if leaf.file is not None:
-            with open(leaf.file, "rb") as file:
-                return file.read()
+        source = self._externals.open(item.imported.repo, bases=[self.repository(owner).root])
+        found = {part.relpath: source.oid_of(part) for part in source.lookup(item.imported.path).parts}
+        return found if make_manifest(list(found.items())).oid == item.hash.oid else None
+
+    def oid_of(self, part: Part) -> str:
+        """Return the MD5 of one file's bytes."""
+        if part.oid is not None:
+            return part.oid
+        assert part.leaf is not None
+        if part.leaf.file is not None:
+            return md5_file(part.leaf.file).oid
         assert self.git is not None
-        assert leaf.blob is not None
-        return self.git.blobs([leaf.blob])[leaf.blob]
+        assert part.leaf.blob is not None
+        return md5_bytes(self.git.blobs([part.leaf.blob])[part.leaf.blob])
 
     def _nothing(self, path: str, key: str) -> NotFoundError:
         owner = self._tree.owner(key)
@@ -292,7 +302,7 @@ class Externals:
         key = (where, found.commit, found.start, repr((source.config, source.remote)))
         if key not in self._opened:
             around = (*self._bases, *bases)
-            self._opened[key] = ExternalRepo(source, found.git, found.commit, found.root, found.start, around)
+            self._opened[key] = ExternalRepo(source, found.git, found.commit, found.root, found.start, around, self)
         return self._opened[key]
 
 

@@ -19,6 +19,7 @@ from siglum.workspace.import_url import kept, recorded_token, send_to, shown_url
 from siglum.workspace.imports import (
     Import,
     ImportedData,
+    check_kept,
     folder_of,
     remove_if_kept,
     single_import,
@@ -147,6 +148,7 @@ class _Updater:
         now = locked(wanted, there)
         if now == source and self._is_settled(out, key):
             return self._unchanged(pointer, out, key, shown)
+        self._check_kept(out, key)
         listing = there.lookup(dep.path)
         data = None
         if not self._options.no_download:
@@ -172,10 +174,16 @@ class _Updater:
         facts = source.facts()
         if facts.token == recorded_token(dep) and self._is_settled(out, key):
             return self._unchanged(pointer, out, key, shown)
+        self._check_kept(out, key)
         if self._options.no_download:
             return self._record(pointer, with_facts(dep, facts), out, key, None, shown)
         taken = source.take(self._repo.cache, self._options.jobs, self._progress)
         return self._record(pointer, with_facts(dep, taken.facts), out, key, kept(self._repo, taken), shown)
+
+    def _check_kept(self, out: OutputSpec, key: str) -> None:
+        """Refuse before anything is fetched what would overwrite the only copy of something."""
+        if not self._options.force:
+            check_kept(self._repo, os.path.join(self._repo.root, key), out.data)
 
     def _is_settled(self, out: OutputSpec, key: str) -> bool:
         """Whether nothing is to be done while the source is what it was: its data is here, or is not asked for."""
@@ -200,10 +208,10 @@ class _Updater:
         file = msgspec.structs.replace(pointer.file, deps=[dep], outs=[with_data(out, data)])
         path = os.path.join(self._repo.root, key)
         if data is None:
-            remove_if_kept(self._repo, path, force=self._options.force)
+            remove_if_kept(self._repo, path, force=True)  # it was checked that nothing is lost
         changed = write_pointer(os.path.join(self._repo.root, pointer.path), with_checksum(file))
         if data is not None and place:
-            checkout_path(self._repo, path, data.hash, force=self._options.force)
+            checkout_path(self._repo, path, data.hash, force=True)
         git_files = stage(self._repo, [pointer.path]) if changed else ()
         return Import(key, pointer.path, source, data, changed, git_files, tuple(left_out))
 

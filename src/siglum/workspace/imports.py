@@ -17,9 +17,9 @@ from siglum.workspace.delivery import target_for
 from siglum.workspace.outputs import (
     add_to_gitignore,
     hash_path,
-    is_cached,
     remove_from_gitignore,
     remove_path,
+    scan_folder,
 )
 from siglum.workspace.placement import check_git, check_place
 from siglum.workspace.pointers import (
@@ -88,10 +88,10 @@ def plan_import(repo: Repository, source: str, out: str | None, *, force: bool =
         raise InvalidInputError(f"{shown} is the repository itself.", hint="Give the data a name with --out.")
     check_place(repo, path, shown)
     pointer = pointer_of(key)
-    check_git(repo, path, shown, pointer_of(path))
     for other in all_outputs(repo):
         if other.pointer.path != pointer:
             _check_apart(repo, key, shown, other)
+    check_git(repo, path, shown, pointer_of(path))
     full = os.path.join(repo.root, pointer)
     return ImportPlan(path, pointer, read_pointer(full, repo.shown(pointer)) if os.path.lexists(full) else None, force)
 
@@ -160,14 +160,27 @@ def with_data(out: OutputSpec, data: ImportedData | None) -> OutputSpec:
 
 def remove_if_kept(repo: Repository, path: str, *, force: bool = False) -> None:
     """Remove what is at the absolute `path` if the cache has it, or by force. Raises WouldLoseDataError."""
+    if not force:
+        check_kept(repo, path)
+    remove_path(path)
+
+
+def check_kept(repo: Repository, path: str, recorded: DataHash | None = None) -> None:
+    """Raise WouldLoseDataError when what is at the absolute `path` is neither in the cache nor what was recorded."""
     if not os.path.lexists(path):
         return
-    if not force and not is_cached(repo, hash_path(repo, path).hash):
+    try:
+        tree = scan_folder(repo, path) if os.path.isdir(path) else None
+        found = tree.oid if tree is not None else hash_path(repo, path).hash.oid
+        oids = [entry.oid for entry in tree.entries] if tree is not None else [found]
+        kept = (recorded is not None and found == recorded.oid) or not repo.cache.missing(oids)
+    except InvalidInputError:
+        kept = False  # what cannot be tracked is in no cache
+    if not kept:
         raise WouldLoseDataError(
             f"{os.path.relpath(path)} has changes that are in no cache.",
             hint="Keep a copy elsewhere, or give them up with --force.",
         )
-    remove_path(path)
 
 
 def single_import(repo: Repository, pointer: Pointer) -> tuple[DependencySpec, OutputSpec, str]:

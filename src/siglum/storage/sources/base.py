@@ -45,7 +45,7 @@ class Facts(msgspec.Struct, frozen=True):
         return self.md5, self.etag, self.checksum
 
 
-class TakenFile(msgspec.Struct, frozen=True):
+class TakenFile(msgspec.Struct, frozen=True, order=True):
     """One file that was taken in: its path below the URL ("" for a single file), its MD5 and its size in bytes."""
 
     relpath: str
