@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from siglum.core.errors import ConflictError
 from siglum.storage.durability import temporary_name, write_all
-from siglum.storage.hashing import LARGE_FILE, READ_FLAGS, md5_bytes
+from siglum.storage.hashing import LARGE_FILE, READ_FLAGS, md5_bytes, md5_file
 from siglum.storage.index import FACT_SIZE, TICK_NS, fingerprint, is_settled_content
 from siglum.storage.links import LinkType, make_file
 from siglum.storage.objects import ObjectStore
@@ -54,36 +54,37 @@ def place_many(
         kind = _kind_that_works(store, rest, types, staging)
         rest = _place_in_workers(store, rest, kind, staging)
     for each in rest:
-        _check_unchanged(each)
-        store.place(each.oid, each.target, types, each.executable, staging)
+        _place_one(store, each, types, staging)
 
 
 def _kind_that_works(store: ObjectStore, rest: list[Placement], types: tuple[LinkType, ...], staging: str) -> LinkType:
     """Place the first plain file, and return how; it is taken from `rest`. Others on the same disks go the same way."""
     number = next((n for n, each in enumerate(rest) if not each.executable and store.size_of(each.oid)), 0)
-    first = rest.pop(number)
-    _check_unchanged(first)
-    return store.place(first.oid, first.target, types, first.executable, staging)
+    return _place_one(store, rest.pop(number), types, staging)
 
 
-def _check_unchanged(placement: Placement) -> None:
-    """Raise ConflictError when something else is at the target by now. A link to a file is seen through."""
-    if not os.path.lexists(placement.target):
-        return
-    if placement.before is None or not _is_file(placement.target, placement.before):
-        raise _changed(placement.target)
+def _place_one(store: ObjectStore, placement: Placement, types: tuple[LinkType, ...], staging: str | None) -> LinkType:
+    target, before = placement.target, placement.before
+    # What a worker had placed before it died is not a change.
+    if (
+        os.path.lexists(target)
+        and not (before is not None and _is_file(target, before))
+        and not _has_content(target, placement.oid)
+    ):
+        raise ConflictError(
+            f"{os.path.relpath(target)} changed while it was being replaced, and was left as it is.",
+            hint="Wait until nothing writes to it, then try again.",
+        )
+    return store.place(placement.oid, target, types, placement.executable, staging)
+
+
+def _has_content(path: str, oid: str) -> bool:
+    return os.path.isfile(path) and md5_file(path).oid == oid
 
 
 def _is_same(now: os.stat_result, before: os.stat_result) -> bool:
     """Whether two stats are of one file with the same bytes; its ctime may have gone on, by another name of it."""
     return (now.st_ino, now.st_size, now.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
-
-
-def _changed(target: str) -> ConflictError:
-    return ConflictError(
-        f"{os.path.relpath(target)} changed while it was being replaced, and was left as it is.",
-        hint="Wait until nothing writes to it, then try again.",
-    )
 
 
 def _place_in_workers(store: ObjectStore, placements: list[Placement], kind: LinkType, staging: str) -> list[Placement]:
