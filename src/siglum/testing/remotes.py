@@ -21,7 +21,7 @@ import pytest
 from siglum.core.errors import IntegrityError, InvalidInputError, NotFoundError, NotSupportedError
 from siglum.storage.manifest import make_manifest
 from siglum.storage.objects import ObjectStore
-from siglum.storage.remotes.base import BulkRemote, Download, Remote, Upload
+from siglum.storage.remotes.base import BulkRemote, Download, RangedRemote, Remote, Upload
 from siglum.storage.remotes.moving import move
 from siglum.storage.transfer import plan_fetch, plan_push, run_transfer
 
@@ -118,6 +118,21 @@ class RemoteContract:
         with pytest.raises(IntegrityError):
             remote.get(_key(wanted), str(tmp_path / "target"), wanted)
         assert not (tmp_path / "target").exists()
+
+    def test_parts(self, remote: Remote, tmp_path: Path) -> None:
+        """A remote that offers parts gives those that were asked for, to the end and not beyond it."""
+        if not isinstance(remote, RangedRemote):
+            return
+        source, oid = _write(tmp_path, b"0123456789")
+        key = _key(oid)
+        remote.put(source, key, oid)
+        assert remote.size_of(key) == 10
+        assert remote.size_of(_key("0" * 32)) is None
+        for start, length in ((0, 10), (3, 4), (9, 1), (6, 4)):
+            assert remote.get_range(key, start, length) == b"0123456789"[start : start + length]
+        assert remote.get_range(key, 8, 100) == b"89"
+        with pytest.raises(NotFoundError):
+            remote.get_range(_key("0" * 32), 0, 1)
 
     def test_a_manifest_is_hashed_without_its_suffix(self, remote: Remote, tmp_path: Path) -> None:
         """`<hex>.dir` is checked against the hex."""

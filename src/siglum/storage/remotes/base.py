@@ -114,3 +114,16 @@ class BrowsableRemote(Protocol):
         On an object store a folder is there when something is in it.
         """
         ...
+
+
+@runtime_checkable
+class RangedRemote(Protocol):
+    """What a remote may offer beside `Remote`: parts of an object. A part has no hash: who reads all of it checks."""
+
+    def size_of(self, key: str) -> int | None:
+        """Return the size of the object at a key; None when there is none."""
+        ...
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        """Return `length` bytes (at least 1) from `start` on, fewer only where the object ends. Errors are as above."""
+        ...

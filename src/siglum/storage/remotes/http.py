@@ -81,7 +81,7 @@ def http_session(read: RemoteOptions, parts: SplitResult) -> HttpSession:
 
 
 class HttpRemote:
-    """Objects below the address `url`. Implements `Remote` and `BulkRemote`, apart from `list`."""
+    """Objects below the address `url`. Implements `Remote`, `BulkRemote` and `RangedRemote`, apart from `list`."""
 
     def __init__(self, name: str, url: str, method: str, session: HttpSession) -> None:
         self.name = name
@@ -149,6 +149,32 @@ class HttpRemote:
                 return e
 
         return run_in_threads(get, downloads, jobs or _THREADS)
+
+    def size_of(self, key: str) -> int | None:
+        def size(response: http.client.HTTPResponse) -> int | None:
+            if response.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+                return None
+            self._refuse(key, response)
+            told = response.getheader("Content-Length")
+            if told is None or not told.isdecimal():
+                raise NotSupportedError(f"Remote {self.name!r} does not say how large {key} is.")
+            return int(told)
+
+        return self._session.perform("HEAD", self._address(key), size)
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        def part(response: http.client.HTTPResponse) -> bytes:
+            self._refuse(key, response)
+            is_part = response.status == HTTPStatus.PARTIAL_CONTENT
+            if not is_part:
+                response.read(start)  # a server that knows no ranges sends everything
+            data = response.read(length)
+            if is_part and response.length:
+                raise http.client.IncompleteRead(data, response.length)
+            return data
+
+        headers = {"Range": f"bytes={start}-{start + length - 1}"}
+        return self._session.perform("GET", self._address(key), part, headers=headers)
 
     def delete(self, key: str) -> None:
         def gone(response: http.client.HTTPResponse) -> None:

@@ -32,7 +32,7 @@ _LIST_FROM = 512
 class LocalRemote:
     """Objects below the folder `url`; the first `put` creates it if the one above it exists.
 
-    Implements `Remote`, `BulkRemote` and `MovingRemote`.
+    Implements `Remote`, `BulkRemote`, `MovingRemote` and `RangedRemote`.
     """
 
     def __init__(self, name: str, url: str) -> None:
@@ -119,6 +119,22 @@ class LocalRemote:
             except (IntegrityError, NotFoundError, ConflictError) as e:
                 outcomes.append(e)
         return outcomes
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        try:
+            with self._errors(), open(self._path(key), "rb") as file:
+                file.seek(start)
+                return file.read(length)
+        except FileNotFoundError:
+            self.check()
+            raise NotFoundError(f"Remote {self.name!r} does not have {key}.") from None
+
+    def size_of(self, key: str) -> int | None:
+        try:
+            with self._errors():
+                return os.path.getsize(self._path(key))
+        except FileNotFoundError:
+            return None
 
     def delete(self, key: str) -> None:
         with self._errors():

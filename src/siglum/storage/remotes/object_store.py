@@ -105,7 +105,7 @@ def require_obstore(name: str, kind: str) -> None:
 
 
 class ObjectStoreRemote:
-    """Objects under keys of an object store. Implements `Remote`, `BulkRemote` and `BrowsableRemote`."""
+    """Objects under keys of an object store. Implements `Remote`, `BulkRemote`, `BrowsableRemote`, `RangedRemote`."""
 
     def __init__(self, name: str, url: str, place: ObjectPlace) -> None:
         self.name = name
@@ -172,6 +172,14 @@ class ObjectStoreRemote:
         folders = [RemoteEntry(each.rstrip("/").rpartition("/")[2], is_dir=True) for each in found["common_prefixes"]]
         files = [(each["path"], each["size"]) for each in found["objects"]]
         return [*folders, *(RemoteEntry(each.rpartition("/")[2], size=size) for each, size in files if each != path)]
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        import obstore  # an optional extra
+
+        try:
+            return bytes(obstore.get_range(self._reading, self._path(key), start=start, length=length))
+        except Exception as e:  # noqa: BLE001  -- as in `list`
+            raise self._error(e, key) from None
 
     def put(self, source: str, key: str, oid: str | None) -> int:
         budget = ByteBudget(_IN_MEMORY)
