@@ -394,6 +394,14 @@ class TestTrustingHosts:
         remote.check()
         remote.close()
 
+    def test_a_new_key_that_cannot_be_noted_down(self, host: SftpHost) -> None:
+        (host.home / ".ssh/config").write_text(
+            f"Host *\n  StrictHostKeyChecking accept-new\n  UserKnownHostsFile {host.client_key}/known_hosts\n"
+        )
+        with pytest.raises(SiglumError, match="id_test: File exists") as caught:
+            opened(host).check()
+        assert not isinstance(caught.value, UnavailableError)
+
     def test_switched_off(self, host: SftpHost) -> None:
         (host.home / ".ssh/known_hosts").unlink()
         (host.home / ".ssh/config").write_text("Host *\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n")

@@ -19,6 +19,7 @@ import msgspec
 from asyncssh.config import SSHClientConfig, SSHConfig
 
 from siglum.core.errors import InvalidInputError
+from siglum.core.failures import file_errors
 from siglum.storage.remotes.ssh_options import SSH_PORT
 
 _OPTION = "StrictHostKeyChecking"
@@ -114,14 +115,15 @@ class HostKeyClient(asyncssh.SSHClient):
             return
         pattern = host if port == SSH_PORT else f"[{host}]:{port}"
         line = f"{pattern} {key.export_public_key().decode().strip()}\n"
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            size = os.fstat(fd).st_size
-            whole = size == 0 or os.pread(fd, 1, size - 1) == b"\n"
-            os.write(fd, (line if whole else f"\n{line}").encode())
-        finally:
-            os.close(fd)
+        with file_errors(path):
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            try:
+                size = os.fstat(fd).st_size
+                whole = size == 0 or os.pread(fd, 1, size - 1) == b"\n"
+                os.write(fd, (line if whole else f"\n{line}").encode())
+            finally:
+                os.close(fd)
 
 
 def _checking(value: object) -> Checking:
