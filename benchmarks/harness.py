@@ -79,6 +79,22 @@ def alternate(rounds: int, sides: Sequence[Callable[[int], float]]) -> list[list
     return measured
 
 
+def alternate_works(rounds: int, sides: Sequence[Callable[[int], dict[str, float]]]) -> list[dict[str, list[float]]]:
+    """Do as `alternate` for sides that measure several works a round."""
+    measured: list[dict[str, list[float]]] = [{} for _ in sides]
+    for i in range(rounds):
+        order = list(range(len(sides)))
+        for side in order if i % 2 == 0 else reversed(order):
+            for work, value in sides[side](i).items():
+                measured[side].setdefault(work, []).append(value)
+    return measured
+
+
+def option(name: str, default: str) -> str:
+    """Return the value after an option on the command line."""
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else default
+
+
 @contextmanager
 def scratch() -> Iterator[Path]:
     """Yield a folder that is deleted at the very end."""
@@ -99,6 +115,20 @@ def run(command: Sequence[str], cwd: Path | None = None, env: dict[str, str] | N
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed with {done.returncode}:\n{done.stdout}{done.stderr}")
     return elapsed
+
+
+def run_measured(command: Sequence[str], cwd: Path, env: dict[str, str]) -> tuple[float, float]:
+    """Do as `run`; return the seconds and the peak memory in MB of the process that used most."""
+    with tempfile.TemporaryFile() as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, cwd=cwd, env=env, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        elapsed = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            output.seek(0)
+            sys.exit(f"{' '.join(command)} failed with {process.returncode}:\n{output.read().decode()}")
+    return elapsed, usage.ru_maxrss / 1000
 
 
 def cpu_seconds(command: Sequence[str], cwd: Path | None = None) -> float:
