@@ -11,7 +11,7 @@ import msgspec
 from siglum.core.errors import NotFoundError
 from siglum.core.hashes import DataHash
 from siglum.core.text import did_you_mean
-from siglum.pipeline.changes import Changes, compare
+from siglum.pipeline.changes import Changes, compare, is_within
 from siglum.pipeline.inventory import Inventory, read_inventory
 from siglum.pipeline.snapshots import not_in_cache, recorded_snapshot, touched, workspace_snapshot
 from siglum.workspace.folder_contents import FolderContents
@@ -53,7 +53,7 @@ def diff_data(
         return DataDiff(Changes())
     was = read_inventory(repo, before, cached_only=True)
     now = read_inventory(repo, after, cached_only=True)
-    within = _targeted(repo, (was, now), targets)
+    within = _targeted(repo, contents, (was, now), targets)
     old_state = recorded_snapshot(touched(was, within), contents)
     if after is not None:
         return DataDiff(compare(old_state, recorded_snapshot(touched(now, within), contents), within=within))
@@ -72,7 +72,9 @@ def resolve_revision(repo: Repository, revision: str) -> str:
     return found
 
 
-def _targeted(repo: Repository, states: Sequence[Inventory], targets: Sequence[str]) -> list[str]:
+def _targeted(
+    repo: Repository, contents: FolderContents, states: Sequence[Inventory], targets: Sequence[str]
+) -> list[str]:
     """Return the paths from the root that `targets` mean in any of the states."""
     within: list[str] = []
     for target in targets:
@@ -81,7 +83,7 @@ def _targeted(repo: Repository, states: Sequence[Inventory], targets: Sequence[s
         named = [item.path for state in states for item in state.named(_address(repo, target, key))]
         if named:
             within += named
-        elif any(state.holding(key) is not None or state.below(key) for state in states):
+        elif any(state.below(key) or _may_hold(repo, contents, state, key) for state in states):
             within.append(key)
         else:
             known = {repo.shown(item.path) for state in states for item in state.items}
@@ -90,6 +92,18 @@ def _targeted(repo: Repository, states: Sequence[Inventory], targets: Sequence[s
                 hint=did_you_mean(target, _and_pointers(known)) or "See 'siglum list --dvc-only -R .' for what is.",
             )
     return list(dict.fromkeys(within))
+
+
+def _may_hold(repo: Repository, contents: FolderContents, state: Inventory, key: str) -> bool:
+    """Whether a path lies in an output of a state: in its folder, as far as is known what that has."""
+    item = state.holding(key)
+    if item is None or not item.is_dir or item.hash is None:
+        return False
+    if state.revision is None and os.path.lexists(os.path.join(repo.root, key)):
+        return True
+    entries = dict(item.files) if item.files is not None else contents.entries(item.hash, item.remote)
+    inside = key[len(item.path) + 1 :]
+    return entries is None or any(is_within(path, [inside]) for path in entries)
 
 
 def _address(repo: Repository, target: str, key: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections.abc import Iterable
 from typing import Protocol
 
 from siglum.core.errors import NotFoundError
 from siglum.pipeline.stages import PIPELINE_FILE, POINTER_SUFFIX
 from siglum.workspace.git import Git, TreeEntry
-from siglum.workspace.repository import Repository
+from siglum.workspace.ignore import IGNORE_FILE, IgnoreRules
+from siglum.workspace.repository import DVC_DIR, Repository
 
 
 class Files(Protocol):
@@ -73,7 +75,30 @@ class RevisionFiles:
         return self._blobs[entry.oid]
 
     def metafiles(self) -> list[str]:
-        return sorted(filter(is_metafile, self._entries), key=by_folder)
+        rules = _RulesOfRevision(self, self._entries)
+        found = filter(is_metafile, self._entries)
+        return sorted((path for path in found if rules.match(f"{_TOP}/{path}") is None), key=by_folder)
+
+
+# Rules are asked by absolute paths; those of a revision are below a root that is on no disk.
+_TOP = "/dev/null/revision"
+
+
+class _RulesOfRevision(IgnoreRules):
+    """The `.dvcignore` files of a revision; data repositories inside this one are hidden, too."""
+
+    def __init__(self, files: RevisionFiles, paths: Iterable[str]) -> None:
+        super().__init__(_TOP)
+        self._files = files
+        marks = tuple(f"/{DVC_DIR}/{name}" for name in ("config", ".gitignore"))
+        self._inner = {f"{_TOP}/{path.removesuffix(mark)}" for path in paths for mark in marks if path.endswith(mark)}
+
+    def _lines(self, folder: str) -> list[str]:
+        data = self._files.read(posixpath.join(folder[len(_TOP) + 1 :], IGNORE_FILE)) or b""
+        return [line.strip() for line in data.decode("utf-8", "surrogateescape").splitlines()]
+
+    def _is_repository(self, folder: str) -> bool:
+        return folder in self._inner
 
 
 def is_metafile(path: str) -> bool:
@@ -84,7 +109,7 @@ def is_metafile(path: str) -> bool:
 
 def _is_text_file(path: str) -> bool:
     """Return whether a file is surely wanted, so that all of them are fetched by one process."""
-    return is_metafile(path) or posixpath.basename(path) in ("dvc.lock", "params.yaml")
+    return is_metafile(path) or posixpath.basename(path) in ("dvc.lock", "params.yaml", IGNORE_FILE)
 
 
 def by_folder(path: str) -> tuple[list[str], str]:
