@@ -34,11 +34,10 @@ from siglum.workspace.targets import TrackedOutput, all_outputs, find_output, no
 
 
 class Moved(msgspec.Struct, frozen=True):
-    """A move: old and new paths of data and `.dvc` file, from the root; `absent` when there was no data to move."""
+    """A move: old and new path, and the `.dvc` file now, from the root; `absent` when there was no data to move."""
 
     source: str
     target: str
-    old_pointer: str
     pointer: str
     absent: bool
     git_files: tuple[str, ...]
@@ -61,6 +60,10 @@ def move(repo: Repository, source: str, target: str) -> Moved:
         InvalidInputError: `target` is outside the repository, inside `source`, ignored, or no name for data.
         ConflictError: `target` lies in what is tracked already.
     """
+    finished = _finished(repo, source, target)
+    if finished is not None:
+        discard(_note_path(repo))
+        return finished
     output = _find(repo, source)
     plan = _plan(repo, output, destination(repo, source, target))
     old, new = (os.path.join(repo.root, key) for key in (output.key, plan.target))
@@ -79,13 +82,29 @@ def move(repo: Repository, source: str, target: str) -> Moved:
     else:
         discard(other)
         sync_folder(os.path.dirname(other))
-    discard(_note_path(repo))
     repo.placed.forget(output.key)
     if output.spec.cache and output.spec.data is not None:
         repo.placed.note(plan.target, output.spec.data.oid)
     files = {plan.pointer.path, output.pointer.path, *(repo.key_of(file) for file in ignored if file is not None)}
+    told = stage(repo, files)
+    discard(_note_path(repo))
     absent = not (was_there or os.path.lexists(new))
-    return Moved(output.key, plan.target, output.pointer.path, plan.pointer.path, absent, stage(repo, files))
+    return Moved(output.key, plan.target, plan.pointer.path, absent, told)
+
+
+def _finished(repo: Repository, source: str, target: str) -> Moved | None:
+    """Return the result of just this move when it was killed with nothing left to do but to say so."""
+    key, path = repo.key_of(os.path.abspath(source)), os.path.abspath(target)
+    outputs = all_outputs(repo)
+    if any(output.key == key for output in outputs):
+        return None
+    for place in (path, os.path.join(path, os.path.basename(os.path.abspath(source)))):
+        there = os.path.relpath(place, repo.root).replace(os.sep, "/")
+        if _is_noted(repo, key, there):
+            output = next((output for output in outputs if output.key == there), None)
+            if output is not None:
+                return Moved(key, output.key, output.pointer.path, not os.path.lexists(place), (output.pointer.path,))
+    return None
 
 
 def _find(repo: Repository, source: str) -> TrackedOutput:
