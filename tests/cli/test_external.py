@@ -230,6 +230,10 @@ def test_urls(here: QuickProject, web: Web, tmp_path: Path) -> None:
     assert here.done("get-url", f"{web.url}/f", "copy") == "copy  (12 B)\n"
     assert here.fails("get-url", f"{web.url}/f", "--fs-config", "colour=blue", "-f").startswith("Remote ")
     assert "name=value" in here.fails("get-url", f"{web.url}/f", "x", "--fs-config", "s3cret", status=2)
+    ended = here.run("import-url", f"{web.url}/f", "login", "--fs-config", "user=me", "password=s3cret")
+    assert ended.status == 0
+    assert "login.dvc holds password" in ended.err
+    assert "s3cret" not in ended.out + ended.err
     secret = web.url.replace("http://", "http://me:s3cret@")
     assert "s3cret" not in here.done("import-url", f"{secret}/f", "with")
     assert "s3cret" not in here.fails("import-url", f"{secret}/none", "none")

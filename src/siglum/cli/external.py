@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from siglum.workspace.repository import Repository
 
 F = TypeVar("F", bound=Callable[..., Any])
+_SECRETS = frozenset(
+    {"password", "passphrase", "secret_access_key", "session_token", "connection_string", "account_key", "sas_token"}
+)
 _PAIR = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
@@ -240,6 +243,9 @@ def import_url(
             progress=_progress(console),
         )
     _say_imported(console, repo, [done])
+    secret = sorted({pair.partition("=")[0] for pair in fs_config} & _SECRETS)
+    if secret:
+        console.warn(f"{repo.shown(done.pointer)} holds {', '.join(secret)}: whoever reads that file can use it.")
 
 
 @command("update")

@@ -183,7 +183,8 @@ def send_to(repo: Repository, source: Source, remote: Remote, jobs: int | None) 
                 os.unlink(store.path_of(oid))
         facts = source.facts()
         found = content_of(Taken(facts, tuple(files)))
-        if (before is not None and before.token != facts.token) or facts.md5 not in (None, found.hash.oid):
+        changed = before.token != facts.token if before is not None else facts.md5 != found.hash.oid
+        if changed:
             raise ConflictError(f"{shown_url(source.url)} changed while it was sent.", hint="Try again.")
         if found.nfiles is not None:
             manifest = _manifest(files)

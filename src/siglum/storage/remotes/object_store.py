@@ -104,6 +104,14 @@ def require_obstore(name: str, kind: str) -> None:
         )
 
 
+class ObjectFacts(msgspec.Struct, frozen=True):
+    """What a store says of an object: its key, its size in bytes, and its ETag without quotation marks."""
+
+    key: str
+    size: int
+    etag: str
+
+
 class ObjectStoreRemote:
     """Objects under keys of an object store. Implements `Remote`, `BulkRemote`, `BrowsableRemote`, `RangedRemote`."""
 
@@ -160,6 +168,28 @@ class ObjectStoreRemote:
             if isinstance(error, NotFoundError):
                 return None
             raise error from None
+
+    def describe(self, key: str) -> ObjectFacts | None:
+        """Return what the store says of one object, None when it is not there."""
+        import obstore  # an optional extra
+
+        try:
+            return self._facts(obstore.head(self._reading, self._path(key)))
+        except Exception as e:  # noqa: BLE001  -- as in `list`
+            error = self._error(e, key)
+            if isinstance(error, NotFoundError):
+                return None
+            raise error from None
+
+    def describe_below(self, folder: str) -> Sequence[ObjectFacts]:
+        """Return what the store says of all objects below a folder; of what stands for an empty folder, nothing."""
+        import obstore  # an optional extra
+
+        try:
+            pages = obstore.list(self._reading, self._path(folder) or None, chunk_size=_PAGE)
+            return [self._facts(each) for page in pages for each in page if not each["path"].endswith("/")]
+        except Exception as e:  # noqa: BLE001  -- as in `list`
+            raise self._error(e, folder) from None
 
     def entries(self, folder: str) -> Sequence[RemoteEntry]:
         import obstore  # an optional extra
@@ -329,6 +359,9 @@ class ObjectStoreRemote:
         if any(part in ("", ".", "..") or "\0" in part for part in parts):
             raise InvalidInputError(f"{key!r} is not a key of an object.")
         return "/".join([self._place.prefix, *parts] if self._place.prefix else parts)
+
+    def _facts(self, found: ObjectMeta) -> ObjectFacts:
+        return ObjectFacts(self._key(found), found["size"], (found["e_tag"] or "").strip('"'))
 
     def _key(self, found: ObjectMeta) -> str:
         return found["path"].removeprefix(f"{self._place.prefix}/" if self._place.prefix else "")

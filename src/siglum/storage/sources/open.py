@@ -15,7 +15,8 @@ from siglum.storage.sources.base import Source
 from siglum.storage.sources.local import LocalSource
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://")
-_KNOWN = ("file", "http", "https")
+_REMOTES = ("s3", "gs", "azure", "ssh")
+_KNOWN = ("file", "http", "https", *_REMOTES)
 
 
 def open_source(url: str, options: Mapping[str, str] | None = None, index: StatIndex | None = None) -> Source:
@@ -34,6 +35,11 @@ def open_source(url: str, options: Mapping[str, str] | None = None, index: StatI
         from siglum.storage.sources.http import open_http_source
 
         return open_http_source(url, given)
+    if scheme in _REMOTES:
+        # Imported here: what is not needed for paths, and needs optional packages.
+        from siglum.storage.sources.objects import open_remote_source
+
+        return open_remote_source(url, given)
     raise NotSupportedError(
         f"Siglum cannot read from {scheme}:// addresses.",
         hint=did_you_mean(scheme, _KNOWN) or f"It reads paths and {', '.join(f'{each}://' for each in _KNOWN)}.",
