@@ -12,7 +12,8 @@ from siglum.storage.hashing import md5_bytes
 from siglum.storage.legacy import LegacyStore
 from siglum.storage.manifest import make_manifest
 from siglum.storage.objects import ObjectStore
-from siglum.storage.remote_trash import RemoteTrash, object_key
+from siglum.storage.remote_objects import object_key
+from siglum.storage.remote_trash import RemoteTrash
 from siglum.storage.remotes.base import Remote
 from siglum.storage.remotes.local import LocalRemote
 from siglum.storage.remotes.moving import MovingRemote

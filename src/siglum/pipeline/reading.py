@@ -20,8 +20,8 @@ from siglum.core.text import did_you_mean
 from siglum.pipeline.outputs import recorded_outputs
 from siglum.pipeline.stages import LOCK_FILE, PIPELINE_FILE
 from siglum.storage.hashing import md5_bytes
+from siglum.storage.remote_objects import fetch_object, object_key
 from siglum.storage.remotes.base import Remote
-from siglum.storage.transfer import key_of
 from siglum.workspace.clones import clone_of, is_git_url, local_path, resolve_in_clone
 from siglum.workspace.config import Config
 from siglum.workspace.documents import decoded, read_bytes
@@ -99,7 +99,7 @@ class Source:
         For a folder, that of its manifest. Raises NotFoundError for what is not recorded, or when there is no remote.
         """
         record = self.record(path)
-        return f"{self._remote(record).url}/{key_of(record.hash.oid)}"
+        return f"{self._remote(record).url}/{object_key(record.hash.algorithm, record.hash.oid)}"
 
     def record(self, path: str) -> Record:
         """Return what is recorded of a path, also of one inside a recorded folder. Raises NotFoundError."""
@@ -158,16 +158,19 @@ class Source:
         entries = self._manifests(folder).read(folder.hash.oid).entries
         for entry in entries:
             if entry.relpath == within:
-                return Record(f"{folder.path}/{within}", DataHash(entry.oid), folder.pointer, folder.remote)
+                return Record(
+                    f"{folder.path}/{within}", DataHash(entry.oid, folder.hash.legacy), folder.pointer, folder.remote
+                )
         if any(entry.relpath.startswith(within + "/") for entry in entries):
             raise _is_folder(path)
         hint = did_you_mean(within, [entry.relpath for entry in entries])
         raise NotFoundError(f"{folder.path} does not have {within!r} as {folder.pointer} records it.", hint=hint)
 
     def _manifests(self, record: Record) -> Manifests:
-        if self.repo.cache.is_sound(record.hash.oid):
-            return Manifests(self.repo.cache)
-        return Manifests(self.repo.cache, self._remote(record))
+        cache = self.repo.store_of(record.hash)
+        if cache.is_sound(record.hash.oid):
+            return Manifests(cache)
+        return Manifests(cache, self._remote(record))
 
     def _remote(self, record: Record) -> Remote:
         return open_configured_remote(self.repo, self._remote_name or record.remote)
@@ -175,13 +178,13 @@ class Source:
     def _open_object(self, record: Record) -> BinaryIO:
         oid, damage = record.hash.oid, None
         try:
-            return open(self.repo.cache.verify(oid), "rb")
+            return open(self.repo.store_of(record.hash).verify(oid), "rb")
         except NotFoundError:
             pass
         except IntegrityError as error:
             damage = error
         try:
-            return _download(self._remote(record), oid)
+            return _download(self._remote(record), record.hash)
         except NotFoundError as error:
             if damage is not None:
                 raise damage from None
@@ -270,12 +273,12 @@ def _of_pointer(pointer: Pointer) -> Iterator[Record]:
             yield Record(pointer.key_of(out), out.data, pointer.path, out.remote)
 
 
-def _download(remote: Remote, oid: str) -> BinaryIO:
+def _download(remote: Remote, data: DataHash) -> BinaryIO:
     """Return a verified copy as an open file without a name: it goes when it is closed."""
     folder = tempfile.mkdtemp(prefix="siglum-read-")
     try:
         path = os.path.join(folder, "object")
-        remote.get(key_of(oid), path, oid)
+        fetch_object(remote, data.algorithm, data.oid, path)
         return open(path, "rb")
     finally:
         shutil.rmtree(folder)

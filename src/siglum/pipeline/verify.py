@@ -16,7 +16,7 @@ from siglum.pipeline.tracked import tracked_data
 from siglum.pipeline.used import hashes_of
 from siglum.storage.legacy import legacy_manifest
 from siglum.storage.manifest import Manifest
-from siglum.storage.remote_trash import LEGACY_MD5, MD5
+from siglum.storage.remote_objects import LEGACY_MD5, MD5
 from siglum.storage.remotes.base import Remote
 from siglum.storage.verification import Checked, Condition, Progress, check_remote, check_store
 from siglum.workspace.gc import ManifestSource, list_remote, stores_of

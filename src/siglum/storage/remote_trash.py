@@ -16,23 +16,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from siglum.core.errors import IntegrityError, NotFoundError
+from siglum.core.errors import NotFoundError
 from siglum.core.hashes import DIR_SUFFIX
-from siglum.storage.legacy import legacy_hash_of, legacy_key_of
+from siglum.storage.remote_objects import LEGACY_MD5, MD5, is_sound, object_key
 from siglum.storage.remotes.base import Remote
 from siglum.storage.remotes.moving import move
-from siglum.storage.transfer import DEFAULT_JOBS, key_of
+from siglum.storage.transfer import DEFAULT_JOBS
 from siglum.storage.trash import RECORD, SECONDS_A_DAY, Batch, Contents, Restored
 
 FOLDER = "siglum-trash"
 QUARANTINE = "siglum-quarantine"
-MD5 = "md5"
-LEGACY_MD5 = "md5-dos2unix"
-
-
-def object_key(algorithm: str, oid: str) -> str:
-    """Return the key that an object has on a remote."""
-    return legacy_key_of(oid) if algorithm == LEGACY_MD5 else key_of(oid)
 
 
 class RemoteTrash:
@@ -91,7 +84,7 @@ class RemoteTrash:
             algorithm, oid = each
             key, source = object_key(algorithm, oid), self._key(batch, algorithm, oid)
             if self._remote.exists([key]):
-                if self._is_sound(algorithm, oid, key):
+                if is_sound(self._remote, algorithm, oid):
                     self._remote.delete(source)
                     present.append(oid)
                     return False
@@ -125,9 +118,6 @@ class RemoteTrash:
     def _key(self, batch: Batch, algorithm: str, oid: str) -> str:
         return f"{FOLDER}/{batch.id}/{algorithm}/{oid}"
 
-    def _is_sound(self, algorithm: str, oid: str, key: str) -> bool:
-        return is_sound(self._remote, algorithm, oid, key)
-
     def _read(self, name: str) -> Batch:
         with tempfile.TemporaryDirectory(prefix="siglum-trash-") as folder:
             path = os.path.join(folder, RECORD)
@@ -146,20 +136,6 @@ class RemoteTrash:
             return [act(item) for item in listed]
         with ThreadPoolExecutor(max_workers=min(self._jobs, len(listed))) as pool:
             return list(pool.map(act, listed))
-
-
-def is_sound(remote: Remote, algorithm: str, oid: str, key: str) -> bool:
-    """Whether an object on a remote hashes to its name. Reads all of it. Raises NotFoundError when it is not there."""
-    with tempfile.TemporaryDirectory(prefix="siglum-verify-") as folder:
-        path = os.path.join(folder, "object")
-        if algorithm == LEGACY_MD5:
-            remote.get(key, path, None)
-            return legacy_hash_of(path) == oid.removesuffix(DIR_SUFFIX)
-        try:
-            remote.get(key, path, oid)
-        except IntegrityError:
-            return False
-        return True
 
 
 def _split(oids: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -17,7 +17,7 @@ from siglum.storage.bulk import FileToRead, read_many
 from siglum.storage.hashing import LARGE_FILE, md5_file
 from siglum.storage.legacy import LegacyStore, legacy_md5_file
 from siglum.storage.objects import ObjectStore
-from siglum.storage.remote_trash import is_sound, object_key
+from siglum.storage.remote_objects import is_sound
 from siglum.storage.remotes.base import Remote
 
 _AT_ONCE = 4096
@@ -143,7 +143,7 @@ def check_remote(
     def check(each: tuple[str, str]) -> tuple[str, Checked]:
         algorithm, oid = each
         try:
-            sound = is_sound(remote, algorithm, oid, object_key(algorithm, oid))
+            sound = is_sound(remote, algorithm, oid)
         except NotFoundError:
             return algorithm, Checked(oid, Condition.MISSING)
         return algorithm, Checked(oid, Condition.SOUND if sound else Condition.DAMAGED)

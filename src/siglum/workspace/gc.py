@@ -24,7 +24,8 @@ from siglum.storage.durability import discard, temporary_name
 from siglum.storage.hashing import md5_bytes
 from siglum.storage.manifest import Manifest, decode_manifest
 from siglum.storage.objects import ObjectStore
-from siglum.storage.remote_trash import LEGACY_MD5, MD5, RemoteTrash
+from siglum.storage.remote_objects import LEGACY_MD5, MD5
+from siglum.storage.remote_trash import RemoteTrash
 from siglum.storage.remotes.base import BrowsableRemote, Remote
 from siglum.storage.transfer import DEFAULT_JOBS, KEY_PREFIX, fetch_manifest
 from siglum.storage.trash import Batch, Contents, Trash

@@ -5,7 +5,7 @@ from __future__ import annotations
 from siglum.storage.manifest import Manifest
 from siglum.storage.objects import ObjectStore
 from siglum.storage.remotes.base import Remote
-from siglum.storage.transfer import fetch_manifest
+from siglum.storage.transfer import fetch_manifest, keys_for
 
 
 class Manifests:
@@ -26,5 +26,5 @@ class Manifests:
             return self._fetched[oid]
         if self._remote is None or self._cache.is_sound(oid):
             return self._cache.read_manifest(oid)
-        found = self._fetched[oid] = fetch_manifest(oid, self._remote)
+        found = self._fetched[oid] = fetch_manifest(oid, self._remote, keys_for(self._cache)(oid))
         return found

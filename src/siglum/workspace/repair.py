@@ -23,7 +23,8 @@ from siglum.storage.ingest import IngestBatch
 from siglum.storage.legacy import LegacyStore, legacy_md5_file
 from siglum.storage.manifest import Manifest
 from siglum.storage.objects import ObjectStore
-from siglum.storage.remote_trash import LEGACY_MD5, MD5, QUARANTINE, object_key
+from siglum.storage.remote_objects import LEGACY_MD5, MD5, fetch_object, object_key
+from siglum.storage.remote_trash import QUARANTINE
 from siglum.storage.remotes.base import Remote
 from siglum.storage.remotes.moving import move
 from siglum.workspace.gc import stores_of, trash_of
@@ -217,17 +218,7 @@ def _from_stores(stores: Mapping[str, ObjectStore]) -> Callable[[Object, str], i
 
 
 def _from_remote(remote: Remote) -> Callable[[Object, str], int]:
-    def fetch(wanted: Object, target: str) -> int:
-        algorithm, oid = wanted
-        if algorithm == MD5:
-            return remote.get(object_key(algorithm, oid), target, oid)
-        size = remote.get(object_key(algorithm, oid), target, None)
-        if legacy_md5_file(target).oid != oid.removesuffix(DIR_SUFFIX):
-            os.unlink(target)
-            raise IntegrityError(f"Remote {remote.name!r} has a damaged {oid}.")
-        return size
-
-    return fetch
+    return lambda wanted, target: fetch_object(remote, *wanted, target)
 
 
 def _set_aside(store: ObjectStore, oid: str) -> str:
