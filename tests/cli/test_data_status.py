@@ -67,9 +67,10 @@ def test_options_that_mean_nothing_alone(project: QuickProject) -> None:
 
 def test_the_remote_is_remembered(project: QuickProject) -> None:
     everything = {"not_in_remote": ["d/", "f"]}
-    assert status(project, "--not-in-remote") == everything
+    assert status(project, "--not-in-remote", "--no-remote-refresh") == everything
     project.done("push")
-    assert status(project, "--not-in-remote") == {}
+    assert status(project, "--not-in-remote", "--no-remote-refresh") == {}
+    assert status(project, "--not-in-remote", "--granular") == {}
     shutil.rmtree(project.root.parent / "store")
     assert status(project, "--not-in-remote", "--no-remote-refresh") == {}
     assert status(project, "--not-in-remote") == everything

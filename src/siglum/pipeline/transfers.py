@@ -19,10 +19,11 @@ from siglum.pipeline.wanted import TransferScope, wanted_data, wanted_imports
 from siglum.storage.legacy import legacy_key_of
 from siglum.storage.manifest import Manifest
 from siglum.storage.remotes.base import Remote
-from siglum.storage.transfer import Progress, TransferFailure, fetch_manifest
+from siglum.storage.transfer import Progress, TransferFailure, fetch_manifest, keys_for
 from siglum.workspace.checkout import DataAt
 from siglum.workspace.cloud_status import cloud_status
 from siglum.workspace.manifests import Manifests
+from siglum.workspace.remote_index import RemoteIndex
 from siglum.workspace.remotes import open_configured_remote
 from siglum.workspace.repository import Repository
 from siglum.workspace.transfer import Moved, Planned, Wanted, move, plan, quarantine_damaged, raise_failures, routes
@@ -176,6 +177,9 @@ def carry_out(repo: Repository, transfer: Transfer, remotes: Remotes, progress: 
     moved = [move(planned, remotes.jobs(planned.remote), progress) for planned in transfer.planned]
     imported = fetch_imports(repo, transfer.imports, remotes.asked_jobs, progress)
     if transfer.sending:
+        for each in moved:
+            sent = map(keys_for(each.planned.plan.cache), each.result.moved)
+            RemoteIndex(repo, each.planned.remote.url).update(sent)
         for remote, entries in transfer.runs:
             run_cache_transfer.send(repo.run_cache_dir, entries, remote)
     return Transferred(transfer, tuple(moved), imported)

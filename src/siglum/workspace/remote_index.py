@@ -28,8 +28,11 @@ class RemoteIndex:
 
     def update(self, present: Iterable[str], absent: Iterable[str] = ()) -> None:
         """Remember which keys were just found, and which were not. Not written where that is forbidden."""
+        come, gone = set(present), set(absent)
+        if not (come or gone):
+            return
         before = self.keys()
-        after = (before | set(present)) - set(absent)
+        after = (before | come) - gone
         if after == before:
             return
         try:
