@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
-from siglum.core.errors import ConflictError, InvalidInputError, NotFoundError, WouldLoseDataError
+from siglum.core.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError, WouldLoseDataError
 from siglum.core.hashes import DataHash
 from siglum.core.text import count
 from siglum.storage.durability import discard, temporary_name
@@ -76,8 +76,8 @@ def _checkout_file(
             return Changes()
         changes = Changes(relinked=1) if same else Changes(modified=1)
         repo.store_of(data).verify(data.oid)
-        if not force and (found is None or not is_cached(repo, found.hash)):
-            raise _would_lose(path)
+        if not force and not same:
+            _check_kept(repo, path, found)
         if os.path.isdir(path) and not os.path.islink(path):
             if not force:
                 check_nothing_hidden(repo, path)
@@ -102,11 +102,10 @@ def _checkout_folder(
     have = _files_of(repo, path, force, data.legacy)
     to_place = {name: oid for name, oid in wanted.items() if relink or name not in have or have[name].oid != oid}
     to_remove = [name for name in have if name not in wanted]
-    _check_objects(repo, path, store, to_place.values())
+    _check_objects(path, store, to_place.values())
     if not force:
         replaced = {have[name].oid for name, oid in to_place.items() if name in have and have[name].oid != oid}
-        if store.missing({*replaced, *(have[name].oid for name in to_remove)}):
-            raise _would_lose(path)
+        _check_objects_kept(path, store, {*replaced, *(have[name].oid for name in to_remove)})
         if os.path.isdir(path):
             check_ways(repo, path, to_place, have)
     if os.path.lexists(path) and not os.path.isdir(path):
@@ -130,7 +129,7 @@ def _checkout_folder(
     return Changes(len(to_place) - modified - relinked, modified, len(to_remove), relinked)
 
 
-def _check_objects(repo: Repository, path: str, store: ObjectStore, oids: Iterable[str]) -> None:
+def _check_objects(path: str, store: ObjectStore, oids: Iterable[str]) -> None:
     """Raise unless all objects are there and sound, so that nothing is begun that cannot be ended."""
     needed = list(dict.fromkeys(oids))
     missing = store.missing(needed)
@@ -140,7 +139,36 @@ def _check_objects(repo: Repository, path: str, store: ObjectStore, oids: Iterab
             f"the cache does not have {missing[0]}.",
             hint="Run 'siglum pull' to get it from a remote.",
         )
-    unknown = [oid for oid in needed if repo.index.get(os.stat(store.path_of(oid))) != oid]
+    _require_sound(store, needed)
+
+
+def _check_kept(repo: Repository, path: str, found: PathState | None) -> None:
+    """Raise WouldLoseDataError unless what is at a path is in the cache, sound."""
+    if found is None or not is_cached(repo, found.hash):
+        raise _would_lose(path)
+    store, oids = repo.store_of(found.hash), {found.hash.oid}
+    if found.hash.is_dir:
+        oids |= {entry.oid for entry in store.read_manifest(found.hash.oid).entries}
+    _check_objects_kept(path, store, oids)
+
+
+def _check_objects_kept(path: str, store: ObjectStore, oids: Collection[str]) -> None:
+    """Raise WouldLoseDataError unless these contents, which the workspace is about to lose, are in the cache, sound."""
+    if store.missing(oids):
+        raise _would_lose(path)
+    try:
+        _require_sound(store, oids)
+    except IntegrityError as error:
+        raise WouldLoseDataError(
+            f"{os.path.relpath(path)} has content whose only good copy it is: {error.message}",
+            hint="Run 'siglum commit' to put it into the cache again, or give it up with --force.",
+        ) from None
+
+
+def _require_sound(store: ObjectStore, oids: Collection[str]) -> None:
+    """Raise unless all these objects, which are there, are sound; read only those that are not on record as such."""
+    index = store.index
+    unknown = [oid for oid in oids if index is None or index.get(os.stat(store.path_of(oid))) != oid]
     if unknown:
         # Imported here: it brings `logging`, and most checkouts find all on record.
         from siglum.storage.verification import require_sound
@@ -153,9 +181,8 @@ def _files_of(repo: Repository, path: str, force: bool, legacy: bool) -> dict[st
     if not os.path.lexists(path):
         return {}
     if not os.path.isdir(path):
-        found = _found(repo, path, legacy)
-        if not force and (found is None or not is_cached(repo, found.hash)):
-            raise _would_lose(path)
+        if not force:
+            _check_kept(repo, path, _found(repo, path, legacy))
         return {}
     try:
         if not legacy:
