@@ -11,12 +11,28 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.faults.figures import summary
 
 # Failing contracts then show their values.
 pytest.register_assert_rewrite("siglum.testing")
 
 HERE = Path(__file__).parent
 PEERS = Path(os.environ.get("SIGLUM_PEERS", HERE.parent / ".peers"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--faults", type=int, default=200, metavar="N", help="how often each command is killed")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the fault campaigns did. Here, since under xdist no folder's own conftest reaches the main process."""
+    lines = summary(
+        report for reports in terminalreporter.stats.values() for report in reports if hasattr(report, "when")
+    )
+    if lines:
+        terminalreporter.section("faults")
+        for line in lines:
+            terminalreporter.line(line)
 
 
 def install_peer(name: str) -> Path:
