@@ -229,3 +229,23 @@ def test_dir(project: DataProject, tmp_path: Path) -> None:
     assert "does not set cache.dir" in project.fails("cache", "dir", "-u")
     assert "exclude each other" in project.fails("cache", "dir", "-u", "x", status=2)
     assert os.path.realpath(project.done("cache", "dir").strip()) == f"{os.path.realpath(project.root)}/.dvc/cache"
+
+
+def test_what_status_says_of_damage(project: DataProject) -> None:
+    """Status speaks of files as recorded, and delivers none: it does not read the cache. What it sees, it says."""
+    project.damage(project.hash_of("f").oid)
+    assert project.done("status", "--json") == "{}\n"  # the file itself is as recorded
+    (project.root / "f").unlink()
+    assert "damaged" in project.fails("checkout", "f")  # and the damaged copy is never put in its place
+    assert not (project.root / "f").exists()
+    project.damage(project.hash_of("d").oid)
+    found = json.loads(project.done("status", "d", "--json"))
+    assert found["d.dvc"] == [{"changed outs": {"d": "not in cache"}}]
+
+
+def test_status_sees_damage_through_links(project: DataProject) -> None:
+    project.done("config", "cache.type", "hardlink")
+    project.done("checkout", "--relink")
+    assert project.done("status", "--json") == "{}\n"
+    project.damage(project.hash_of("f").oid)
+    assert json.loads(project.done("status", "--json"))["f.dvc"] == [{"changed outs": {"f": "modified"}}]
