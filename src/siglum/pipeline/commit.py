@@ -14,7 +14,7 @@ import msgspec
 from siglum.core.errors import ConflictError, NotFoundError
 from siglum.pipeline.files import WorkspaceFiles
 from siglum.pipeline.load import ParamsReader, Pipeline, load_pipeline
-from siglum.pipeline.lock import StageLock
+from siglum.pipeline.lock import LockedPath, StageLock
 from siglum.pipeline.observe import Inputs, lock_inputs, observe_inputs, recorded_lock, why_inputs, why_outputs
 from siglum.pipeline.record import Recorder
 from siglum.pipeline.run_cache import RunCache, may_be_saved
@@ -22,7 +22,7 @@ from siglum.pipeline.selection import select
 from siglum.pipeline.stages import Stage
 from siglum.pipeline.staleness import Cause, Change, Reason
 from siglum.workspace.commit import Recorded, changed_sources, record
-from siglum.workspace.outputs import add_to_gitignore, is_cached
+from siglum.workspace.outputs import add_to_gitignore, hash_path, is_cached
 from siglum.workspace.pointers import Pointer, read_pointer
 from siglum.workspace.repository import Repository
 from siglum.workspace.staging import stage as put_into_index
@@ -45,6 +45,8 @@ class _Candidate(msgspec.Struct, frozen=True):
     pointer: Pointer | None
     inputs: Inputs | None
     changes: tuple[str, ...]
+    uncached: bool = False
+    """Whether what is recorded of its outputs is missing from the cache."""
 
 
 def commit(
@@ -108,7 +110,7 @@ def _stamp(repo: Repository, path: str) -> tuple[int, int] | None:
 
 def _look_at(repo: Repository, pipeline: Pipeline, stage: Stage, params: ParamsReader) -> _Candidate:
     lock = recorded_lock(pipeline.locks, stage)
-    outs = [reason for reason in why_outputs(repo, stage, lock) if reason.change is not Change.NOT_IN_CACHE]
+    outs = [each for reason in why_outputs(repo, stage, lock) for each in _without_cache(repo, stage, lock, reason)]
     if stage.is_data:
         pointer = Pointer(stage.file, read_pointer(os.path.join(repo.root, stage.file), repo.shown(stage.file)))
         sources = [f"{path} is {change}" for path, change in changed_sources(repo, pointer).items()]
@@ -117,7 +119,23 @@ def _look_at(repo: Repository, pipeline: Pipeline, stage: Stage, params: ParamsR
     # Frozen or not: what is recorded would be taken for made from these inputs.
     ins = why_inputs(msgspec.structs.replace(stage, frozen=False), lock, inputs)
     reasons: list[Reason] = [reason for reason in (*ins, *outs) if reason.cause is not Cause.ALWAYS]
-    return _Candidate(stage, None, inputs, tuple(map(str, reasons)))
+    cached = {out.path for out in stage.outs if out.cache}
+    missing = lock is not None and not _all_cached(repo, [out for out in lock.outs if out.path in cached])
+    return _Candidate(stage, None, inputs, tuple(map(str, reasons)), missing)
+
+
+def _without_cache(repo: Repository, stage: Stage, lock: StageLock | None, reason: Reason) -> list[Reason]:
+    """Return what a reason says of the workspace alone: that the cache lacks something is what commit is for."""
+    if reason.change is not Change.NOT_IN_CACHE:
+        return [reason]
+    out = next(out for out in stage.outs if out.key == reason.path)
+    recorded = None if lock is None else lock.out(out.path)
+    data = None if recorded is None else recorded.data_hash
+    path = os.path.join(repo.root, out.key)
+    if not os.path.lexists(path):
+        return [msgspec.structs.replace(reason, change=Change.DELETED)]
+    same = data is not None and hash_path(repo, path, legacy=data.legacy).hash == data
+    return [] if same else [msgspec.structs.replace(reason, change=Change.MODIFIED)]
 
 
 def _check_unchanged(repo: Repository, candidates: Sequence[_Candidate], confirm: Confirm | None) -> None:
@@ -159,7 +177,7 @@ def _commit_stage(
     before = pipeline.locks.get(each.stage.address)
     # A run whose outputs were left out of the cache (`repro --no-commit`) is worth remembering now. What a person
     # says belongs together is not: a later `repro` would restore it as if it had been made from these inputs.
-    was_run = not each.changes and before is not None and not _all_cached(repo, before)
+    was_run = not each.changes and before is not None and each.uncached
     keep_run = was_run and may_be_saved(each.stage)
     entry = recorder.record(each.stage, inputs, small_too=keep_run, relink=relink)
     if keep_run:
@@ -175,5 +193,5 @@ def _commit_stage(
     return done
 
 
-def _all_cached(repo: Repository, lock: StageLock) -> bool:
-    return all(out.data_hash is not None and is_cached(repo, out.data_hash) for out in lock.outs)
+def _all_cached(repo: Repository, outs: Sequence[LockedPath]) -> bool:
+    return all(out.data_hash is not None and is_cached(repo, out.data_hash) for out in outs)
