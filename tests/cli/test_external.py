@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -211,6 +212,23 @@ def test_an_import_of_an_import(source: QuickProject, here: QuickProject, tmp_pa
         path.unlink()
     third.done("import", "../here", "data/sub")
     assert third.read("sub/b") == "b"
+
+
+def test_data_of_dvc_2(source: QuickProject, here: QuickProject, tmp_path: Path) -> None:
+    """Its hash is that of the text with other line ends; what comes is the bytes as they are."""
+    text = b"one\r\ntwo\r\n"
+    oid = hashlib.md5(text.replace(b"\r\n", b"\n")).hexdigest()
+    manifest = json.dumps([{"md5": oid, "relpath": "in it"}]).encode()
+    folder = hashlib.md5(manifest).hexdigest() + ".dir"
+    source.write({f".dvc/cache/{oid[:2]}/{oid[2:]}": text, f".dvc/cache/{folder[:2]}/{folder[2:]}": manifest})
+    source.write({"old.dvc": f"outs:\n- md5: {oid}\n  size: 10\n  path: old\n"})
+    source.write({"olds.dvc": f"outs:\n- md5: {folder}\n  size: 10\n  nfiles: 1\n  path: olds\n"})
+    source.commit()
+    here.done("import", "../up", "old")
+    here.done("get", "../up", "olds", "--rev", "main")
+    assert (here.root / "old").read_bytes() == (here.root / "olds/in it").read_bytes() == text
+    assert here.hash_of("old").oid == hashlib.md5(text).hexdigest()
+    assert here.done("status") == "Data and pipelines are up to date.\n"
 
 
 def test_urls(here: QuickProject, web: Web, tmp_path: Path) -> None:

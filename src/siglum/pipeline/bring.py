@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -11,6 +12,7 @@ from siglum.core.hashes import DataHash
 from siglum.core.text import count
 from siglum.pipeline.external import DataPlace, ExternalRepo, Externals, Listing, Part
 from siglum.storage.hashing import md5_bytes
+from siglum.storage.legacy import LegacyStore
 from siglum.storage.manifest import make_manifest
 from siglum.storage.objects import ObjectStore
 from siglum.storage.remotes.base import Remote
@@ -55,9 +57,12 @@ def bring(
     for part in listing.parts:
         _check_path(part, repo)
     oids = _from_tree(repo, [part for part in listing.parts if part.leaf is not None], cache)
-    recorded = [part for part in listing.parts if part.oid is not None]
+    recorded = [part for part in listing.parts if part.oid is not None and not part.legacy]
     _Bringer(externals, cache, jobs, progress).recorded(repo, recorded, hops=0)
     oids |= {part.relpath: part.oid for part in recorded if part.oid is not None}
+    old = [part for part in listing.parts if part.legacy]
+    if old:
+        oids |= _from_legacy(_Bringer(externals, cache, jobs, progress), repo, old, cache)
     files = tuple((part.relpath, oids[part.relpath], part.is_exec) for part in listing.parts)
     size = sum(cache.size_of(oid) for _, oid, _ in files)
     if not listing.is_dir:
@@ -103,6 +108,20 @@ def _from_tree(repo: ExternalRepo, parts: Sequence[Part], cache: ObjectStore) ->
     return found
 
 
+def _from_legacy(bringer: _Bringer, repo: ExternalRepo, parts: Sequence[Part], cache: ObjectStore) -> dict[str, str]:
+    """Take in data that DVC 2 recorded; return the MD5 of its bytes as they are, by path."""
+    found: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="siglum-legacy-") as folder:
+        store = LegacyStore(folder)
+        bringer.into(store).recorded(repo, parts, hops=0)
+        with cache.batch() as batch:
+            for part in parts:
+                assert part.oid is not None
+                found[part.relpath] = batch.add_file(store.path_of(part.oid)).oid
+            batch.commit()
+    return found
+
+
 class _Bringer:
     """Recorded objects into one cache, from wherever they are."""
 
@@ -111,6 +130,10 @@ class _Bringer:
         self._cache = cache
         self._jobs = jobs
         self._progress = progress
+
+    def into(self, cache: ObjectStore) -> _Bringer:
+        """Return the same for another cache."""
+        return _Bringer(self._externals, cache, self._jobs, self._progress)
 
     def recorded(self, repo: ExternalRepo, parts: Iterable[Part], *, hops: int) -> None:
         """Get the objects of `parts` that the cache does not have sound. Raises for the first that is nowhere."""
@@ -132,7 +155,8 @@ class _Bringer:
 
     def _from_place(self, repo: ExternalRepo, place: DataPlace, oids: list[str], hops: int) -> None:
         owner = repo.repository(place.owner)
-        here = [oid for oid in oids if owner.cache.has(oid)]
+        theirs = owner.legacy_cache if isinstance(self._cache, LegacyStore) else owner.cache
+        here = [oid for oid in oids if theirs.has(oid)]
         failures = self._fetch(here, LocalRemote("its cache", owner.cache_dir)) if here else []
         failed = {failure.oid for failure in failures}
         left = [oid for oid in oids if oid in failed or oid not in set(here)]

@@ -41,7 +41,8 @@ class DataPlace(msgspec.Struct, frozen=True):
 class Part(msgspec.Struct, frozen=True):
     """One file of what was asked for: its path below that, "" when that is one file.
 
-    Its bytes are those of a file of the tree, or of a recorded object in the place that has it.
+    Its bytes are those of a file of the tree, or of a recorded object in the place that has it; a `legacy` one is named
+    by the hash of DVC 2, which need not be that of its bytes.
     """
 
     relpath: str
@@ -49,6 +50,7 @@ class Part(msgspec.Struct, frozen=True):
     oid: str | None = None
     place: DataPlace | None = None
     is_exec: bool = False
+    legacy: bool = False
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -189,12 +191,14 @@ class ExternalRepo:
         if not item.hash.is_dir:
             if within:
                 return None
-            return False, [Part("", oid=item.hash.oid, place=place, is_exec=item.is_exec)]
+            return False, [Part("", None, item.hash.oid, place, item.is_exec, item.hash.legacy)]
         entries = self.entries(owner, item)
         if within in entries:
-            return False, [Part("", oid=entries[within], place=place)]
+            return False, [Part("", oid=entries[within], place=place, legacy=item.hash.legacy)]
         parts = [
-            Part(_below(name, within), oid=oid, place=place) for name, oid in entries.items() if is_within(name, within)
+            Part(_below(name, within), oid=oid, place=place, legacy=item.hash.legacy)
+            for name, oid in entries.items()
+            if is_within(name, within)
         ]
         return (True, parts) if parts or not within else None
 
@@ -213,13 +217,14 @@ class ExternalRepo:
                 continue
             place, relpath = DataPlace(owner, item.remote, item.source), _below(path, key)
             if not item.hash.is_dir:
-                found.setdefault(relpath, Part(relpath, oid=item.hash.oid, place=place, is_exec=item.is_exec))
+                part = Part(relpath, None, item.hash.oid, place, item.is_exec, item.hash.legacy)
+                found.setdefault(relpath, part)
                 continue
             if self._is_folder_on_disk(path):
                 continue
             for name, oid in self.entries(owner, item).items():
                 inside = posixpath.join(relpath, name)
-                found.setdefault(inside, Part(inside, oid=oid, place=place))
+                found.setdefault(inside, Part(inside, oid=oid, place=place, legacy=item.hash.legacy))
         return list(found.values())
 
     def _is_elsewhere(self, path: str, owner: str) -> bool:
