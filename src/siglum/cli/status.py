@@ -32,7 +32,7 @@ def status(
     jobs: int | None,
     with_deps: bool,
     recursive: bool,
-    **revisions: bool,
+    **revisions: Any,
 ) -> None:
     """Show what changed: data and pipelines here, or with -c what a remote lacks.
 

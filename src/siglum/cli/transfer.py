@@ -40,7 +40,7 @@ def push(
     jobs: int | None,
     run_cache: bool,
     dry_run: bool,
-    **scope: bool,
+    **scope: Any,
 ) -> None:
     """Send data to a remote: all of it, or what TARGETS name.
 
@@ -81,7 +81,7 @@ def fetch(
     dry_run: bool,
     max_size: int | None,
     kinds: tuple[str, ...],
-    **scope: bool,
+    **scope: Any,
 ) -> None:
     """Get data from a remote into the cache: all of it, or what TARGETS name."""
     from siglum.pipeline.schema import OutputKind
@@ -112,7 +112,7 @@ def pull(
     dry_run: bool,
     force: bool,
     allow_missing: bool,
-    **scope: bool,
+    **scope: Any,
 ) -> None:
     """Get data from a remote into the workspace: `fetch`, then `checkout`."""
     from siglum.core.text import count

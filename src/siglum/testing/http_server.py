@@ -160,7 +160,7 @@ class HttpServer:
         server = loop.run_until_complete(
             loop.create_server(lambda: _Connection(self), "127.0.0.1", self._port, ssl=self._tls, backlog=1024)
         )
-        self._port = server.sockets[0].getsockname()[1]
+        self._port = cast("asyncio.Server", server).sockets[0].getsockname()[1]
         self._loop = loop
         ready.set()
         try:

@@ -288,7 +288,7 @@ def _received(request: Request) -> bytes:
 
 
 def _unchunked(data: bytes) -> bytes:
-    chunks = []
+    chunks: list[bytes] = []
     at = 0
     while True:
         end = data.index(b"\r\n", at)

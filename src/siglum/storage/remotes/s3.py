@@ -97,10 +97,8 @@ def _make_store(
     from obstore.store import S3Store  # an optional extra
 
     config: dict[str, Any] = {**address.settings(), **encryption, **login.config()}
-    provider = login.provider()
-    return S3Store(  # type: ignore[call-overload,no-any-return,unused-ignore]
-        bucket, config=config, client_options=client, retry_config=retry, credential_provider=provider
-    )
+    options: dict[str, Any] = {"config": config, "client_options": client, "retry_config": retry}
+    return S3Store(bucket, **options, credential_provider=login.provider())
 
 
 def _encryption(read: RemoteOptions) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -92,7 +93,7 @@ def find_login(read: RemoteOptions, profile: S3Profile, environ: Mapping[str, st
         if found := _keys(source, "aws_access_key_id", "aws_secret_access_key"):
             return S3Login((*found, source.get("aws_session_token") or None))
         if command := source.get("credential_process"):
-            return S3Login(make_provider=lambda command=command: _process_provider(read.remote, command))
+            return S3Login(make_provider=partial(_process_provider, read.remote, command))
     if any(environ.get(variable) for variable in _BY_OBSTORE) or _is_machine_of_aws(environ):
         return S3Login()
     raise UnauthenticatedError(
