@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from siglum.core.hashes import DataHash
@@ -72,6 +72,7 @@ NAMES = st.integers(0, 12).map(oid)
 MANIFESTS = st.dictionaries(st.integers(100, 105).map(folder), st.lists(NAMES, max_size=5).map(tuple))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_nothing_needed_ever_goes_and_nothing_else_stays(data: st.DataObject) -> None:
     manifests = data.draw(MANIFESTS)
