@@ -13,7 +13,7 @@ from siglum.core.hashes import DataHash
 from siglum.core.text import did_you_mean
 from siglum.pipeline.changes import Changes, compare, is_within
 from siglum.pipeline.inventory import Inventory, read_inventory
-from siglum.pipeline.snapshots import not_in_cache, recorded_snapshot, touched, workspace_snapshot
+from siglum.pipeline.states import not_in_cache, recorded_snapshot, touched, workspace_snapshot
 from siglum.workspace.folder_contents import FolderContents
 from siglum.workspace.repository import Repository
 

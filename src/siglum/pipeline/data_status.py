@@ -12,7 +12,7 @@ from siglum.core.hashes import DataHash
 from siglum.core.text import did_you_mean
 from siglum.pipeline.changes import Changes, Snapshot, compare, is_within
 from siglum.pipeline.inventory import Inventory, InventoryItem, read_inventory
-from siglum.pipeline.snapshots import not_in_cache, recorded_snapshot, touched, workspace_snapshot
+from siglum.pipeline.states import not_in_cache, recorded_snapshot, touched, workspace_snapshot
 from siglum.storage.legacy import legacy_key_of
 from siglum.storage.manifest_diff import read_listing
 from siglum.storage.transfer import key_of
