@@ -6,10 +6,10 @@ The loop runs in a thread, so that a caller who is inside another event loop (a 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ def run_loop(coroutine: Coroutine[Any, Any, R]) -> R:
     """Run a coroutine to its end on an event loop in another thread; Ctrl-C cancels it and is raised."""
     outcome: list[R] = []
     failure: list[BaseException] = []
-    started = threading.Event()
+    started, ended = threading.Event(), threading.Event()
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[R]]] = []
 
     async def main() -> R:
@@ -46,18 +46,18 @@ def run_loop(coroutine: Coroutine[Any, Any, R]) -> R:
             failure.append(e)
         finally:
             started.set()
+            ended.set()
 
-    thread = threading.Thread(target=target, name="siglum-transfers")
-    thread.start()
+    threading.Thread(target=target, name="siglum-transfers").start()
     try:
-        thread.join()
+        # Not `join`: interrupted once, that takes the thread for ended, and what is still being written stays behind.
+        ended.wait()
     except BaseException:
         started.wait()
         for loop, task in running:
-            # The loop may have ended meanwhile, which is what is wanted.
-            if not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the loop ended meanwhile, which is what is wanted
                 loop.call_soon_threadsafe(task.cancel)
-        thread.join()
+        ended.wait()
         raise
     if failure:
         raise failure[0]
@@ -107,7 +107,7 @@ class ByteBudget:
         self._free = total
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def hold(self, size: int) -> Any:
         """Wait until `size` bytes are free and hold them for the block."""
         size = min(size, self._total)
