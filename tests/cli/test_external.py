@@ -275,6 +275,33 @@ def test_paths_as_urls(here: QuickProject, tmp_path: Path) -> None:
     assert "goes with --to-remote" in here.fails("import-url", "../ext", "v", "-r", "x", status=2)
 
 
+def test_an_import_that_was_killed_goes_on(source: QuickProject, here: QuickProject, tmp_path: Path) -> None:
+    """Killed after its `.dvc` file was written and before all data was in place: the same command ends it."""
+    for arguments in (["import", "../up", "data", "-o", "d"], ["import-url", "../up/data", "u"]):
+        here.done(*arguments)
+        name = arguments[-1]
+        (here.root / name / "a").unlink()
+        here.done(*arguments)
+        assert here.read(f"{name}/a") == "a"
+        here.write({f"{name}/a": "mine"})
+        assert "changes that are in no cache" in here.fails(*arguments)
+        here.done(*arguments, "--force")
+        assert here.read(f"{name}/a") == "a"
+        other = [*arguments[:2], "code", "-o", name] if arguments[0] == "import" else ["import-url", "../up/code", name]
+        assert "exists already" in here.fails(*other)
+
+
+def test_what_a_killed_get_left_goes_with_the_next(source: QuickProject, here: QuickProject) -> None:
+    left, lost, other = (here.root / f".{letter * 22}.tmp" for letter in "abc")
+    for folder in (left, lost):
+        (folder / "files").mkdir(parents=True)
+        (folder / "lock").touch()
+    (lost / "old").write_text("moved out of the way")
+    other.mkdir()
+    here.done("get", "../up", "model")
+    assert [folder.exists() for folder in (left, lost, other)] == [False, True, True]
+
+
 def test_to_a_remote(here: QuickProject, tmp_path: Path) -> None:
     (tmp_path / "ext").mkdir()
     (tmp_path / "ext/f").write_text("f")

@@ -41,7 +41,13 @@ def import_from_repo(
     name = posixpath.basename(posixpath.normpath(path))
     if is_metafile(name) and name != PIPELINE_FILE:
         raise InvalidInputError(f"{path} serves data versioning and is no data.", hint="Name what it tracks.")
-    plan = plan_import(repo, path, out, force=force)
+    plan = plan_import(
+        repo,
+        path,
+        out,
+        force=force,
+        is_same=lambda dep, _folder: dep.repo is not None and (dep.path, dep.repo.url) == (path, source.url),
+    )
     check_unclaimed(repo, [plan.path])
     shown = shown_source(path, source.url)
     if no_exec:

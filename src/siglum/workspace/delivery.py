@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import posixpath
 import shutil
@@ -10,10 +11,14 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from siglum.core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
-from siglum.storage.durability import fsync_path, temporary_name
+from siglum.storage.durability import fsync_path, is_temporary, temporary_name
 from siglum.storage.objects import ObjectStore
+from siglum.storage.swap import exchange
 from siglum.workspace.documents import current_umask
 from siglum.workspace.pointers import is_pointer
+
+_LOCK = "lock"
+_OLD = "old"
 
 
 def target_for(source: str, out: str | None, *, force: bool) -> str:
@@ -50,6 +55,7 @@ class Landing:
         self._target = os.path.abspath(target)
         self._folder = os.path.join(os.path.dirname(self._target), temporary_name())
         self._made = os.path.join(self._folder, "new")
+        self._lock = -1
         self.store = ObjectStore(os.path.join(self._folder, "files", "md5"))
 
     def put_file(self, oid: str, *, is_exec: bool = False) -> None:
@@ -88,28 +94,52 @@ class Landing:
 
     def _swap(self) -> None:
         """Put what was made in the place of what is there, which comes back if that fails."""
-        folder = os.path.dirname(self._target)
-        if os.path.isdir(self._made) or (os.path.isdir(self._target) and not os.path.islink(self._target)):
-            old = os.path.join(self._folder, "old")
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(self._target, old)
+        old = os.path.join(self._folder, _OLD)
+        if not os.path.lexists(self._target) or (_is_file(self._made) and _is_file(self._target)):
+            os.rename(self._made, self._target)
+        elif not exchange(self._made, self._target):
+            os.rename(self._target, old)
             try:
                 os.rename(self._made, self._target)
             except BaseException:
-                if os.path.lexists(old):
-                    os.rename(old, self._target)
+                os.rename(old, self._target)
                 raise
-        else:
-            os.replace(self._made, self._target)
-        fsync_path(folder)
+        fsync_path(os.path.dirname(self._target))
 
     def begin(self) -> None:
-        """Make the place."""
+        """Make the place, and remove those beside it that killed processes left behind."""
+        parent = os.path.dirname(self._folder)
+        for name in filter(is_temporary, os.listdir(parent)):
+            _remove_left_behind(os.path.join(parent, name))
         os.mkdir(self._folder)
+        self._lock = os.open(os.path.join(self._folder, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def end(self) -> None:
         """Remove the place, with what was replaced."""
         shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._lock)
+
+
+def _is_file(path: str) -> bool:
+    return os.path.islink(path) or not os.path.isdir(path)
+
+
+def _remove_left_behind(folder: str) -> None:
+    """Remove a place whose process is gone. What it had moved out of the way stays: that may be the only copy."""
+    if os.path.lexists(os.path.join(folder, _OLD)):
+        return
+    try:
+        handle = os.open(os.path.join(folder, _LOCK), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return  # not one of these
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from siglum.storage.sources import Facts, Source, Taken, TakenFile, open_source
 from siglum.storage.transfer import Progress, plan_push, run_transfer
 from siglum.workspace.delivery import landing_beside, target_for
 from siglum.workspace.git import without_password
-from siglum.workspace.imports import Import, ImportedData, ImportPlan, plan_import, record_import
+from siglum.workspace.imports import Import, ImportedData, plan_import, record_import
 from siglum.workspace.pointers import DependencySpec
 from siglum.workspace.remotes import remote_url
 from siglum.workspace.repository import Repository
@@ -90,8 +90,15 @@ def import_url(
     fetched. The caller holds the lock. Raises as `plan_import` and the source do.
     """
     check_versionless(url)
-    plan = plan_import(repo, url, out, force=force)
-    dep = DependencySpec(hash="md5", path=_written(repo, url, plan), fs_config=dict(fs_config) if fs_config else None)
+    plan = plan_import(
+        repo,
+        url,
+        out,
+        force=force,
+        is_same=lambda dep, folder: dep.repo is None and dep.path == _written(repo, url, folder),
+    )
+    path = _written(repo, url, plan.folder)
+    dep = DependencySpec(hash="md5", path=path, fs_config=dict(fs_config) if fs_config else None)
     shown = shown_url(url)
     if no_exec:
         return record_import(repo, plan, dep, None, source=shown, desc=desc, looked=False)
@@ -215,11 +222,11 @@ def shown_url(url: str) -> str:
     return without_password(url) if _SCHEME.match(url) else url
 
 
-def _written(repo: Repository, url: str, plan: ImportPlan) -> str:
+def _written(repo: Repository, url: str, folder: str) -> str:
     """Return how a `.dvc` file names a source: URLs as given, paths from the file's folder unless they are absolute.
 
-    A relative path is meant from the current folder; where nothing is there, from the folder of the output, as DVC has
-    it.
+    `folder` is that of the output. A relative path is meant from the current folder; where nothing is there, from the
+    folder of the output, as DVC has it.
     """
     if url.startswith("file://"):
         url = unquote(url.removeprefix("file://"))  # DVC does not read such URLs
@@ -228,12 +235,12 @@ def _written(repo: Repository, url: str, plan: ImportPlan) -> str:
     url = os.path.expanduser(url)
     path = os.path.abspath(url)
     if not os.path.lexists(path) and not os.path.isabs(url):
-        there = os.path.normpath(os.path.join(plan.folder, url))
+        there = os.path.normpath(os.path.join(folder, url))
         path = there if os.path.lexists(there) else path
     inside = path == repo.root or path.startswith(repo.root + os.sep)
     if os.path.isabs(url) and not inside:
         return path
-    return os.path.relpath(path, plan.folder).replace(os.sep, "/")
+    return os.path.relpath(path, folder).replace(os.sep, "/")
 
 
 def _check_apart(source: Source, target: str) -> None:

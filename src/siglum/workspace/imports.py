@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from siglum.core.errors import ConflictError, InvalidInputError, WouldLoseDataError
 from siglum.core.hashes import DataHash
-from siglum.workspace.delivery import target_for
+from siglum.workspace.delivery import check_free, target_for
 from siglum.workspace.outputs import (
     add_to_gitignore,
     hash_path,
@@ -75,14 +75,31 @@ class ImportPlan(msgspec.Struct, frozen=True):
         return os.path.dirname(self.path)
 
 
-def plan_import(repo: Repository, source: str, out: str | None, *, force: bool = False) -> ImportPlan:
+def plan_import(
+    repo: Repository,
+    source: str,
+    out: str | None,
+    *,
+    force: bool = False,
+    is_same: Callable[[DependencySpec, str], bool] | None = None,
+) -> ImportPlan:
     """Decide where data called `source` goes. Paths are relative to the current folder.
+
+    Where a `.dvc` file is that says just this (`is_same` is given its source and its folder), the import was begun
+    before, and goes on; only what is in the cache is replaced then.
 
     Raises AlreadyExistsError for a path that is taken (without `force`), ConflictError for one that somebody else
     tracks, InvalidInputError for one that cannot be tracked, NotFoundError where there is no folder for it.
     """
-    target = target_for(source, out, force=force)
+    if out is not None and os.path.isdir(out) and os.path.isfile(pointer_of(out)):
+        target = out.rstrip("/")  # what is tracked as a whole is meant as a whole
+    else:
+        target = target_for(source, out, force=True)
     path = os.path.abspath(target)
+    begun = _begun(path, is_same)
+    if begun and not force:
+        check_kept(repo, path)
+    check_free(target, force=force or begun)
     key, shown = repo.key_of(path), os.path.relpath(path)
     if key == ".":
         raise InvalidInputError(f"{shown} is the repository itself.", hint="Give the data a name with --out.")
@@ -93,7 +110,17 @@ def plan_import(repo: Repository, source: str, out: str | None, *, force: bool =
             _check_apart(repo, key, shown, other)
     check_git(repo, path, shown, pointer_of(path))
     full = os.path.join(repo.root, pointer)
-    return ImportPlan(path, pointer, read_pointer(full, repo.shown(pointer)) if os.path.lexists(full) else None, force)
+    before = read_pointer(full, repo.shown(pointer)) if os.path.lexists(full) else None
+    return ImportPlan(path, pointer, before, force or begun)
+
+
+def _begun(path: str, is_same: Callable[[DependencySpec, str], bool] | None) -> bool:
+    """Whether the `.dvc` file beside a path records the import that is asked for."""
+    pointer = pointer_of(path)
+    if is_same is None or not os.path.isfile(pointer):
+        return False
+    deps = read_pointer(pointer, os.path.relpath(pointer)).deps
+    return len(deps) == 1 and is_same(deps[0], os.path.dirname(path))
 
 
 def _check_apart(repo: Repository, key: str, shown: str, other: TrackedOutput) -> None:
