@@ -1,4 +1,4 @@
-"""Reading data from Python by the path it is recorded under, as `dvc.api` does: `open`, `read`, `get_url`.
+"""Reading data from Python by the path it is recorded under, as `dvc.api` does; and parameters, metrics, artifacts.
 
 What is read is reported to the runs of this process, so that they record the data that they used.
 """
@@ -8,14 +8,36 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import IO, TYPE_CHECKING, Any
 
 from siglum.lineage.inputs import DataInput, record_input
 from siglum.lineage.project import project_root, relative_to_root
+from siglum.pipeline.artifacts import find_artifact
 from siglum.pipeline.reading import Opened, Source, open_source
+from siglum.pipeline.show import shown_metrics, shown_params
 
-__all__ = ["get_url", "open", "read"]
+if TYPE_CHECKING:
+    from siglum.fs import SiglumFileSystem
+
+__all__ = [
+    "SiglumFileSystem",
+    "artifacts_show",
+    "get_url",
+    "metrics_show",
+    "open",
+    "params_show",
+    "read",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SiglumFileSystem":
+        # Found on first use: it needs the extra `fsspec`.
+        from siglum.fs import SiglumFileSystem
+
+        return SiglumFileSystem
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @contextlib.contextmanager
@@ -96,6 +118,74 @@ def get_url(
         NotFoundError: `path` is not recorded (files that Git keeps are on no remote), or there is no remote.
     """
     return open_source(repo, rev, remote=remote, config=config, remote_config=remote_config).url(path)
+
+
+def params_show(
+    *targets: str,
+    repo: str | None = None,
+    stages: str | Iterable[str] | None = None,
+    rev: str | None = None,
+    deps: bool = False,
+    config: Mapping[str, Any] | str | None = None,
+) -> dict[str, Any]:
+    """Return the parameters of a repository as one mapping; a key that several files have becomes `file:key`.
+
+    Args:
+        targets: Parameters files to show whole, whatever declares them; by default all that `dvc.yaml` files declare.
+        repo: As in `open`.
+        stages: The stages whose parameters to show, by name or as `folder/dvc.yaml:name`.
+        rev: As in `open`.
+        deps: Show only what stages depend on.
+        config: As in `open`.
+
+    Raises:
+        NotFoundError: There is no such repository, revision, stage or file.
+        FileFormatError: A file cannot be read.
+    """
+    source = open_source(repo, rev, config=config)
+    names = [stages] if isinstance(stages, str) else None if stages is None else list(stages)
+    return shown_params(source, targets, stages=names, deps=deps, folder=_folder_in(source))
+
+
+def metrics_show(
+    *targets: str,
+    repo: str | None = None,
+    rev: str | None = None,
+    config: Mapping[str, Any] | str | None = None,
+) -> dict[str, Any]:
+    """Return the metrics of a repository as one mapping; a key that several files have becomes `file:key`.
+
+    `targets` are metrics files, whatever declares them; by default all that `dvc.yaml` files declare. Other arguments
+    are those of `open`, errors those of `params_show`.
+    """
+    return shown_metrics(open_source(repo, rev, config=config), targets)
+
+
+def artifacts_show(
+    name: str, version: str | None = None, stage: str | None = None, repo: str | None = None
+) -> dict[str, str]:
+    """Return the commit (`rev`) and the `path` of an artifact that `dvc.yaml` names and Git's tags version.
+
+    Args:
+        name: The artifact's name; `folder:name` for one of another `dvc.yaml` than the root's.
+        version: As in the tag `name@v1.2.3`; by default the greatest.
+        stage: As in the tag `name#prod#1`.
+        repo: As in `open`.
+
+    Raises:
+        NotFoundError: There is no such repository, artifact, version or stage.
+        ValueError: Both a version and a stage are given.
+    """
+    if version is not None and stage is not None:
+        raise ValueError("an artifact is asked for by its version or its stage, not by both")
+    found = find_artifact(open_source(repo).repo, name, version, stage)
+    return {"rev": found.rev, "path": found.path}
+
+
+def _folder_in(source: Source) -> str:
+    """Return the current folder from the root of the source, posix; "" where it lies elsewhere."""
+    relative = os.path.relpath(os.path.realpath(os.getcwd()), os.path.realpath(source.repo.root))
+    return "" if relative in (".", "..") or relative.startswith("../") else relative
 
 
 def _report(source: Source, path: str, opened: Opened) -> None:

@@ -38,6 +38,14 @@ class TreeEntry(msgspec.Struct, frozen=True):
     path: str
 
 
+class AnnotatedTag(msgspec.Struct, frozen=True):
+    """A tag that says who made it and when (seconds since the epoch), and the commit that it stands for."""
+
+    name: str
+    commit: str
+    time: int
+
+
 class Git:
     """One working tree. Every method runs `git` once or a few times, at some milliseconds each."""
 
@@ -213,6 +221,16 @@ class Git:
     def tags(self) -> list[str]:
         """Return the names of all tags."""
         return os.fsdecode(self._out("for-each-ref", "--format=%(refname:short)", "refs/tags")).splitlines()
+
+    def annotated_tags(self) -> list[AnnotatedTag]:
+        """Return the annotated tags of commits, in no order."""
+        form = "--format=%(refname:strip=2)%00%(*objecttype)%00%(*objectname)%00%(taggerdate:unix)"
+        found = []
+        for line in os.fsdecode(self._out("for-each-ref", form, "refs/tags")).splitlines():
+            name, kind, commit, time = line.split("\0")
+            if kind == "commit":
+                found.append(AnnotatedTag(name, commit, int(time or 0)))
+        return found
 
     def commits(self) -> list[str]:
         """Return every commit that a branch, tag, remote branch or HEAD reaches, newest first."""
