@@ -179,7 +179,7 @@ def _commit_stage(
     # says belongs together is not: a later `repro` would restore it as if it had been made from these inputs.
     was_run = not each.changes and before is not None and each.uncached
     keep_run = was_run and may_be_saved(each.stage)
-    entry = recorder.record(each.stage, inputs, small_too=keep_run, relink=relink)
+    entry = recorder.record(each.stage, inputs, small_too=may_be_saved(each.stage), relink=relink)
     if keep_run:
         RunCache(repo.run_cache_dir).save(entry)
     keys = {out.path: out.key for out in each.stage.outs}

@@ -92,15 +92,16 @@ def _stages(repo: Repository, pipeline: Pipeline, target: str) -> list[Stage]:
 
 
 def _data_of(each: Pointer | Stage) -> list[str]:
+    """Return what `outs` removes: of a stage also what Git keeps, as with DVC."""
     if isinstance(each, Pointer):
         return cached_outputs(each)
-    return [out.key for out in each.outs if out.cache and not out.is_outside]
+    return [out.key for out in each.outs if not out.is_outside]
 
 
 def _remove_stage(repo: Repository, stage: Stage, outs: bool) -> Removed:
     """Take a stage out: its data, its lines in .gitignore, its entry in dvc.lock, and last what is in dvc.yaml."""
-    keys = _data_of(stage)
-    data = remove_data(repo, keys) if outs else ()
+    keys = [out.key for out in stage.outs if out.cache and not out.is_outside]
+    data = remove_data(repo, _data_of(stage)) if outs else ()
     leave_alone(repo, keys)
     changed = unhide(repo, keys)
     files = [*changed]

@@ -64,14 +64,20 @@ def project_status(
 
     Names and paths are as seen from the current folder; the order is that of the files, folder by folder, or with
     `with_deps` that of the pipeline. With `updates`, sources of imports are asked for what they have now. Raises
-    NotFoundError for a target that is neither data nor a stage, and what `import_changes` raises.
+    NotFoundError for a target that is neither data nor a stage, and what `import_changes` raises. Of a stage that an
+    output stands for, that output alone is looked at, as in DVC.
     """
     pipeline = load_pipeline(repo)
     folder = folder_of(repo)
-    stages = [each.stage for each in select(repo, pipeline, targets, with_deps=with_deps, recursive=recursive)]
-    wanted = {stage.file for stage in stages if stage.is_data}
-    data = outputs_status(repo, [out for out in all_outputs(repo) if out.pointer.path in wanted], updates=updates)
-    reasons = stage_reasons(repo, pipeline, [stage.address for stage in stages])
+    chosen = select(repo, pipeline, targets, with_deps=with_deps, recursive=recursive)
+    stages = list({each.stage.address: each.stage for each in chosen}.values())
+    parts = {stage.address: [each.part for each in chosen if each.stage == stage] for stage in stages}
+    wanted = [out for out in all_outputs(repo) if _is_meant(out.key, parts.get(out.pointer.path, ()))]
+    data = outputs_status(repo, wanted, updates=updates)
+    reasons = {
+        address: [r for r in found if r.cause is not Cause.OUTPUT or _is_meant(r.path or "", parts[address])]
+        for address, found in stage_reasons(repo, pipeline, list(parts)).items()
+    }
     repo.index.save()
     found: dict[str, list[Any]] = {}
     for stage in stages:
@@ -83,6 +89,11 @@ def project_status(
         if entries:
             found[shown_address(stage, folder)] = entries
     return found
+
+
+def _is_meant(key: str, parts: Iterable[str]) -> bool:
+    """Whether an output is, or holds, one of the parts that a target named; "" names all outputs."""
+    return any(not part or part == key or part.startswith(f"{key}/") for part in parts)
 
 
 def status_entries(reasons: Sequence[Reason], root: str, folder: str = "") -> list[Any]:

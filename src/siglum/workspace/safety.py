@@ -31,6 +31,17 @@ def check_saved(repo: Repository, keys: Iterable[str]) -> None:
     )
 
 
+def _is_committed(repo: Repository, key: str) -> bool:
+    """Whether Git's last commit has just this file."""
+    if repo.git is None:
+        return False
+    kept = repo.git.read_file("HEAD", f"{repo.git_prefix}{key}")
+    if kept is None:
+        return False
+    with open(os.path.join(repo.root, key), "rb") as file:
+        return file.read() == kept
+
+
 def _unsaved(repo: Repository, key: str) -> Iterator[tuple[str, int]]:
     """Yield the files at `key` whose content is not in the cache, with their sizes."""
     path = os.path.join(repo.root, key)
@@ -45,7 +56,7 @@ def _unsaved(repo: Repository, key: str) -> Iterator[tuple[str, int]]:
                     yield f"{key}/{entry.relpath}", entry.size
         else:
             found = scan_file(path, repo.index)
-            if not repo.cache.is_sound(found.oid):
+            if not repo.cache.is_sound(found.oid) and not _is_committed(repo, key):
                 yield key, found.size
     except (InvalidInputError, ConflictError):
         yield key, os.lstat(path).st_size  # what cannot be tracked cannot be in the cache
