@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from siglum.core.errors import ConflictError, NotFoundError
 from siglum.core.hashes import DIR_SUFFIX
+from siglum.storage.bulk import on_record
 from siglum.storage.durability import DurableBatch, write_all
 from siglum.storage.hashing import BLOCK_SIZE, FileHash, check_unchanged, hash_descriptor, md5, md5_bytes, open_regular
 from siglum.storage.index import StatIndex
@@ -49,6 +50,11 @@ class IngestBatch:
     def has(self, oid: str) -> bool:
         """Whether the object is in this batch already, or sound in the store."""
         return oid in self._oids or self._is_there(oid)
+
+    def has_each(self, oids: Sequence[str]) -> list[bool]:
+        """Do as `has` for many objects."""
+        known = on_record(self._store, oids)
+        return [there or self.has(oid) for oid, there in zip(oids, known, strict=True)]
 
     def add_file(self, path: str, expected: str | None = None) -> FileHash:
         """Copy a file into the batch and hash it in the same pass; return its hash.

@@ -101,23 +101,31 @@ def summarize_tree(root: str, index: StatIndex | None = None, ignore: Ignore | N
 
 
 def _scan(root: str, listings: Sequence[Listing], index: StatIndex | None, into: IngestBatch | None) -> TreeState:
-    entries = sorted(_read_all(listings, index, into), key=attrgetter("relpath"))
+    entries = sorted(_read_all(root, listings, index, into), key=attrgetter("relpath"))
     tree = TreeState(root, tuple(entries))
     if index is not None and index.has_facts(key for listing in listings for key in listing.fingerprints):
         index.put_fact(state_key(listings), tree.oid)
     return tree
 
 
-def _read_all(listings: Sequence[Listing], index: StatIndex | None, into: IngestBatch | None) -> list[TreeEntry]:
+def _read_all(
+    root: str, listings: Sequence[Listing], index: StatIndex | None, into: IngestBatch | None
+) -> list[TreeEntry]:
     entries: list[TreeEntry] = []
     unknown: list[FileToRead] = []
     for prefix, folder, names, stats, fingerprints in listings:
         for name, status, key in zip(names, stats, fingerprints, strict=True):
             oid = index.get_fact(key) if index is not None else None
-            if oid is not None and (into is None or into.has(oid)):
+            if oid is not None:
                 entries.append(TreeEntry(prefix + name, oid, status))
             else:
                 unknown.append(FileToRead(prefix + name, f"{folder}/{name}", status))
+    if into is not None:
+        stored = into.has_each([entry.oid for entry in entries])
+        if not all(stored):
+            absent = [entry for entry, there in zip(entries, stored, strict=True) if not there]
+            unknown += [FileToRead(each.relpath, f"{root}/{each.relpath}", each.stat) for each in absent]
+            entries = [entry for entry, there in zip(entries, stored, strict=True) if there]
     for file, (oid, status) in zip(unknown, read_files(unknown, index, into), strict=True):
         entries.append(TreeEntry(file.relpath, oid, status))
     return entries

@@ -18,17 +18,22 @@ T = TypeVar("T")
 # What a worker does: with the number of its part, the part, and what to call now and then; returns its answer.
 Task: TypeAlias = Callable[[int, Sequence[T], Callable[[], None]], bytes]
 
-# What a file costs beyond its bytes, in bytes that could be hashed instead; and from what sum on a fork pays.
+# Opening and reading a file takes as long as to hash so many bytes; looking at it takes a fraction of that.
 _FILE_OVERHEAD = 1 << 16
+A_LOOK = 1 << 12
+# From what sum on a fork pays.
 _WORTH_FORKING = 64 << 20
 _MOST_WORKERS = 4
 
 
-def share_out(items: Sequence[T], total_bytes: int) -> list[Sequence[T]]:
-    """Deal files out to as many processes as pay, this one first: item i goes to part i modulo their number."""
+def share_out(items: Sequence[T], total_bytes: int, each: int = _FILE_OVERHEAD) -> list[Sequence[T]]:
+    """Deal files out to as many processes as pay, this one first: item i goes to part i modulo their number.
+
+    `each` is what a file costs beyond its bytes, in bytes that could be hashed instead.
+    """
     workers = 1
-    if total_bytes + len(items) * _FILE_OVERHEAD >= _WORTH_FORKING and _may_fork():
-        workers = min(_cores(), _MOST_WORKERS)
+    if total_bytes + len(items) * each >= _WORTH_FORKING and _may_fork():
+        workers = max(1, min(_cores(), _MOST_WORKERS, len(items)))
     return [items[number::workers] for number in range(workers)]
 
 
