@@ -84,7 +84,7 @@ def test_what_one_sends_the_other_brings_back(tmp_path: Path, server: S3Server, 
 
 def test_a_remote_and_a_push_field_of_an_output(tmp_path: Path, dvc_command: str) -> None:
     """Which output goes where, by the fields of its record and by -r."""
-    found = {}
+    found: dict[str, list[tuple[int, list[str], list[str]]]] = {}
     for name, command in {"dvc": [dvc_command], "siglum": SIGLUM}.items():
         root = tmp_path / name
         root.mkdir()
@@ -97,13 +97,12 @@ def test_a_remote_and_a_push_field_of_an_output(tmp_path: Path, dvc_command: str
         )
         for file, field in (("b.dvc", "  remote: two\n"), ("c.dvc", "  push: false\n")):
             (root / file).write_text((root / file).read_text() + field)
-        steps = []
+        steps = found[name] = []
         for arguments in (["push"], ["push", "-r", "one", "b"], ["push", "c"], ["push", "-r", "two"]):
             done = run(command, root, *arguments)
-            steps.append((done.returncode, *(_objects(root / remote) for remote in ("one", "two"))))
-        found[name] = steps
+            steps.append((done.returncode, _objects(root / "one"), _objects(root / "two")))
     assert found["siglum"] == found["dvc"]
-    assert [len(each) for each in found["dvc"][0][1:]] == [1, 1]
+    assert [len(objects) for objects in found["dvc"][0][1:] if isinstance(objects, list)] == [1, 1]
 
 
 def _objects(folder: Path) -> list[str]:
