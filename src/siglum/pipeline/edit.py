@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from typing import Any
 
 from siglum.core.errors import InvalidInputError
@@ -40,7 +40,7 @@ def without_lock_entry(text: bytes, stage: Stage) -> str | None:
 
 
 def _without(document: Any, name: str) -> str | None:
-    if not isinstance(document, Mapping):
+    if not isinstance(document, MutableMapping):
         return None
     stages = document.get("stages") or {}
     if name in stages:
