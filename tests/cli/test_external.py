@@ -116,6 +116,9 @@ def test_import_follows_its_source(source: QuickProject, here: QuickProject) -> 
     assert file.deps[0].repo.rev_lock == first
     assert file.outs[0].desc == "why"
     assert here.read(".gitignore") == "/model\n"
+    here.done("import", "../up", "data", "-o", "later", "--no-exec", "--desc", "when")
+    assert read_pointer(str(here.root / "later.dvc")).outs[0].desc == "when"
+    (here.root / "later.dvc").unlink()
     assert here.done("status") == "Data and pipelines are up to date.\n"
     assert "unchanged" in here.done("update", "model.dvc")
 

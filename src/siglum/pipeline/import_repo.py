@@ -51,7 +51,8 @@ def import_from_repo(
     check_unclaimed(repo, [plan.path])
     shown = shown_source(path, source.url)
     if no_exec:
-        return record_import(repo, plan, DependencySpec(path=path, repo=source), None, source=shown, looked=False)
+        dep = DependencySpec(path=path, repo=source)
+        return record_import(repo, plan, dep, None, source=shown, desc=desc, looked=False)
     externals = Externals([os.getcwd(), repo.root])
     there = externals.open(source, bases=[plan.folder])
     listing = there.lookup(path)
