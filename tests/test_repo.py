@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 from tests.workspace.data_project import DataProject
 
-from siglum.core.errors import NotFoundError, StageFailedError, WouldLoseDataError
+from siglum.core.errors import InvalidInputError, NotFoundError, StageFailedError, WouldLoseDataError
 from siglum.repo import Repo
 
 
@@ -47,11 +48,11 @@ def test_the_whole_way(project: DataProject) -> None:
     assert there.root_dir == str(clone)
     with pytest.raises(NotFoundError, match="could not be fetched"):
         there.pull("data/train.csv")  # its second content was not pushed
-    assert there.pull(["data/folder/x"]) == {"fetched": 1, "added": ["data/folder"], "modified": []}
+    assert there.pull(["data/folder/x"]) == {"fetched": 1, "added": ["data/folder"], "modified": [], "deleted": []}
     assert there.fetch("data/folder") == 2
-    assert there.checkout(allow_missing=True) == {"added": [], "modified": ["data/folder"]}
+    assert there.checkout(allow_missing=True) == {"added": [], "modified": ["data/folder"], "deleted": []}
     project.done("push")
-    assert there.pull() == {"fetched": 1, "added": ["data/train.csv"], "modified": []}
+    assert there.pull() == {"fetched": 1, "added": ["data/train.csv"], "modified": [], "deleted": []}
     assert there.status() == {}
 
 
@@ -102,3 +103,72 @@ def test_an_argument_that_does_not_exist(project: DataProject) -> None:
     with pytest.raises(NotFoundError, match="No file or folder matches"):
         repo.add("*.nothing", glob=True)
     assert [each.path for each in repo.add("data/*.csv", glob=True)] == ["data/train.csv"]
+
+
+def test_changes_of_what_is_tracked(project: DataProject) -> None:
+    repo = Repo()
+    repo.add(["data/train.csv", "data/folder"])
+    project.commit("first")
+    project.write({"data/folder/x": "changed", "data/folder/new": "3"})
+    oid = {name: hashlib.md5((project.root / name).read_bytes()).hexdigest() for name in ("data/folder/new",)}
+    found = repo.diff(targets="data/folder/new")
+    assert found["added"] == [{"path": "data/folder/new", "hash": oid["data/folder/new"]}]
+    assert [each["path"] for each in repo.diff()["modified"]] == ["data/folder/", "data/folder/x"]
+    assert repo.diff("HEAD", "HEAD") == {}
+    moved = repo.move("data/train.csv", "train.csv")
+    assert (moved.source, moved.target) == ("data/train.csv", "train.csv")
+    assert project.read("train.csv") == "a,b\n"
+    repo.remove("train.csv.dvc", outs=True)
+    assert not (project.root / "train.csv").exists()
+    assert repo.diff()["deleted"] == [{"path": "data/train.csv", "hash": hashlib.md5(b"a,b\n").hexdigest()}]
+
+
+def test_gc(project: DataProject) -> None:
+    repo = Repo()
+    for text in ("old", "new"):
+        project.write({"data/train.csv": text})
+        repo.add("data/train.csv")
+    with pytest.raises(InvalidInputError, match="Say what to keep"):
+        repo.gc()
+    old = hashlib.md5(b"old").hexdigest()
+    planned, collected = repo.gc(workspace=True, dry=True)
+    assert [each.oids for each in planned.plan.collections if each.oids] == [(old,)]
+    assert collected == []
+    _, collected = repo.gc(workspace=True)
+    assert [each.moved.objects for each in collected] == [1]
+    assert not (project.root / ".dvc/cache/files/md5" / old[:2] / old[2:]).exists()
+    assert repo.status() == {}
+
+
+def test_other_repositories_and_urls(project: DataProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Repo()
+    other.add(["data/train.csv", "data/folder"])
+    other.push()
+    project.commit()
+    here = DataProject(project.root.parent / "here")
+    monkeypatch.chdir(here.root)
+    repo = Repo()
+    assert repo.imp(str(project.root), "data/folder").path == "folder"
+    here.write({"../file": "1"})
+    assert repo.imp_url("../file", "imported").path == "imported"
+    assert repo.imp_url("../file", "later", no_exec=True).data is None
+    assert Repo.get(str(project.root), "data/train.csv", out="copy", rev="HEAD").size == 4
+    assert Repo.get_url("../file", "file").size == 1
+    assert here.read("copy") + here.read("file") == "a,b\n1"
+    assert {each["path"]: each["isout"] for each in Repo.ls(str(project.root), "data", dvc_only=True)} == {
+        "folder": True,
+        "train.csv": True,
+    }
+    listed = Repo.ls(str(project.root), rev="HEAD", recursive=True, dvc_only=True)
+    assert [each["path"] for each in listed] == ["data/folder/x", "data/folder/y", "data/train.csv"]
+    monkeypatch.chdir(project.root)
+    project.write({"data/folder/x": "2", "../file": "2"})
+    other.add("data/folder")
+    project.commit()
+    monkeypatch.chdir(here.root)
+    assert {each.path for each in repo.update() if each.changed} == {"folder", "imported", "later"}
+    assert here.read("folder/x") == here.read("imported") == here.read("later") == "2"
+    assert [each.changed for each in repo.update("folder")] == [False]
+    for wrong in ({"frozen": False}, {"version_aware": True}, {"remote": "x"}):
+        with pytest.raises(InvalidInputError):
+            repo.imp_url("../file", "other", **wrong)  # type: ignore[arg-type]

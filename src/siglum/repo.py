@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
-from siglum.core.errors import NotFoundError
+from siglum.client.needs import recorded_needs
+from siglum.core.errors import InvalidInputError, NotFoundError
+from siglum.core.hashes import DataHash
 from siglum.pipeline.add import add
+from siglum.pipeline.checkout import checkout as checkout_tracked
 from siglum.pipeline.commit import commit
+from siglum.pipeline.data_diff import diff_data
+from siglum.pipeline.diff_value import NOT_IN_CACHE, diff_value
 from siglum.pipeline.events import Outcome, StageResult
+from siglum.pipeline.gc import GcRequest, Planned, collection_lock, open_projects, plan_collection
+from siglum.pipeline.move import move
+from siglum.pipeline.remove import remove
 from siglum.pipeline.repro import repro
 from siglum.pipeline.status import project_status
 from siglum.pipeline.targets import Selection
-from siglum.pipeline.tracked import tracked_data
 from siglum.pipeline.transfers import Remotes, fetch_data, placed_data, push_data, status_data
+from siglum.pipeline.used import Scope, parse_day
 from siglum.pipeline.wanted import TransferScope
+from siglum.repo_sources import SourceMethods, Targets
+from siglum.storage.trash import new_batch
 from siglum.workspace.checkout import CheckoutResult, checkout, failures_of
 from siglum.workspace.commit import Recorded
+from siglum.workspace.folder_contents import FolderContents
+from siglum.workspace.gc import Collected, grace_days, run_gc
+from siglum.workspace.move import Moved
+from siglum.workspace.remotes import open_configured_remote
+from siglum.workspace.remove import Removed
 from siglum.workspace.repository import Repository, find_root
 
 __all__ = ["Repo"]
 
-Targets: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None
-"""One target, several, or None for all there are."""
 
-
-class Repo:
+class Repo(SourceMethods):
     """A data repository.
 
     Targets are paths relative to the current folder when that lies in the repository, else to the repository's root.
@@ -134,25 +147,160 @@ class Repo:
         return [each for each in done.recorded if each.changed]
 
     def checkout(
-        self, targets: Targets = None, force: bool = False, relink: bool = False, allow_missing: bool = False
+        self,
+        targets: Targets = None,
+        with_deps: bool = False,
+        force: bool = False,
+        relink: bool = False,
+        recursive: bool = False,
+        allow_missing: bool = False,
     ) -> dict[str, list[str]]:
-        """Bring data to what is recorded, from the cache. Return the paths that were `added` and `modified`.
+        """Bring data to what is recorded, from the cache. Return the paths that were `added`, `modified`, `deleted`.
 
         What can be brought back is; then the first error is raised: NotFoundError (not with `allow_missing`),
         IntegrityError, or, without `force`, WouldLoseDataError.
         """
         repo = self._fresh()
         with repo.lock():
-            result = checkout(repo, tracked_data(repo, self._names(targets)), force=force, relink=relink)
+            result = checkout_tracked(
+                repo, self._names(targets), force=force, relink=relink, with_deps=with_deps, recursive=recursive
+            )
         _raise_first(result, allow_missing)
         return _by_outcome(result)
 
-    def status(self, targets: Targets = None, cloud: bool = False, remote: str | None = None) -> dict[str, Any]:
-        """Return what changed by `.dvc` file and stage; with `cloud` or `remote`, what a remote or the cache lacks."""
+    def status(
+        self,
+        targets: Targets = None,
+        jobs: int | None = None,
+        cloud: bool = False,
+        remote: str | None = None,
+        all_branches: bool = False,
+        with_deps: bool = False,
+        all_tags: bool = False,
+        all_commits: bool = False,
+        recursive: bool = False,
+        check_updates: bool = True,
+    ) -> dict[str, Any]:
+        """Return what changed by `.dvc` file and stage; with `cloud` or `remote`, what a remote or the cache lacks.
+
+        `jobs` and the revisions are for the latter. `check_updates` asks the sources of imports what they have.
+        """
         repo = self._fresh()
-        if not cloud and remote is None:
-            return project_status(repo, self._names(targets))
-        return dict(status_data(repo, self._names(targets), Remotes(repo, remote)))
+        names = self._names(targets)
+        if cloud or remote is not None:
+            scope = TransferScope(
+                all_branches=all_branches,
+                all_tags=all_tags,
+                all_commits=all_commits,
+                with_deps=with_deps,
+                recursive=recursive,
+            )
+            return dict(status_data(repo, names, Remotes(repo, remote, jobs), scope))
+        if all_branches or all_tags or all_commits or jobs is not None:
+            raise InvalidInputError("Revisions and jobs mean something only with cloud=True or a remote.")
+        return project_status(repo, names, updates=check_updates, with_deps=with_deps, recursive=recursive)
+
+    def diff(
+        self,
+        a_rev: str = "HEAD",
+        b_rev: str | None = None,
+        targets: Targets = None,
+        recursive: bool = False,
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Return how tracked data changed from one Git revision to another, or to the workspace when that is None.
+
+        By `added`, `deleted`, `modified`, `renamed` and, with the workspace, `not in cache`: lists of `path` and
+        `hash`. Nothing when nothing differs. A target that is a folder stands for all in it, `recursive` or not.
+        """
+        del recursive  # DVC needs it to look into folders that are targets
+        repo = self._fresh()
+        found = diff_data(repo, FolderContents(repo), a_rev, b_rev, self._names(targets))
+        value = diff_value(found, show_hash=True)
+        if b_rev is not None:
+            value.pop(NOT_IN_CACHE, None)
+        return value
+
+    def move(self, from_path: str, to_path: str) -> Moved:
+        """Move or rename tracked data, together with its `.dvc` file. Nothing is overwritten."""
+        repo = self._fresh()
+        (source, target) = self._names([from_path, to_path])
+        with repo.lock():
+            return move(repo, source, target)
+
+    def remove(self, target: str, outs: bool = False, force: bool = False) -> Removed:
+        """Stop tracking a `.dvc` file or stage; with `outs`, remove its data from the workspace as well.
+
+        Data that is in no cache is removed only with `force`.
+        """
+        repo = self._fresh()
+        with repo.lock():
+            return remove(repo, self._names(target), outs=outs, force=force)
+
+    def gc(
+        self,
+        all_branches: bool = False,
+        cloud: bool = False,
+        remote: str | None = None,
+        with_deps: bool = False,
+        all_tags: bool = False,
+        all_commits: bool = False,
+        all_experiments: bool = False,
+        force: bool = False,
+        jobs: int | None = None,
+        repos: Sequence[str] | None = None,
+        workspace: bool = False,
+        commit_date: str | None = None,
+        rev: str | None = None,
+        num: int | None = None,
+        not_in_remote: bool = False,
+        dry: bool = False,
+        skip_failed: bool = False,
+        ignore_registry: bool = False,
+    ) -> tuple[Planned, list[Collected]]:
+        """Move data that nobody needs into a trash; return what was planned, and what went (nothing with `dry`).
+
+        The arguments say what to keep; what runs and model versions on record need is kept in any case, unless
+        `ignore_registry`. Nobody is asked, so `force` changes nothing; `with_deps` neither, as all that the kept
+        revisions record is kept. `repos` are the folders of other repositories that use the same cache.
+
+        Raises InvalidInputError when nothing says what to keep, UnavailableError when it cannot be asked what runs
+        and versions need.
+        """
+        del force, with_deps
+        scope = Scope(
+            workspace=workspace,
+            all_branches=all_branches,
+            all_tags=all_tags,
+            all_commits=all_commits,
+            all_experiments=all_experiments,
+            revision=rev,
+            since=None if commit_date is None else parse_day(commit_date),
+            number=num,
+        )
+        if scope.is_empty:
+            raise InvalidInputError("Say what to keep: workspace, rev, all_branches, all_tags, all_commits, …")
+        if cloud and not_in_remote:
+            raise InvalidInputError("not_in_remote and cloud exclude each other.")
+        repo = self._fresh()
+        place = open_configured_remote(repo, remote) if cloud or not_in_remote else None
+        projects = open_projects(list(repos or ()))
+        needs: dict[DataHash, tuple[str, ...]] = {}
+        for each in () if ignore_registry else (repo, *projects):
+            for data, holders in recorded_needs(each, None).items():
+                needs[data] = tuple(dict.fromkeys((*needs.get(data, ()), *holders)))
+        request = GcRequest(
+            scope=scope,
+            projects=projects,
+            cloud=place if cloud else None,
+            not_in=place if not_in_remote else None,
+            recorded=needs,
+            skip_failed=skip_failed,
+            dry=dry,
+        )
+        batch = new_batch(time.time(), grace_days(repo), repo.root, scope.in_words())
+        with collection_lock(repo, projects):
+            planned = plan_collection(repo, request)
+            return planned, [] if dry else run_gc(repo, planned.plan, batch, request.cloud, jobs)
 
     def push(
         self,
@@ -311,7 +459,8 @@ def _is_stage(name: str) -> bool:
 
 def _by_outcome(result: CheckoutResult) -> dict[str, list[str]]:
     return {
-        outcome: [each.path for each in result.changed if each.outcome == outcome] for outcome in ("added", "modified")
+        outcome: [each.path for each in result.changed if each.outcome == outcome]
+        for outcome in ("added", "modified", "deleted")
     }
 
 

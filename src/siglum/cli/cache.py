@@ -168,7 +168,7 @@ def _all_remotes(repo: Repository, first: Remote | None) -> list[Remote]:
 
 
 def _records(console: Console, repo: Repository, tracking_uri: str | None) -> dict[DataHash, tuple[str, ...]]:
-    from siglum.cli.trash import recorded_needs
+    from siglum.client.needs import recorded_needs
 
     try:
         return recorded_needs(repo, tracking_uri)

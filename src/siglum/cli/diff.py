@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,12 +14,8 @@ from siglum.cli.many_values import ManyValuesCommand
 from siglum.core.errors import SiglumError, UsageError
 from siglum.core.text import did_you_mean
 
-if TYPE_CHECKING:
-    from siglum.core.hashes import DataHash
-    from siglum.pipeline.data_diff import DataDiff
-
+_MISSING = "not in cache"  # as `diff_value` names it
 _STATES = ("added", "deleted", "renamed", "modified")
-_MISSING = "not in cache"
 _COLOURS = {"added": "green", "deleted": "red", "renamed": "green", "modified": "yellow", _MISSING: "yellow"}
 _BOTH_FORMS = "Compare two model versions (siglum diff churn@1 churn@2) or two revisions (siglum diff v1.0 main)."
 
@@ -145,6 +141,7 @@ def _diff_data(
     hide_missing: bool,
 ) -> None:
     from siglum.pipeline.data_diff import diff_data
+    from siglum.pipeline.diff_value import diff_value
     from siglum.workspace.folder_contents import FolderContents
     from siglum.workspace.repository import Repository
 
@@ -156,7 +153,7 @@ def _diff_data(
     repo.index.save()
     for problem in contents.problems.values():
         console.warn(f"Files of some folders are not known: {problem}")
-    value = _value(found, show_hash=show_hash)
+    value = diff_value(found, show_hash=show_hash)
     if new is not None or hide_missing:
         value.pop(_MISSING, None)
     console.result(value)
@@ -164,38 +161,6 @@ def _diff_data(
         _say_markdown(console, value, show_hash=show_hash)
     else:
         _say_text(console, value)
-
-
-def _value(found: DataDiff, *, show_hash: bool) -> dict[str, list[dict[str, Any]]]:
-    """Return a diff in the shape of DVC's `diff --json`, nothing when nothing differs."""
-    if found.is_empty:
-        return {}
-    changes = found.changes
-
-    def entry(path: Any, data: Any) -> dict[str, Any]:
-        return {"path": path, "hash": data} if show_hash else {"path": path}
-
-    return {
-        "added": [entry(_shown(each.path, each.new), _oid(each.new)) for each in changes.added],
-        "deleted": [entry(_shown(each.path, each.old), _oid(each.old)) for each in changes.deleted],
-        "modified": [
-            entry(_shown(each.path, each.old), {"old": _oid(each.old), "new": _oid(each.new)})
-            for each in changes.modified
-        ],
-        "renamed": [
-            entry({"old": _shown(each.old, each.hash), "new": _shown(each.new, each.hash)}, _oid(each.hash))
-            for each in changes.renamed
-        ],
-        _MISSING: [entry(_shown(path, data), _oid(data)) for path, data in found.not_in_cache],
-    }
-
-
-def _shown(path: str, data: DataHash | None) -> str:
-    return f"{path}/" if data is not None and data.is_dir else path
-
-
-def _oid(data: DataHash | None) -> str | None:
-    return data.oid if data is not None else None
 
 
 def _rows(value: Mapping[str, list[dict[str, Any]]]) -> list[tuple[str, str, str]]:

@@ -10,7 +10,7 @@ import click
 
 from siglum.cli.command import command, tracking_option
 from siglum.cli.console import Console
-from siglum.cli.trash import ask, purge_trash, recorded_needs, undo_collection
+from siglum.cli.trash import ask, purge_trash, undo_collection
 from siglum.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def _scope(options: Mapping[str, Any]) -> Scope:
 
 
 def _request(repo: Repository, options: Mapping[str, Any]) -> GcRequest:
+    from siglum.client.needs import recorded_needs
     from siglum.pipeline.gc import GcRequest, open_projects
 
     scope = _scope(options)

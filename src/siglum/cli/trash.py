@@ -1,21 +1,18 @@
-"""`siglum gc --undo` and `--purge`, and what all of `siglum gc` asks: a person, and the stores of runs and versions."""
+"""`siglum gc --undo` and `--purge`, and what all of `siglum gc` asks a person."""
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from siglum.cli.console import Console
-from siglum.core.errors import NotFoundError, SiglumError, UnavailableError, UsageError
+from siglum.core.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from siglum.core.hashes import DataHash
     from siglum.storage.remote_trash import RemoteTrash
     from siglum.storage.remotes.base import Remote
     from siglum.storage.trash import Trash
@@ -59,6 +56,7 @@ def undo_collection(console: Console, repo: Repository, remote: Remote | None, o
 
 def purge_trash(console: Console, repo: Repository, remote: Remote | None, options: Mapping[str, Any]) -> None:
     """Delete for good what is past its time of grace, or all of the trash after a question."""
+    from siglum.client.needs import recorded_needs
     from siglum.core.text import count, size
     from siglum.pipeline.gc import PurgePlan, collection_lock, plan_purge, purge
     from siglum.storage.trash import Contents
@@ -97,31 +95,6 @@ def purge_trash(console: Console, repo: Repository, remote: Remote | None, optio
             "restored": restored.objects,
         }
     )
-
-
-def recorded_needs(repo: Repository, tracking_uri: str | None) -> dict[DataHash, tuple[str, ...]]:
-    """Return what runs and versions need, of the store that is configured and of the embedded one if there is one."""
-    from siglum.client.stores import open_stores
-    from siglum.client.tracking_uri import DatabaseLocation, default_tracking_uri, parse_tracking_uri
-    from siglum.lineage.retention import needs_on_record
-
-    embedded = default_tracking_uri({}, repo.root)
-    configured = tracking_uri or default_tracking_uri(os.environ, repo.root)
-    found: dict[DataHash, tuple[str, ...]] = {}
-    for uri in dict.fromkeys((configured, embedded)):
-        try:
-            location = parse_tracking_uri(uri, repo.root)
-            if uri == embedded and isinstance(location, DatabaseLocation) and not os.path.exists(location.path):
-                continue  # nothing was ever recorded
-            with closing(open_stores(uri, repo.root, create=False)) as stores:
-                for data, holders in needs_on_record(stores).items():
-                    found[data] = (*found.get(data, ()), *holders)
-        except SiglumError as error:
-            raise UnavailableError(
-                f"What runs and model versions need cannot be asked of {uri}: {error.message}",
-                hint="Make the tracking store reachable, or give --ignore-registry to collect what they may need.",
-            ) from error
-    return found
 
 
 def _trash(repo: Repository, remote: Remote | None, options: Mapping[str, Any]) -> Trash | RemoteTrash:
