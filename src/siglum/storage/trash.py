@@ -111,13 +111,19 @@ class Trash:
         folder = os.path.join(self.root, batch.id)
         os.makedirs(folder)
         temporary = f"{folder}/{temporary_name()}"
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
-            write_all(fd, msgspec.json.format(msgspec.json.encode(batch), indent=2) + b"\n")
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        os.rename(temporary, f"{folder}/{RECORD}")
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            try:
+                write_all(fd, msgspec.json.format(msgspec.json.encode(batch), indent=2) + b"\n")
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            os.rename(temporary, f"{folder}/{RECORD}")
+        except BaseException:
+            with contextlib.suppress(OSError):
+                discard(temporary)
+                os.rmdir(folder)
+            raise
         for path in (folder, self.root):
             fsync_path(path)
 

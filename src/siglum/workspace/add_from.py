@@ -7,6 +7,8 @@ import os
 import msgspec
 
 from siglum.core.errors import ConflictError, InvalidInputError, NotFoundError
+from siglum.core.hashes import DataHash
+from siglum.storage.durability import temporary_name
 from siglum.storage.remotes.base import Remote
 from siglum.storage.transfer import Progress
 from siglum.workspace.add import AddResult, add, plan_target
@@ -41,8 +43,20 @@ def add_from(
     target = _place_for(repo, source, out, force=force)
     plan_target(repo, target, all_outputs(repo))  # refused before anything is fetched
     taken = source_at(source, None, folder=os.getcwd(), repo=repo).take(repo.cache, jobs, progress)
-    checkout_path(repo, os.path.abspath(target), kept(repo, taken).hash, force=force)
+    _bring(repo, os.path.abspath(target), kept(repo, taken).hash, force=force)
     return add(repo, [target], relink=relink)
+
+
+def _bring(repo: Repository, path: str, data: DataHash, *, force: bool) -> None:
+    """Put content at the absolute `path`: a new folder in one step, since a part of it would pass for the user's."""
+    staging = repo.staging_for(os.path.dirname(path))
+    if not data.is_dir or os.path.lexists(path) or staging is None:
+        checkout_path(repo, path, data, force=force)
+        return
+    made = f"{staging}/{temporary_name()}"
+    checkout_path(repo, made, data)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.rename(made, path)
 
 
 def add_to_remote(
