@@ -102,7 +102,7 @@ def meddled(stage: Stage, fault: Fault) -> Outcome:
     ended = stage.run(lambda: watch(Injector(fault, stage.shared)))
     fired = stage.shared.fired.replace(f"{stage.here}/", "")
     name = fired.partition(" ")[2]
-    if not name.startswith("project/") or name.startswith("project/.") or world.is_metafile(name):
+    if name.removeprefix("project/") not in stage.before.workspace or world.is_metafile(name):
         return Outcome("", ended, [])
     now = world.take(stage.here)
     broken = [
