@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,3 +164,26 @@ def test_a_bug_shows_a_traceback_and_how_to_report_it(
     printed = capsys.readouterr().err
     assert "Traceback" in printed
     assert "Please report it" in printed
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_ctrl_c_is_one_clean_line(terminal: bool) -> None:
+    """Nothing but the line, and on a terminal in the place of the `^C` that it shows itself."""
+    code = (
+        "import os, signal, sys\n"
+        "from siglum.cli import app, commands\n"
+        "import click\n"
+        "class Waiting(click.Command):\n"
+        "    def invoke(self, ctx):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        signal.pause()\n"
+        "app.root.get_command = lambda *_: Waiting('status')\n"
+        "sys.exit(app.run(['status']))\n"
+    )
+    reader, writer = pty.openpty() if terminal else os.pipe()
+    done = subprocess.run([sys.executable, "-c", code], stderr=writer, check=False)
+    os.close(writer)
+    printed = os.read(reader, 1000)
+    os.close(reader)
+    assert done.returncode == 130
+    assert printed == (b"\r\x1b[KInterrupted.\r\n" if terminal else b"Interrupted.\n")

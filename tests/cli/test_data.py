@@ -201,7 +201,7 @@ def test_interrupted(project: DataProject, sent: signal.Signals) -> None:
     assert ended.returncode == (130 if sent is signal.SIGINT else -signal.SIGKILL), ended
     left = project.state()
     if sent is signal.SIGINT:
-        assert ended.stderr.strip() == "Interrupted."
+        assert ended.stderr == "Interrupted.\n"
     else:
         left.pop(".gitignore")  # written before what it hides
     assert left == before

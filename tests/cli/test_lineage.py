@@ -217,7 +217,7 @@ def test_interrupted_it_leaves_nothing(trained: TrainingProject, tmp_path: Path)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         _, printed = process.communicate()
     assert process.returncode == 130
-    assert printed.splitlines()[-1] == "Interrupted."
+    assert printed.splitlines()[-1:] == ["Interrupted."]
     assert trained.leftovers() == []
     assert trained.state() == before
 

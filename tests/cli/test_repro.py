@@ -116,7 +116,7 @@ def test_interrupted_is_130(project: Path) -> None:
         [sys.executable, "-m", "siglum.cli", "repro"], stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
     assert done.returncode == 130
-    assert done.stderr.strip() == b"Interrupted."
+    assert done.stderr == b"Interrupted.\n"
     assert not (project / "dvc.lock").exists()
 
 

@@ -78,7 +78,7 @@ def test_pointers(three: DataProject) -> None:
     # Again, and where one side has what both have, nothing is left to do.
     after = three.read("ours")
     assert merge_pointers(repo, base, ours, ours) == merged
-    assert merge_pointers(repo, ours, ours, theirs).outs[0].md5 in theirs_before
+    assert str(merge_pointers(repo, ours, ours, theirs).outs[0].md5) in theirs_before
     assert three.read("ours") == theirs_before != after
 
 

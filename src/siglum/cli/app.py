@@ -21,10 +21,22 @@ from siglum.core.text import did_you_mean
 
 EXIT_INTERRUPTED = 130
 EXIT_FAILED = 1
+_CLEAR = "\r\033[K"
+
+
+class _InterruptedError(Exception):
+    """Ctrl-C during a command. Raised in place of KeyboardInterrupt, for which click prints an empty line."""
 
 
 class RootGroup(click.Group):
     """The commands of `cli.commands`, imported when they are called."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _InterruptedError from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all command names in the order of the table."""
@@ -87,8 +99,9 @@ def run(args: Sequence[str]) -> int:
     except click.ClickException as error:
         console.error(UsageError(error.format_message(), hint=_usage_hint(error)))
         return UsageError.exit_status
-    except (KeyboardInterrupt, click.Abort):
-        print("Interrupted.", file=sys.stderr)  # noqa: T201
+    except (_InterruptedError, KeyboardInterrupt, click.Abort):
+        # A terminal has shown ^C, and maybe how far the work was: this goes in their place.
+        print(f"{_CLEAR if sys.stderr.isatty() else ''}Interrupted.", file=sys.stderr)  # noqa: T201
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader went away (`siglum … | head`); give the interpreter nothing left to flush.

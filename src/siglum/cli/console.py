@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
 import msgspec
 
+from siglum.cli.tables import table_lines
 from siglum.core.errors import SiglumError
 
 
@@ -53,10 +55,12 @@ class Console:
             print(msgspec.json.encode(_finite(msgspec.to_builtins(value))).decode(), file=self._out, flush=True)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print rows in aligned columns under a header; nothing under `--json` or `--quiet`."""
-        widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
-        for i, row in enumerate([header, *rows]):
-            line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        """Print rows in aligned columns under a header; nothing under `--json` or `--quiet`.
+
+        On a terminal that is too narrow the widest cells are cut, with an ellipsis; elsewhere nothing ever is.
+        """
+        room = shutil.get_terminal_size().columns if self._out.isatty() else None
+        for i, line in enumerate(table_lines([header, *rows], room)):
             self.say(self.style(line, "bold") if i == 0 else line)
 
     def warn(self, text: str) -> None:

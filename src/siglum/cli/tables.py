@@ -6,6 +6,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
+_LEAST = 6
+"""Columns of a terminal that a column of a table keeps, however narrow that is."""
+
 
 def plain_table(rows: Sequence[Sequence[str]], *, right: bool = False, keep_blanks: bool = False) -> list[str]:
     """Return rows as lines of columns two blanks apart; with `right` the first column is aligned to the right.
@@ -19,6 +22,45 @@ def plain_table(rows: Sequence[Sequence[str]], *, right: bool = False, keep_blan
         padded = [_pad(part, widths[i], right=right and i == 0) for i, part in enumerate(parts)]
         lines.append("  ".join(padded).rstrip())
     return lines
+
+
+def table_lines(rows: Sequence[Sequence[str]], room: int | None = None) -> list[str]:
+    """Return rows of one line each as columns two blanks apart, not wider than `room` if that can be.
+
+    What is too wide is cut at its end: the widest columns first, none to less than a few letters.
+    """
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    if room is not None:
+        widths = _narrowed(widths, room - 2 * (len(widths) - 1))
+    return [
+        "  ".join(_pad(_cut(cell, width), width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _narrowed(widths: Sequence[int], room: int) -> list[int]:
+    """Return widths that together take no more than `room`, where the widest give way first."""
+    narrowed = list(widths)
+    while sum(narrowed) > room and max(narrowed) > _LEAST:
+        widest = max(narrowed)
+        # Down to the next widest column, or as far as is needed.
+        columns = [i for i, width in enumerate(narrowed) if width == widest]
+        below = max((width for width in narrowed if width < widest), default=_LEAST)
+        step = min(widest - max(below, _LEAST), max(1, (sum(narrowed) - room) // len(columns)))
+        for i in columns:
+            narrowed[i] -= max(step, 1)
+    return narrowed
+
+
+def _cut(text: str, width: int) -> str:
+    if _width(text) <= width:
+        return text
+    kept = ""
+    for character in text:
+        if _width(kept + character) > width - 1:
+            break
+        kept += character
+    return kept + "…"
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -34,6 +34,7 @@ def install(git: Git, *, use_pre_commit_tool: bool = False) -> Installed:
     Hooks that DVC wrote are replaced by ours. Raises AlreadyExistsError for any other hook that is there, and then
     changes nothing; InvalidInputError where Git's hooks are kept outside the repository, for others too.
     """
+    files: tuple[str, ...]
     if use_pre_commit_tool:
         files = (_write_pre_commit(os.path.join(git.root, PRE_COMMIT_FILE)),)
     else:
