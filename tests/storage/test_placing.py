@@ -16,6 +16,7 @@ from siglum.storage.index import StatIndex
 from siglum.storage.links import LinkType
 from siglum.storage.objects import ObjectStore
 from siglum.storage.placing import Placement, place_many
+from siglum.storage.swap import exchange
 
 FILES = 40
 COPY = (LinkType.REFLINK, LinkType.COPY)
@@ -145,7 +146,7 @@ def test_what_a_dead_worker_left_is_done_here(
 ) -> None:
     for i in range(FILES):
         (folder / f"{i:02}").write_bytes(b"old")
-    exchange, parent = placing.exchange, os.getpid()
+    parent = os.getpid()
     died = tmp_path / "died"
 
     def dying(temporary: str, target: str) -> bool:
@@ -155,7 +156,7 @@ def test_what_a_dead_worker_left_is_done_here(
             os.kill(os.getpid(), signal.SIGKILL)
         return done
 
-    monkeypatch.setattr(placing, "exchange", dying)
+    monkeypatch.setattr("siglum.storage.placing.exchange", dying)
     planned = placements(folder)
     place_many(store, planned, COPY, staging)
     assert died.exists()

@@ -82,6 +82,16 @@ def _syncfs(fd: int) -> bool:
     raise OSError(number, os.strerror(number))
 
 
+def flush_file_system(folder: str) -> None:
+    """Make all that was written to the file system of an existing folder durable. Raises OSError when that fails."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if not _syncfs(fd):
+            os.sync()
+    finally:
+        os.close(fd)
+
+
 class DurableBatch:
     """Files on one file system that become durable and visible together.
 

@@ -19,7 +19,7 @@ from siglum.storage.index import StatIndex
 if TYPE_CHECKING:
     from siglum.storage.objects import ObjectStore
 
-_OBJECT_MODE = 0o444
+OBJECT_MODE = 0o444
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -105,7 +105,7 @@ class IngestBatch:
 
     def write(self, temporary: str, data: bytes) -> None:
         """Write an object's bytes to a reserved path. A forked process may do this for its parent."""
-        fd = os.open(temporary, _CREATE, _OBJECT_MODE)
+        fd = os.open(temporary, _CREATE, OBJECT_MODE)
         try:
             write_all(fd, data)
             self._make_read_only(fd)
@@ -114,9 +114,9 @@ class IngestBatch:
 
     def _make_read_only(self, fd: int) -> None:
         if self._umask_spares_mode is None:
-            self._umask_spares_mode = os.fstat(fd).st_mode & 0o777 == _OBJECT_MODE
+            self._umask_spares_mode = os.fstat(fd).st_mode & 0o777 == OBJECT_MODE
         if not self._umask_spares_mode:
-            os.fchmod(fd, _OBJECT_MODE)
+            os.fchmod(fd, OBJECT_MODE)
 
     def stage(self, temporary: str, oid: str) -> None:
         """Have `commit` make a written temporary the object `oid`."""
@@ -136,7 +136,7 @@ class IngestBatch:
         temporary = self._files.temporary_for(self._store.root)
         try:
             size = fetch(temporary)
-            os.chmod(temporary, _OBJECT_MODE)
+            os.chmod(temporary, OBJECT_MODE)
         except BaseException:
             self._files.drop(temporary)
             raise
@@ -146,7 +146,7 @@ class IngestBatch:
     def received(self, oid: str, temporary: str) -> None:
         """Take in a file that was written at a reserved path, whose bytes are verified to be those of `oid`."""
         self._store.path_of(oid)  # raises when it is not one: it may come from a file that somebody else wrote
-        os.chmod(temporary, _OBJECT_MODE)
+        os.chmod(temporary, OBJECT_MODE)
         self.stage(temporary, oid)
 
     def commit(self) -> None:
@@ -156,7 +156,7 @@ class IngestBatch:
     def _copy_large(self, path: str, fd: int, before: os.stat_result, expected: str | None) -> FileHash:
         temporary = self._files.temporary_for(self._store.root)
         hasher = md5()
-        out = os.open(temporary, _CREATE, _OBJECT_MODE)
+        out = os.open(temporary, _CREATE, OBJECT_MODE)
         try:
             size = hash_descriptor(fd, hasher, lambda block: write_all(out, block))
             self._make_read_only(out)

@@ -16,11 +16,13 @@ import msgspec
 
 from siglum.core.errors import InvalidInputError, NotFoundError
 from siglum.core.hashes import DataHash
+from siglum.storage.adopt import SavedFile, is_object, save_by_link
 from siglum.storage.durability import discard
 from siglum.storage.links import LinkType, place
 from siglum.storage.placing import Placement, place_many
 from siglum.storage.tree import TreeState, scan_file, scan_tree, summarize_tree
 from siglum.workspace import gitignore
+from siglum.workspace.busy import check_not_busy
 from siglum.workspace.ignore import IGNORE_FILE
 from siglum.workspace.repository import Repository
 
@@ -72,25 +74,36 @@ def scan_folder(repo: Repository, path: str) -> TreeState:
 def save_path(
     repo: Repository, path: str, *, relink: bool = True, types: Sequence[LinkType] | None = None
 ) -> PathState:
-    """Put the absolute `path` into the cache, durably, and return its state. Raises as `hash_path` does.
+    """Put the absolute `path` into the cache, durably, and return its state.
+
+    Raises as `hash_path` does, and BusyError while a stage of another process works on it.
 
     With `relink`, the workspace then gets what `cache.type` asks for: a link of another kind than a copy, or, with the
     default types, a single file with the default mode (as DVC leaves it). Each file is swapped by a rename.
     """
     _check_exists(path)
-    tree: TreeState | None = None
+    check_not_busy(repo.tmp_dir, path)
+    types = types or repo.link_types
+    adopts = relink and types[0] is LinkType.HARDLINK
+    is_folder = os.path.isdir(path)
     with repo.cache.batch() as batch:
-        if os.path.isdir(path):
-            tree = scan_tree(path, repo.index, repo.ignore, batch)
+        into = None if adopts else batch
+        if is_folder:
+            tree = scan_tree(path, repo.index, repo.ignore, into)
             _check_no_rules_inside(tree)
-            batch.add_bytes(tree.manifest_bytes, tree.oid)
-            state = _folder_state(tree)
+            state = PathState(DataHash(tree.oid), tree.size, tree.nfiles)
+            files = [SavedFile(f"{path}/{entry.relpath}", entry.oid, entry.stat) for entry in tree.entries]
         else:
-            entry = scan_file(path, repo.index, batch)
+            entry = scan_file(path, repo.index, into)
             state = PathState(DataHash(entry.oid), entry.size, 1, is_executable(entry.stat))
+            files = [SavedFile(path, entry.oid, entry.stat)]
+        if adopts:
+            save_by_link(repo.cache, files, batch)
+        if is_folder:
+            batch.add_bytes(tree.manifest_bytes, tree.oid)
         batch.commit()
-    if relink:
-        _relink(repo, path, state, types or repo.link_types, tree)
+    if relink and types[0] is not LinkType.COPY and not (is_folder and types[0] is LinkType.REFLINK):
+        _relink(repo, files, types, repo.staging_for(path if is_folder else os.path.dirname(path)))
     return state
 
 
@@ -148,10 +161,6 @@ def _check_no_rules_inside(tree: TreeState) -> None:
             )
 
 
-def _folder_state(tree: TreeState) -> PathState:
-    return PathState(DataHash(tree.oid), tree.size, tree.nfiles)
-
-
 def is_executable(status: os.stat_result) -> bool:
     """Whether a file's owner may execute it, which is what a `.dvc` file records."""
     return bool(status.st_mode & stat.S_IXUSR)
@@ -161,21 +170,14 @@ def _is_executable_file(path: str) -> bool:
     return os.path.isfile(path) and is_executable(os.lstat(path))
 
 
-def _relink(repo: Repository, path: str, state: PathState, types: Sequence[LinkType], tree: TreeState | None) -> None:
-    if types[0] is LinkType.COPY:
-        return
-    if tree is None:
-        place_object(repo, state.hash, path, types, state.is_exec)
-    elif types[0] is not LinkType.REFLINK:
-        place_many(
-            repo.cache,
-            [
-                Placement(entry.oid, f"{path}/{entry.relpath}", is_executable(entry.stat), entry.stat)
-                for entry in tree.entries
-            ],
-            tuple(types),
-            repo.staging_for(path),
-        )
+def _relink(repo: Repository, files: Sequence[SavedFile], types: Sequence[LinkType], staging: str | None) -> None:
+    """Put what `types` ask for in the place of files that were saved; those that are links of the object stay."""
+    placements = [
+        Placement(file.oid, file.path, is_executable(file.status), file.status)
+        for file in files
+        if not (types[0] is LinkType.HARDLINK and is_object(repo.cache, file))
+    ]
+    place_many(repo.cache, placements, tuple(types), staging)
 
 
 def place_object(repo: Repository, data: DataHash, path: str, types: Sequence[LinkType], executable: bool) -> None:
