@@ -66,6 +66,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "server": CommandEntry(
         "siglum.cli.server", "server", SERVER, "Serve runs and models to MLflow and Siglum clients."
     ),
+    "completion": CommandEntry("siglum.cli.completion", "completion", OTHER, "Print a script for Tab in a shell."),
     "version": CommandEntry(
         "siglum.cli.version", "version", OTHER, "Show versions, the platform and where things are."
     ),
