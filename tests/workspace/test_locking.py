@@ -28,9 +28,9 @@ def test_a_lock_that_another_process_holds(project: DataProject) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=project.root) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(BusyError, match=f"in use by process {holder.pid} "), repository_lock(path, tries=(0.0,)):
+        with pytest.raises(BusyError, match=f"in use by process {holder.pid} "), repository_lock(path, patience=0.1):
             pass
         os.kill(holder.pid, signal.SIGKILL)
         holder.wait()
-    with repository_lock(path, tries=()), open(path, encoding="ascii") as file:
+    with repository_lock(path, patience=0.0), open(path, encoding="ascii") as file:
         assert file.read() == f" {os.getpid()}\n"

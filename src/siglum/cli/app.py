@@ -17,6 +17,7 @@ from siglum.cli.commands import COMMANDS, HIDDEN
 from siglum.cli.console import Console
 from siglum.core.errors import SiglumError, UsageError
 from siglum.core.failures import from_os_error
+from siglum.core.notices import listening
 from siglum.core.text import did_you_mean
 
 EXIT_INTERRUPTED = 130
@@ -89,7 +90,8 @@ def run(args: Sequence[str]) -> int:
     """Run one command line and return its exit status. Prints at most one line of error."""
     console = Console(json="--json" in args)
     try:
-        status = root.main(list(args), prog_name="siglum", standalone_mode=False)
+        with listening(console.notice):
+            status = root.main(list(args), prog_name="siglum", standalone_mode=False)
     except SiglumError as error:
         console.error(error)
         return error.exit_status

@@ -67,6 +67,11 @@ class Console:
         """Print a warning on standard error."""
         print(f"{self.style('warning:', 'yellow', sys.stderr)} {text}", file=sys.stderr)  # noqa: T201
 
+    def notice(self, text: str) -> None:
+        """Print what explains a delay, on standard error; nothing under `--json`, where that is for errors."""
+        if not self.json:
+            print(text, file=sys.stderr, flush=True)  # noqa: T201
+
     def error(self, error: SiglumError) -> None:
         """Print an error as one line on standard error: text, or under `--json` the one JSON error shape."""
         if self.json:

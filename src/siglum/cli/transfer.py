@@ -51,7 +51,7 @@ def push(
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()
-    with repo.lock():
+    with repo.lock(shared=True):  # it changes nothing here: several may send at once
         remotes, span = Remotes(repo, remote_name, jobs), TransferScope(**scope)
         planned = plan_transfer(repo, targets, remotes, sending=True, scope=span, run_cache=run_cache, dry_run=dry_run)
         if dry_run:

@@ -53,6 +53,7 @@ from siglum.pipeline.run_cache import RunCache, can_be_cached, may_be_saved
 from siglum.pipeline.stages import Output, Stage
 from siglum.pipeline.staleness import Cause, Change, Reason
 from siglum.storage.links import LinkType
+from siglum.workspace.busy import working_on
 from siglum.workspace.commit import record
 from siglum.workspace.outputs import is_cached
 from siglum.workspace.pointers import Pointer, read_pointer
@@ -256,13 +257,22 @@ class Performer:
         with cleared_outputs(self._repo, stage) as kept:
             for each in kept:
                 self._on_event(OutputKept(stage, each.path, each.where))
-            with self._lock.released():
+            with self._claimed(stage), self._lock.released():
                 execute(execution, lambda command: self._on_event(CommandStarted(stage, command)), self._options.output)
             wanted = self._checked_after(stage, wanted, listings)
             self._check_produced(stage)
         entry = self._record(stage, wanted)
         self._on_event(StageFinished(stage, entry))
         return StageResult(stage.address, Outcome.RAN, reasons, entry)
+
+    def _claimed(self, stage: Stage) -> contextlib.AbstractContextManager[None]:
+        """Keep others, DVC too, from what the stage works on while the repository's lock is free."""
+        return working_on(
+            self._repo.tmp_dir,
+            writes=[os.path.join(self._repo.root, out.key) for out in stage.outs],
+            reads=[os.path.join(self._repo.root, dep.key) for dep in stage.deps if not dep.is_remote],
+            command=f"siglum repro {stage.address}",
+        )
 
     def _announce(self, stage: Stage, reasons: tuple[Reason, ...]) -> StageResult:
         self._on_event(StageStarted(stage, reasons))

@@ -1,6 +1,7 @@
 """One command at a time on a repository: the kernel's lock on `.dvc/tmp/lock`, which DVC takes too.
 
-A kernel lock ends with its process, so nothing stale is ever left behind.
+A kernel lock ends with its process, so nothing stale is ever left behind. Those who only read the repository's files
+take no lock; those who only read data that may be collected hold it together, as readers.
 """
 
 from __future__ import annotations
@@ -10,26 +11,28 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
+from typing import Final
 
 from siglum.core.errors import BusyError
+from siglum.core.notices import notify
 
-_TRIES_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
+FOREVER: Final = float("inf")
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.01, 0.25
+# Whoever is done in that time need not be mentioned.
+_SILENT_SECONDS = 0.5
 
 
 @contextlib.contextmanager
-def repository_lock(path: str, tries: tuple[float, ...] = _TRIES_SECONDS) -> Iterator[None]:
-    """Hold the lock in a block. Raises BusyError, naming the holder, when another keeps it for three seconds."""
+def repository_lock(path: str, *, shared: bool = False, patience: float = FOREVER) -> Iterator[None]:
+    """Hold the lock in a block, together with others who asked for it `shared`, else alone.
+
+    Waits while another keeps it, and says for whom (`core.notices`); raises BusyError, naming the holder, when that
+    takes more than `patience` seconds.
+    """
     os.makedirs(os.path.dirname(path), exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        for pause in (*tries, None):
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if pause is None:
-                    raise _busy(path) from None
-                time.sleep(pause)
+        _take(handle, path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, patience)
         os.ftruncate(handle, 0)
         os.pwrite(handle, f" {os.getpid()}\n".encode(), 0)
         yield
@@ -37,13 +40,32 @@ def repository_lock(path: str, tries: tuple[float, ...] = _TRIES_SECONDS) -> Ite
         os.close(handle)  # gives the lock back
 
 
-def _busy(path: str) -> BusyError:
+def _take(handle: int, path: str, kind: int, patience: float) -> None:
+    started = time.monotonic()
+    pause = _FIRST_PAUSE_SECONDS
+    said = ""
+    while True:
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waited = time.monotonic() - started
+        else:
+            return
+        if waited >= patience:
+            raise BusyError(f"The repository is in use by {_holder(path)}.", hint="Wait until it ends, then try again.")
+        if waited >= _SILENT_SECONDS and _holder(path) != said:
+            said = _holder(path)
+            notify(f"Waiting for {said}, which is using the repository.")
+        time.sleep(min(pause, max(patience - waited, 0.0)))
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _holder(path: str) -> str:
     try:
         with open(path, encoding="ascii", errors="replace") as file:
-            pid = file.read().strip()
+            pid = int(file.read())
         with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
             command = " ".join(file.read().split("\0")).strip()
-        holder = f"process {pid} ({command})"
-    except OSError:
-        holder = "another process"
-    return BusyError(f"The repository is in use by {holder}.", hint="Wait until it ends, then try again.")
+    except (OSError, ValueError):  # gone meanwhile, or about to write its number
+        return "another process"
+    return f"process {pid} ({command})"

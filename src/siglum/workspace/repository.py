@@ -181,13 +181,14 @@ class Repository:
         return IgnoreRules(self.root)
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, *, shared: bool = False) -> Iterator[None]:
         """Keep other commands (also DVC's) from changing this repository, and garbage collection from its cache.
 
-        The index is saved at the end.
+        With `shared`, others that only read may go on at the same time. The index is saved at the end.
         """
-        with repository_lock(os.path.join(self.tmp_dir, "lock")), cache_lock(self.cache_dir):
-            self._clear_staging()
+        with repository_lock(os.path.join(self.tmp_dir, "lock"), shared=shared), cache_lock(self.cache_dir):
+            if not shared:
+                self._clear_staging()
             yield
             self.index.save()
             self.placed.save()

@@ -20,6 +20,7 @@ from siglum.storage.links import LinkType
 from siglum.storage.objects import ObjectStore
 from siglum.storage.placing import Placement, place_many
 from siglum.storage.tree import TreeEntry
+from siglum.workspace.busy import check_not_busy
 from siglum.workspace.hidden import check_nothing_hidden, check_ways
 from siglum.workspace.outputs import PathState, hash_path, is_cached, is_executable, place_object, scan_folder
 from siglum.workspace.repository import Repository
@@ -58,7 +59,9 @@ def checkout_path(
         NotFoundError: An object is not in the cache.
         IntegrityError: An object is damaged.
         WouldLoseDataError: Something would be lost that is kept nowhere else.
+        BusyError: A stage of another process works on it.
     """
+    check_not_busy(repo.tmp_dir, path)
     wanted_types = tuple(types or repo.link_types)
     if not data.is_dir:
         return _checkout_file(repo, path, data, is_exec, force, wanted_types, relink)
