@@ -85,3 +85,15 @@ def test_what_is_missing_is_named_with_its_extra(
     assert "matplotlib" in said
     assert "pip install 'siglum[demo]'" in said
     assert not (tmp_path / "demo-project").exists()
+
+
+@pytest.mark.parametrize("package", ["sklearn", "skops", "pandas", "matplotlib"])
+def test_without_a_package_one_line_says_how_to_install(tmp_path: Path, package: str) -> None:
+    """In a process in which it cannot be imported, as in a plain installation."""
+    code = f"import sys\nsys.modules[{package!r}] = None\nfrom siglum.cli.app import run\nsys.exit(run(['demo']))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    name = "scikit-learn" if package == "sklearn" else package
+    assert done.stderr == (f"error: The demo needs {name}, which is not installed. Run: pip install 'siglum[demo]'\n")
+    assert list(tmp_path.iterdir()) == []
