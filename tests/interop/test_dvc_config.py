@@ -94,3 +94,42 @@ def test_the_same_settings(tmp_path: Path, dvc_command: str) -> None:
         ours, theirs = (step(command, tmp_path / name / "repo", line, folder) for name, command in tools.items())
         assert ours == theirs, each
         assert ours[0] is not refused, each
+
+
+COMMENTED = """# top
+[core]
+    # inner
+    remote = x   # behind
+[cache]
+    type = hardlink
+['remote "x"']
+    url = /x
+"""
+LISTINGS = ("remote list", "remote list --project", "remote default", "config core.remote", "config -l --project",
+            "config -l --show-origin --project", "config --show-origin remote.second.url", "root")  # fmt: skip
+
+
+def test_the_same_listings(tmp_path: Path, dvc_command: str) -> None:
+    """Comments go as DVC lets them go; what lists settings prints the same lines."""
+    printed = []
+    for name, command in {"siglum": [sys.executable, "-m", "siglum.cli"], "dvc": [dvc_command]}.items():
+        root = tmp_path / name / "repo"
+        (root / "below").mkdir(parents=True)
+        subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+        subprocess.run([*command, "init", "-q"], cwd=root, check=True)
+        (root / ".dvc/config").write_text(COMMENTED)
+        for line in ("remote add -q a-name-of-twenty-letters s3://bucket/x", "remote add -q second ../store"):
+            subprocess.run([*command, *line.split()], cwd=root, check=True)
+        found = [(root / ".dvc/config").read_text()]
+        for listing in LISTINGS:
+            place = root / "below" if listing == "root" else root
+            # A path in DVC's listing of settings is absolute, and differs between the two repositories.
+            done = subprocess.run([*command, *listing.split()], cwd=place, capture_output=True, text=True, check=True)
+            found.append(done.stdout.replace(str(tmp_path / name), ""))
+        printed.append(found)
+    for ours, theirs, what in zip(*printed, ("the file", *LISTINGS), strict=True):
+        if what.startswith("config -l"):
+            assert sorted(ours.splitlines()) == sorted(theirs.splitlines())
+        else:
+            assert ours == theirs, what
+    assert "#" not in printed[0][0]
