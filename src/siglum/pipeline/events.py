@@ -5,7 +5,7 @@ This is the port by which higher layers learn of stages: nothing here knows of r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -28,6 +28,18 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
+class CommandRun(msgspec.Struct, frozen=True):
+    """How a stage's commands ran. Times are wall clock, in seconds since 1970, of the last attempt."""
+
+    started_at: float
+    ended_at: float
+    exit_status: int | None = None
+    """Of the last command that ran; negative for one that a signal ended, None when none could be started."""
+    log: str | None = None
+    """Where their output is, posix, from the root: standard output and standard error of all attempts."""
+    attempts: int = 1
+
+
 class StageResult(msgspec.Struct, frozen=True):
     """What became of one stage: why it was stale, what was recorded, and for a failure what went wrong."""
 
@@ -36,13 +48,21 @@ class StageResult(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...] = ()
     lock: StageLock | None = None
     error: str | None = None
+    run: CommandRun | None = None
 
 
 class StageStarted(msgspec.Struct, frozen=True, tag="started"):
-    """A stage is about to run its commands (or, in a dry run, would)."""
+    """A stage is about to run its commands (or, in a dry run, would).
+
+    `inputs` is the entry without outputs: command, hashes of dependencies, parameters; None in a dry run that cannot
+    know them yet. `log` is where its output will be, see `CommandRun`.
+    """
 
     stage: Stage
     reasons: tuple[Reason, ...]
+    inputs: StageLock | None = None
+    started_at: float = 0.0
+    log: str | None = None
 
 
 class CommandStarted(msgspec.Struct, frozen=True, tag="command"):
@@ -50,6 +70,15 @@ class CommandStarted(msgspec.Struct, frozen=True, tag="command"):
 
     stage: Stage
     command: str
+
+
+class StageRetried(msgspec.Struct, frozen=True, tag="retried"):
+    """A stage failed, and starts once more after a pause. `attempt` is the number of the one that failed, from 1."""
+
+    stage: Stage
+    error: str
+    attempt: int
+    pause_seconds: float
 
 
 class OutputKept(msgspec.Struct, frozen=True, tag="kept"):
@@ -65,14 +94,20 @@ class StageFinished(msgspec.Struct, frozen=True, tag="finished"):
 
     stage: Stage
     lock: StageLock
+    reasons: tuple[Reason, ...] = ()
+    run: CommandRun | None = None
 
 
 class StageRestored(msgspec.Struct, frozen=True, tag="restored"):
-    """A stage did not need to run: its outputs were brought back from an earlier run with the same inputs."""
+    """A stage did not need to run: its outputs were brought back from an earlier run with the same inputs.
+
+    `source` is the name of that run's file in the run cache; None when what the lock file says was brought back.
+    """
 
     stage: Stage
     reasons: tuple[Reason, ...]
     lock: StageLock
+    source: str | None = None
 
 
 class StageVerified(msgspec.Struct, frozen=True, tag="verified"):
@@ -80,19 +115,24 @@ class StageVerified(msgspec.Struct, frozen=True, tag="verified"):
 
     stage: Stage
     reasons: tuple[Reason, ...]
+    lock: StageLock | None = None
 
 
 class StageUnchanged(msgspec.Struct, frozen=True, tag="unchanged"):
-    """Nothing about a stage changed."""
+    """Nothing about a stage changed since what `lock` records (None for a `.dvc` file)."""
 
     stage: Stage
+    lock: StageLock | None = None
 
 
 class StageFailed(msgspec.Struct, frozen=True, tag="failed"):
-    """A stage failed; nothing was recorded of it."""
+    """A stage failed; nothing was recorded of it. `run` is None when its commands did not get to run."""
 
     stage: Stage
     error: str
+    reasons: tuple[Reason, ...] = ()
+    inputs: StageLock | None = None
+    run: CommandRun | None = None
 
 
 class StageSkipped(msgspec.Struct, frozen=True, tag="skipped"):
@@ -105,6 +145,7 @@ class StageSkipped(msgspec.Struct, frozen=True, tag="skipped"):
 Event: TypeAlias = (
     StageStarted
     | CommandStarted
+    | StageRetried
     | OutputKept
     | StageFinished
     | StageRestored
@@ -114,6 +155,8 @@ Event: TypeAlias = (
     | StageSkipped
 )
 OnEvent: TypeAlias = Callable[[Event], None]
+# Variables to add to the environment of a stage's commands, asked for right after its StageStarted was reported.
+VariablesOf: TypeAlias = Callable[[Stage], Mapping[str, str]]
 
 
 def ignore_events(event: Event) -> None:
