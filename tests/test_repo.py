@@ -171,4 +171,4 @@ def test_other_repositories_and_urls(project: DataProject, monkeypatch: pytest.M
     assert [each.changed for each in repo.update("folder")] == [False]
     for wrong in ({"frozen": False}, {"version_aware": True}, {"remote": "x"}):
         with pytest.raises(InvalidInputError):
-            repo.imp_url("../file", "other", **wrong)  # type: ignore[arg-type]
+            repo.imp_url("../file", "other", **wrong)

@@ -146,7 +146,7 @@ class SiglumFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
     def checksum(self, path: str) -> int:
         """Return a number that changes with the content of a file."""
         info = self.info(path)
-        return int(info["md5"].partition(".")[0], 16) if info["md5"] else super().checksum(path)  # type: ignore[no-any-return]
+        return int(info["md5"].partition(".")[0], 16) if info["md5"] else super().checksum(path)
 
     def _open(
         self,

@@ -164,7 +164,7 @@ def test_a_rename_that_is_killed_leaves_settings_that_can_be_read(
     assert app.run(["remote", "modify", "--local", "old", "jobs", "3"]) == 0
     before = {name: project.read(name) for name in (".dvc/config", ".dvc/config.local")}
     for writes in (1, 2, 3):
-        project.write(before)
+        project.write({**before})
         left = itertools.count(writes, -1)
 
         def write(path: str, data: bytes, left: Iterator[int] = left) -> None:
