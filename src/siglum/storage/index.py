@@ -20,7 +20,7 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
@@ -130,6 +130,16 @@ class StatIndex:
         entries = self._loaded()
         return all(key in entries for key in keys)
 
+    def reader(self) -> Callable[[os.stat_result, str], bool]:
+        """Return what tells quickly, for many files, whether the one with this stat has this hash."""
+        entries = self._loaded()
+
+        def is_known(status: os.stat_result, oid: str) -> bool:
+            value = entries.get(fingerprint(status))
+            return value is not None and value[:_DAY_AT] == _value_of(oid)
+
+        return is_known
+
     def put(self, status: os.stat_result, oid: str, read_at_ns: int) -> bool:
         """Remember that the file with this stat has this hash; return False when the racy-clean rule forbids it.
 
@@ -148,8 +158,7 @@ class StatIndex:
 
     def put_fact(self, key: bytes, oid: str) -> None:
         """Remember a hash under a key of 40 bytes that stands for all it depends on."""
-        kind = b"\1" if oid.endswith(DIR_SUFFIX) else b"\0"
-        self._loaded()[key] = bytes.fromhex(oid[: 2 * _DIGEST_SIZE]) + kind + self._today
+        self._loaded()[key] = _value_of(oid) + self._today
         self._dirty = True
 
     def forget(self, status: os.stat_result) -> None:
@@ -201,6 +210,11 @@ class StatIndex:
                     self._entries = dict(_ENTRY.iter_unpack(body))
                     self._body = None
         return self._entries
+
+
+def _value_of(oid: str) -> bytes:
+    """Return an entry's value, less the day: the MD5, and whether it is a folder's manifest."""
+    return bytes.fromhex(oid[: 2 * _DIGEST_SIZE]) + (b"\1" if oid.endswith(DIR_SUFFIX) else b"\0")
 
 
 def _read(path: str) -> bytes:

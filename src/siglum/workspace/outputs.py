@@ -5,6 +5,7 @@ The order is the same everywhere: the content is durable in the cache before any
 
 from __future__ import annotations
 
+import contextlib
 import os
 import posixpath
 import shutil
@@ -23,6 +24,7 @@ from siglum.storage.placing import Placement, place_many
 from siglum.storage.tree import TreeState, scan_file, scan_tree, summarize_tree
 from siglum.workspace import gitignore
 from siglum.workspace.busy import check_not_busy
+from siglum.workspace.documents import current_umask
 from siglum.workspace.ignore import IGNORE_FILE
 from siglum.workspace.repository import Repository
 
@@ -84,15 +86,16 @@ def save_path(
     _check_exists(path)
     check_not_busy(repo.tmp_dir, path)
     types = types or repo.link_types
-    adopts = relink and types[0] is LinkType.HARDLINK
     is_folder = os.path.isdir(path)
+    relink = relink and types[0] is not LinkType.COPY and not (is_folder and types[0] is LinkType.REFLINK)
+    adopts = relink and types[0] is LinkType.HARDLINK
     with repo.cache.batch() as batch:
         into = None if adopts else batch
         if is_folder:
             tree = scan_tree(path, repo.index, repo.ignore, into)
             _check_no_rules_inside(tree)
             state = PathState(DataHash(tree.oid), tree.size, tree.nfiles)
-            files = [SavedFile(f"{path}/{entry.relpath}", entry.oid, entry.stat) for entry in tree.entries]
+            files = [SavedFile(f"{path}/{e.relpath}", e.oid, e.stat) for e in tree.entries] if relink else []
         else:
             entry = scan_file(path, repo.index, into)
             state = PathState(DataHash(entry.oid), entry.size, 1, is_executable(entry.stat))
@@ -102,9 +105,21 @@ def save_path(
         if is_folder:
             batch.add_bytes(tree.manifest_bytes, tree.oid)
         batch.commit()
-    if relink and types[0] is not LinkType.COPY and not (is_folder and types[0] is LinkType.REFLINK):
+    if relink:
         _relink(repo, files, types, repo.staging_for(path if is_folder else os.path.dirname(path)))
+    elif relink and not is_folder:
+        _give_default_mode(repo, files[0], is_exec=state.is_exec)
     return state
+
+
+def _give_default_mode(repo: Repository, file: SavedFile, *, is_exec: bool) -> None:
+    """Give a file that stays where it is the mode that a copy of it would have, as DVC does."""
+    wanted = (0o766 if is_exec else 0o666) & ~current_umask()
+    if stat.S_IMODE(os.lstat(file.path).st_mode) != wanted and not os.path.islink(file.path):
+        changed_at = time.time_ns()
+        with contextlib.suppress(PermissionError):  # somebody else's file, which one may read
+            os.chmod(file.path, wanted)
+            repo.index.put(os.stat(file.path), file.oid, changed_at)
 
 
 def is_cached(repo: Repository, data: DataHash) -> bool:

@@ -15,6 +15,7 @@ import msgspec
 from siglum.core.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError, WouldLoseDataError
 from siglum.core.hashes import DataHash
 from siglum.core.text import count
+from siglum.storage.bulk import on_record
 from siglum.storage.durability import discard, temporary_name
 from siglum.storage.links import LinkType
 from siglum.storage.objects import ObjectStore
@@ -170,8 +171,8 @@ def _check_objects_kept(path: str, store: ObjectStore, oids: Collection[str]) ->
 
 def _require_sound(store: ObjectStore, oids: Collection[str]) -> None:
     """Raise unless all these objects, which are there, are sound; read only those that are not on record as such."""
-    index = store.index
-    unknown = [oid for oid in oids if index is None or index.get(os.stat(store.path_of(oid))) != oid]
+    asked = list(oids)
+    unknown = [oid for oid, known in zip(asked, on_record(store, asked), strict=True) if not known]
     if unknown:
         # Imported here: it brings `logging`, and most checkouts find all on record.
         from siglum.storage.verification import require_sound
