@@ -56,6 +56,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "root": CommandEntry("siglum.cli.project", "root", DATA, "Print where the repository's root is."),
     "install": CommandEntry("siglum.cli.hooks", "install", DATA, "Have Git check, place and send data by itself."),
     "repro": CommandEntry("siglum.cli.pipeline", "repro", PIPELINES, "Run what is out of date in a pipeline."),
+    "stage": CommandEntry("siglum.cli.stage", "stage", PIPELINES, "Put stages into a pipeline, and list them."),
+    "dag": CommandEntry("siglum.cli.dag", "dag", PIPELINES, "Draw which stage needs which."),
     "trace": CommandEntry("siglum.cli.lineage", "trace", MODELS, "Say what a model version was made from."),
     "reproduce": CommandEntry("siglum.cli.lineage", "reproduce", MODELS, "Rebuild a model version and compare."),
     "models": CommandEntry("siglum.cli.models", "models", MODELS, "List and show registered models."),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from siglum.core.errors import InvalidInputError
+from siglum.core.errors import FileFormatError, InvalidInputError
 from siglum.pipeline.stages import Stage
-from siglum.workspace.documents import dump_yaml, load_for_edit
+from siglum.workspace.document import kind_of
+from siglum.workspace.documents import decoded, dump_yaml, load_for_edit, merge_into
 
 _GENERATORS = ("foreach", "matrix")
 
@@ -20,6 +21,29 @@ def set_frozen(text: bytes, stage: Stage, frozen: bool) -> str:
         entry["frozen"] = True
     else:
         entry.pop("frozen", None)
+    return dump_yaml(document)
+
+
+def with_stage(text: bytes, file: str, name: str, entry: Mapping[str, Any]) -> str:
+    """Return a dvc.yaml with a stage, which takes the place of one of this name; a file without stages gets them.
+
+    `file` is the path that errors name. Raises FileFormatError for a file that is not one of stages.
+    """
+    document = load_for_edit(text, file)
+    if document is None:  # nothing, or comments alone, which are kept
+        kept = decoded(text, file)
+        return (kept if not kept or kept.endswith("\n") else f"{kept}\n") + dump_yaml({"stages": {name: entry}})
+    if not isinstance(document, MutableMapping):
+        raise FileFormatError(file, f"expected a mapping, not {kind_of(document)}")
+    stages = document.get("stages")
+    if stages is None:
+        document["stages"] = {name: entry}
+    elif not isinstance(stages, MutableMapping):
+        raise FileFormatError(file, f"stages: expected a mapping, not {kind_of(stages)}")
+    elif isinstance(stages.get(name), Mapping):
+        merge_into(stages[name], entry)
+    else:
+        stages[name] = entry
     return dump_yaml(document)
 
 

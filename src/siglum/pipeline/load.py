@@ -138,4 +138,5 @@ def _read_pointer(files: Files, path: str) -> Stage:
     # What is imported from another repository names paths there, not here.
     own = [dep for dep in data.deps if dep.repo is None]
     deps = tuple(Dependency(dep.path, join(wdir, dep.path)) for dep in own)
-    return Stage(path, posixpath.basename(path), path, wdir, deps=deps, outs=outs, frozen=data.frozen)
+    name = posixpath.basename(path)
+    return Stage(path, name, path, wdir, deps=deps, outs=outs, frozen=data.frozen, desc=data.desc)
