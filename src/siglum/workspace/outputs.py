@@ -87,15 +87,16 @@ def save_path(
     check_not_busy(repo.tmp_dir, path)
     types = types or repo.link_types
     is_folder = os.path.isdir(path)
-    relink = relink and types[0] is not LinkType.COPY and not (is_folder and types[0] is LinkType.REFLINK)
     adopts = relink and types[0] is LinkType.HARDLINK
+    stays = (LinkType.COPY, LinkType.REFLINK) if is_folder else (LinkType.COPY,)
+    replaces = relink and types[0] not in stays
     with repo.cache.batch() as batch:
         into = None if adopts else batch
         if is_folder:
             tree = scan_tree(path, repo.index, repo.ignore, into)
             _check_no_rules_inside(tree)
             state = PathState(DataHash(tree.oid), tree.size, tree.nfiles)
-            files = [SavedFile(f"{path}/{e.relpath}", e.oid, e.stat) for e in tree.entries] if relink else []
+            files = [SavedFile(f"{path}/{e.relpath}", e.oid, e.stat) for e in tree.entries] if replaces else []
         else:
             entry = scan_file(path, repo.index, into)
             state = PathState(DataHash(entry.oid), entry.size, 1, is_executable(entry.stat))
@@ -105,7 +106,7 @@ def save_path(
         if is_folder:
             batch.add_bytes(tree.manifest_bytes, tree.oid)
         batch.commit()
-    if relink:
+    if replaces:
         _relink(repo, files, types, repo.staging_for(path if is_folder else os.path.dirname(path)))
     elif relink and not is_folder:
         _give_default_mode(repo, files[0], is_exec=state.is_exec)
