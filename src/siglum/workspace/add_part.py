@@ -34,7 +34,9 @@ def add_part(repo: Repository, output: TrackedOutput, *, to_cache: bool = True, 
     """
     pointer = _read_again(repo, output)
     spec = next(each for each in pointer.file.outs if pointer.key_of(each) == output.key)
-    files = {e.relpath: e.oid for e in _entries(repo, spec.data) if not _is_within(e.relpath, output.within)}
+    entries = _entries(repo, spec.data)
+    before = len(entries)
+    files = {e.relpath: e.oid for e in entries if not _is_within(e.relpath, output.within)}
     path = os.path.join(repo.root, output.key, output.within)
     with repo.cache.batch() as batch:
         into = batch if to_cache else None
@@ -56,7 +58,10 @@ def add_part(repo: Repository, output: TrackedOutput, *, to_cache: bool = True, 
             checkout_path(repo, os.path.join(repo.root, output.key, name), DataHash(oid), relink=True)
     size = sum(sizes[oid] if oid in sizes else _size_of(repo, oid) for oid in (files | part).values())
     state = PathState(DataHash(manifest.oid), size, len(manifest.entries))
-    outs = [updated(each, state) if each == spec else each for each in pointer.file.outs]
+    # As with DVC: no size is known any more once something in the folder was replaced.
+    grown = None if spec.size is None or len(files) != before else spec.size + sum(sizes[oid] for oid in part.values())
+    new = spec if spec.data == state.hash else msgspec.structs.replace(updated(spec, state), size=grown)
+    outs = [new if each == spec else each for each in pointer.file.outs]
     write_pointer(os.path.join(repo.root, pointer.path), msgspec.structs.replace(pointer.file, outs=outs))
     return Recorded(output.key, pointer.path, state.hash, state.size, state.nfiles, spec.data != state.hash)
 

@@ -24,6 +24,8 @@ from siglum.storage.remotes.base import Download, Outcome, Upload
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _OBJECT_MODE = 0o444
+# What the run cache holds is no object: DVC leaves it writable.
+_RUNS, _RUN_MODE = "runs/", 0o666
 _FULL = (27, 28, 122)  # EFBIG, ENOSPC, EDQUOT
 # From so many keys on, listing their folders is cheaper than asking for each.
 _LIST_FROM = 512
@@ -177,7 +179,7 @@ class LocalRemote:
         temporary = batch.temporary_for(folder)
         fd, before = open_regular(source)
         try:
-            size = self._copy(fd, temporary, oid, source, _OBJECT_MODE)
+            size = self._copy(fd, temporary, oid, source, _RUN_MODE if key.startswith(_RUNS) else _OBJECT_MODE)
             check_unchanged(source, before, os.fstat(fd), size)
         except BaseException:
             batch.drop(temporary)
