@@ -19,6 +19,7 @@ from siglum.core.errors import InvalidInputError, NotFoundError
 from siglum.core.hashes import DataHash
 from siglum.storage.adopt import SavedFile, is_object, save_by_link
 from siglum.storage.durability import discard
+from siglum.storage.ingest import IngestBatch
 from siglum.storage.links import LinkType, place
 from siglum.storage.placing import Placement, place_many
 from siglum.storage.tree import TreeState, scan_file, scan_tree, summarize_tree
@@ -73,6 +74,17 @@ def scan_folder(repo: Repository, path: str) -> TreeState:
     return scan_tree(path, repo.index, repo.ignore)
 
 
+class StagedPath(msgspec.Struct, frozen=True):
+    """A path whose content is in a batch, and which of its files get another kind of link once that is committed."""
+
+    path: str
+    state: PathState
+    is_folder: bool
+    files: tuple[SavedFile, ...]
+    relink: bool
+    types: tuple[LinkType, ...]
+
+
 def save_path(
     repo: Repository, path: str, *, relink: bool = True, types: Sequence[LinkType] | None = None
 ) -> PathState:
@@ -83,34 +95,54 @@ def save_path(
     With `relink`, the workspace then gets what `cache.type` asks for: a link of another kind than a copy, or, with the
     default types, a single file with the default mode (as DVC leaves it). Each file is swapped by a rename.
     """
+    with repo.cache.batch() as batch:
+        staged = stage_path(repo, path, batch, relink=relink, types=types)
+        batch.commit()
+    settle_path(repo, staged)
+    return staged.state
+
+
+def stage_path(
+    repo: Repository,
+    path: str,
+    batch: IngestBatch,
+    *,
+    relink: bool = True,
+    types: Sequence[LinkType] | None = None,
+) -> StagedPath:
+    """Do the first half of `save_path`: put the absolute `path` into a batch. The caller commits it, then settles."""
     _check_exists(path)
     check_not_busy(repo.tmp_dir, path)
-    types = types or repo.link_types
+    types = tuple(types or repo.link_types)
     is_folder = os.path.isdir(path)
     adopts = relink and types[0] is LinkType.HARDLINK
-    stays = (LinkType.COPY, LinkType.REFLINK) if is_folder else (LinkType.COPY,)
-    replaces = relink and types[0] not in stays
-    with repo.cache.batch() as batch:
-        into = None if adopts else batch
-        if is_folder:
-            tree = scan_tree(path, repo.index, repo.ignore, into)
-            _check_no_rules_inside(tree)
-            state = PathState(DataHash(tree.oid), tree.size, tree.nfiles)
-            files = [SavedFile(f"{path}/{e.relpath}", e.oid, e.stat) for e in tree.entries] if replaces else []
-        else:
-            entry = scan_file(path, repo.index, into)
-            state = PathState(DataHash(entry.oid), entry.size, 1, is_executable(entry.stat))
-            files = [SavedFile(path, entry.oid, entry.stat)]
-        if adopts:
-            save_by_link(repo.cache, files, batch)
-        if is_folder:
-            batch.add_bytes(tree.manifest_bytes, tree.oid)
-        batch.commit()
-    if replaces:
-        _relink(repo, files, types, repo.staging_for(path if is_folder else os.path.dirname(path)))
-    elif relink and not is_folder:
-        _give_default_mode(repo, files[0], is_exec=state.is_exec)
-    return state
+    into = None if adopts else batch
+    if is_folder:
+        tree = scan_tree(path, repo.index, repo.ignore, into)
+        _check_no_rules_inside(tree)
+        state = PathState(DataHash(tree.oid), tree.size, tree.nfiles)
+        wanted = relink and types[0] not in (LinkType.COPY, LinkType.REFLINK)
+        files = tuple(SavedFile(f"{path}/{e.relpath}", e.oid, e.stat) for e in tree.entries) if wanted else ()
+    else:
+        entry = scan_file(path, repo.index, into)
+        state = PathState(DataHash(entry.oid), entry.size, 1, is_executable(entry.stat))
+        files = (SavedFile(path, entry.oid, entry.stat),)
+    if adopts:
+        save_by_link(repo.cache, files, batch)
+    if is_folder:
+        batch.add_bytes(tree.manifest_bytes, tree.oid)
+    return StagedPath(path, state, is_folder, files, relink, types)
+
+
+def settle_path(repo: Repository, staged: StagedPath) -> None:
+    """Do the second half of `save_path`, after the batch was committed: give the workspace its links and modes."""
+    if not staged.relink or not staged.files:
+        return
+    if staged.types[0] is LinkType.COPY:
+        _give_default_mode(repo, staged.files[0], is_exec=staged.state.is_exec)
+        return
+    folder = staged.path if staged.is_folder else os.path.dirname(staged.path)
+    _relink(repo, staged.files, staged.types, repo.staging_for(folder))
 
 
 def _give_default_mode(repo: Repository, file: SavedFile, *, is_exec: bool) -> None:
