@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING, Self
 
 from siglum.core.errors import ConflictError, NotFoundError
 from siglum.core.hashes import DIR_SUFFIX
+from siglum.storage.background_write import hash_and_write
 from siglum.storage.bulk import on_record
 from siglum.storage.durability import DurableBatch, write_all
-from siglum.storage.hashing import BLOCK_SIZE, FileHash, check_unchanged, hash_descriptor, md5, md5_bytes, open_regular
+from siglum.storage.hashing import (
+    BLOCK_SIZE,
+    LARGE_FILE,
+    FileHash,
+    check_unchanged,
+    hash_descriptor,
+    md5,
+    md5_bytes,
+    open_regular,
+)
 from siglum.storage.index import StatIndex
 
 if TYPE_CHECKING:
@@ -158,7 +168,10 @@ class IngestBatch:
         hasher = md5()
         out = os.open(temporary, _CREATE, OBJECT_MODE)
         try:
-            size = hash_descriptor(fd, hasher, lambda block: write_all(out, block))
+            if before.st_size >= LARGE_FILE:
+                size = hash_and_write(fd, hasher.update, out)
+            else:
+                size = hash_descriptor(fd, hasher, lambda block: write_all(out, block))
             self._make_read_only(out)
         finally:
             os.close(out)
