@@ -7,13 +7,14 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from hashlib import md5
 from pathlib import Path
 
 import pytest
 
-from siglum.storage.background_write import BLOCK, BackgroundWriter, hash_and_write
+from siglum.storage.background_write import BLOCK, hash_and_write
 
 
 @pytest.fixture
@@ -58,8 +59,14 @@ except OSError as error:
 
 
 def test_an_error_of_the_caller_ends_the_thread(target: int) -> None:
-    writer = BackgroundWriter(target)
-    with pytest.raises(KeyError), writer:
-        writer.write(memoryview(b"x"))
+    def failing(_block: memoryview) -> None:
         raise KeyError
-    assert not writer._thread.is_alive()
+
+    threads = threading.active_count()
+    source = os.open("/dev/zero", os.O_RDONLY)
+    try:
+        with pytest.raises(KeyError):
+            hash_and_write(source, failing, target)
+    finally:
+        os.close(source)
+    assert threading.active_count() == threads
