@@ -11,18 +11,16 @@ from functools import partial
 from typing import NamedTuple
 
 from siglum.core.errors import ConflictError
-from siglum.storage.durability import temporary_name, write_all
-from siglum.storage.hashing import LARGE_FILE, READ_FLAGS, md5_bytes, md5_file
+from siglum.storage.copying import Copy, copy_small
+from siglum.storage.durability import temporary_name
+from siglum.storage.hashing import md5_file
 from siglum.storage.index import FACT_SIZE, TICK_NS, fingerprint, is_settled_content
 from siglum.storage.links import LinkType, make_file
 from siglum.storage.objects import ObjectStore
 from siglum.storage.swap import exchange, move_in
 from siglum.storage.workers import run_parts, share_out
 
-# Sharing out weighs files by their bytes; here only their number counts, since most of each one's cost is its names.
-_ONE_READ = 1 << 16
 _FILES_BETWEEN_LOOKS = 64
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 # A worker's answer for one file: one of these bytes, then the fingerprint of the file that is there now.
 _LEFT, _PLACED, _KNOWN = 0, 1, 2
 _ANSWER_SIZE = 1 + FACT_SIZE
@@ -162,24 +160,8 @@ def _link(kind: LinkType, store: ObjectStore, placement: Placement, temporary: s
 
 def _copy(store: ObjectStore, placement: Placement, temporary: str) -> bool:
     """Copy a small object, hashing what is delivered; False for a large one, or one that is damaged."""
-    fd = os.open(store.path_of(placement.oid), READ_FLAGS)
-    try:
-        data = os.read(fd, _ONE_READ)
-        if len(data) == _ONE_READ:
-            size = os.fstat(fd).st_size
-            if size >= LARGE_FILE:
-                return False
-            data += os.read(fd, size + 1 - _ONE_READ)
-    finally:
-        os.close(fd)
-    if md5_bytes(data) != placement.oid:
-        return False
-    fd = os.open(temporary, _CREATE, 0o766 if placement.executable else 0o666)
-    try:
-        write_all(fd, data)
-    finally:
-        os.close(fd)
-    return True
+    mode = 0o766 if placement.executable else 0o666
+    return copy_small(Copy(store.path_of(placement.oid), temporary, placement.oid, mode)) is not None
 
 
 def _swap_in(placement: Placement, temporary: str, answers: bytearray, at: int) -> None:

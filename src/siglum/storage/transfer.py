@@ -27,7 +27,7 @@ from siglum.storage.remotes.threads import run_in_threads
 KEY_PREFIX = "files/md5"
 DEFAULT_JOBS = 8
 # So many objects share one flush: enough to make it cheap, few enough that an interruption loses little.
-_GROUP = 2048
+_GROUP = 16_384
 _GROUP_BYTES = 1 << 30
 
 Progress: TypeAlias = Callable[[int, int], None]

@@ -18,6 +18,7 @@ from siglum.core.errors import (
     StorageFullError,
     UnavailableError,
 )
+from siglum.storage.copying import Copy, copy_many
 from siglum.storage.durability import DurableBatch, discard, is_temporary, write_all
 from siglum.storage.hashing import check_unchanged, hash_descriptor, md5, open_regular
 from siglum.storage.remotes.base import Download, Outcome, Upload
@@ -83,15 +84,33 @@ class LocalRemote:
         return size
 
     def put_many(self, uploads: Sequence[Upload], jobs: int | None = None) -> Sequence[Outcome]:  # noqa: ARG002
-        outcomes: list[Outcome] = []
         with self._errors(), self._batch() as batch:
-            for upload in uploads:
-                try:
-                    outcomes.append(self._stage(batch, upload.source, upload.key, upload.oid))
-                except (IntegrityError, NotFoundError, ConflictError, FileNotFoundError) as e:
-                    # One bad object does not keep the others from being sent; a full disk does.
-                    outcomes.append(e)
+            outcomes = self._stage_many(batch, uploads)
             batch.commit()
+        return outcomes
+
+    def _stage_many(self, batch: DurableBatch, uploads: Sequence[Upload]) -> Sequence[Outcome]:
+        finals = [self._path(upload.key) for upload in uploads]
+        for folder in dict.fromkeys(map(os.path.dirname, finals)):
+            os.makedirs(folder, exist_ok=True)
+        temporaries = [batch.temporary_for(os.path.dirname(final)) for final in finals]
+        sizes = copy_many(
+            [
+                Copy(upload.source, temporary, upload.oid, _OBJECT_MODE)
+                for upload, temporary in zip(uploads, temporaries, strict=True)
+            ]
+        )
+        outcomes: list[Outcome] = []
+        for upload, temporary, final, size in zip(uploads, temporaries, finals, sizes, strict=True):
+            if size is not None:
+                batch.stage(temporary, final)
+                outcomes.append(size)
+                continue
+            try:
+                outcomes.append(self._stage(batch, upload.source, upload.key, upload.oid))
+            except (IntegrityError, NotFoundError, ConflictError, FileNotFoundError) as e:
+                # One bad object does not keep the others from being sent; a full disk does.
+                outcomes.append(e)
         return outcomes
 
     def get(self, key: str, target: str, oid: str | None) -> int:
@@ -114,10 +133,11 @@ class LocalRemote:
         return size
 
     def get_many(self, downloads: Sequence[Download], jobs: int | None = None) -> Sequence[Outcome]:  # noqa: ARG002
+        sizes = copy_many([Copy(self._path(each.key), each.target, each.oid, 0o666) for each in downloads])
         outcomes: list[Outcome] = []
-        for download in downloads:
+        for download, size in zip(downloads, sizes, strict=True):
             try:
-                outcomes.append(self.get(download.key, download.target, download.oid))
+                outcomes.append(size if size is not None else self.get(download.key, download.target, download.oid))
             except (IntegrityError, NotFoundError, ConflictError) as e:
                 outcomes.append(e)
         return outcomes
