@@ -58,6 +58,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "repro": CommandEntry("siglum.cli.pipeline", "repro", PIPELINES, "Run what is out of date in a pipeline."),
     "stage": CommandEntry("siglum.cli.stage", "stage", PIPELINES, "Put stages into a pipeline, and list them."),
     "dag": CommandEntry("siglum.cli.dag", "dag", PIPELINES, "Draw which stage needs which."),
+    "metrics": CommandEntry("siglum.cli.metrics", "metrics", PIPELINES, "Show metrics, and compare them."),
     "trace": CommandEntry("siglum.cli.lineage", "trace", MODELS, "Say what a model version was made from."),
     "reproduce": CommandEntry("siglum.cli.lineage", "reproduce", MODELS, "Rebuild a model version and compare."),
     "models": CommandEntry("siglum.cli.models", "models", MODELS, "List and show registered models."),

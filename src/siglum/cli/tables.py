@@ -63,6 +63,15 @@ def _cut(text: str, width: int) -> str:
     return kept + "…"
 
 
+def headed_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines of columns under a header, spaced as DVC spaces them: a title takes two columns more."""
+    cells = [[cell.strip() for cell in row] for row in rows]
+    titles = [_width(title) + 2 for title in header]
+    widths = [max(pair) for pair in zip(titles, _widths(cells) or titles, strict=True)]
+    parts = [header, *_physical(cells)]
+    return ["  ".join(_pad(part, width) for part, width in zip(row, widths, strict=True)).rstrip() for row in parts]
+
+
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows as the lines of a Markdown table."""
     cells = [[cell.strip() for cell in row] for row in rows]

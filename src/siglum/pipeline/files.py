@@ -75,23 +75,27 @@ class RevisionFiles:
         return self._blobs[entry.oid]
 
     def metafiles(self) -> list[str]:
-        rules = _RulesOfRevision(self, self._entries)
+        rules = RulesOfRevision(self, self._entries)
         found = filter(is_metafile, self._entries)
-        return sorted((path for path in found if rules.match(f"{_TOP}/{path}") is None), key=by_folder)
+        return sorted((path for path in found if not rules.hides(path)), key=by_folder)
 
 
 # Rules are asked by absolute paths; those of a revision are below a root that is on no disk.
 _TOP = "/dev/null/revision"
 
 
-class _RulesOfRevision(IgnoreRules):
-    """The `.dvcignore` files of a revision; data repositories inside this one are hidden, too."""
+class RulesOfRevision(IgnoreRules):
+    """The `.dvcignore` files of a revision; data repositories inside this one that `paths` show are hidden, too."""
 
-    def __init__(self, files: RevisionFiles, paths: Iterable[str]) -> None:
+    def __init__(self, files: Files, paths: Iterable[str]) -> None:
         super().__init__(_TOP)
         self._files = files
         marks = tuple(f"/{DVC_DIR}/{name}" for name in ("config", ".gitignore"))
         self._inner = {f"{_TOP}/{path.removesuffix(mark)}" for path in paths for mark in marks if path.endswith(mark)}
+
+    def hides(self, path: str) -> bool:
+        """Return whether a path, from the repository's root, is ignored."""
+        return self.match(f"{_TOP}/{path}") is not None
 
     def _lines(self, folder: str) -> list[str]:
         data = self._files.read(posixpath.join(folder[len(_TOP) + 1 :], IGNORE_FILE)) or b""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Sequence
 from typing import Any
 
 from siglum.core.errors import SiglumError
 from siglum.core.hashes import DataHash
 from siglum.pipeline.files import open_files
+from siglum.pipeline.history import History, StateName
 from siglum.pipeline.load import Pipeline, flag_style, read_pipeline
 from siglum.pipeline.param_files import parse_params
 from siglum.pipeline.paths import is_outside, join
 from siglum.pipeline.schema import OutputKind
+from siglum.pipeline.value_files import FileValues, Records, StateValues, expand, read_values
+from siglum.pipeline.values import ValueChange, compare, flat, metrics_in
 from siglum.workspace.repository import Repository
 
 
@@ -35,6 +39,43 @@ def read_metrics(repo: Repository, rev: str | None = None) -> dict[str, dict[str
         except SiglumError:
             continue
     return found
+
+
+def metrics_at(repo: Repository, history: History, state: StateName, targets: Sequence[str] = ()) -> StateValues:
+    """Return the metrics of a state: of all files that are declared, or of `targets` (paths from the root) alone.
+
+    A folder stands for all files in it and below. What cannot be read is told with the values.
+    """
+    problem: SiglumError | None = None
+    pipeline: Pipeline | None = None
+    files = history.files(state)
+    try:
+        pipeline = history.pipeline(files)
+    except SiglumError as error:
+        if not targets:
+            return StateValues(state.name, problem=error)
+        problem = error  # a target is read for itself
+    records = Records(repo, pipeline, state)
+    wanted = targets if pipeline is None or targets else list(metric_files(pipeline))
+    found: dict[str, FileValues] = {}
+    for target in wanted:
+        for path in expand(files, records, target):
+            each = read_values(files, records, path)
+            if each.problem is not None and problem is not None and not each.is_damaged:
+                each = FileValues({}, problem)  # it may be recorded in what cannot be read
+            found[path] = FileValues(metrics_in(each.values), each.problem)
+    return StateValues(state.name, found)
+
+
+def compare_metrics(
+    old: StateValues, new: StateValues, *, everything: bool = False
+) -> dict[str, dict[str, ValueChange]]:
+    """Return which metrics differ, by file and key; files that are damaged in one of both are left out."""
+    damaged = {path for state in (old, new) for path, each in state.files.items() if each.is_damaged}
+    both = [
+        {path: flat(each.values) for path, each in state.files.items() if path not in damaged} for state in (old, new)
+    ]
+    return compare(both[0], both[1], everything=everything)
 
 
 def metric_files(pipeline: Pipeline) -> dict[str, DataHash | None]:

@@ -222,6 +222,19 @@ class Git:
         """Return the names of all tags."""
         return os.fsdecode(self._out("for-each-ref", "--format=%(refname:short)", "refs/tags")).splitlines()
 
+    def tips(self, prefix: str) -> list[tuple[str, str]]:
+        """Return what refs below `prefix` (`refs/tags/`) are called there, sorted, and the commits they lead to.
+
+        A ref that leads to something else than a commit is left out.
+        """
+        form = "--format=%(refname)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)"
+        found = []
+        for line in os.fsdecode(self._out("for-each-ref", form, prefix)).splitlines():
+            name, kind, oid, inner_kind, inner = line.split("\0")
+            if "commit" in (kind, inner_kind):
+                found.append((name.removeprefix(prefix), oid if kind == "commit" else inner))
+        return found
+
     def annotated_tags(self) -> list[AnnotatedTag]:
         """Return the annotated tags of commits, in no order."""
         form = "--format=%(refname:strip=2)%00%(*objecttype)%00%(*objectname)%00%(taggerdate:unix)"
@@ -346,6 +359,19 @@ class Git:
 
     # Running
 
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a `git` that answers on its standard output what is asked on its standard input."""
+        try:
+            return subprocess.Popen(
+                ["git", "-C", self.root, *arguments],
+                env=_environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        except FileNotFoundError:
+            raise _no_git() from None
+
     def _absolute(self, output: bytes) -> str:
         return os.path.join(self.root, os.fsdecode(output.rstrip(b"\n")))
 
@@ -358,14 +384,16 @@ class Git:
     def _run(
         self, *arguments: str, extra: Mapping[str, str] | None = None, stdin: bytes | None = None
     ) -> subprocess.CompletedProcess[bytes]:
-        environment = {key: value for key, value in os.environ.items() if key not in _LOCAL_VARIABLES}
-        environment |= {
-            "GIT_LITERAL_PATHSPECS": "1",
-            "GIT_OPTIONAL_LOCKS": "0",
-            "LC_ALL": "C",
-            "GIT_TERMINAL_PROMPT": "0",
-        }
-        return run_git(["-C", self.root, *arguments], environment | dict(extra or {}), stdin)
+        return run_git(["-C", self.root, *arguments], _environment() | dict(extra or {}), stdin)
+
+
+def _environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key not in _LOCAL_VARIABLES} | {
+        "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "LC_ALL": "C",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
 
 
 def run_git(
@@ -379,7 +407,11 @@ def run_git(
             )
         return subprocess.run(["git", *arguments], env=environment, input=stdin, capture_output=True, check=False)
     except FileNotFoundError:
-        raise UnavailableError("The command 'git' was not found.", hint="Install Git, or put it on the PATH.") from None
+        raise _no_git() from None
+
+
+def _no_git() -> UnavailableError:
+    return UnavailableError("The command 'git' was not found.", hint="Install Git, or put it on the PATH.")
 
 
 def init_bare(target: str) -> Git:
