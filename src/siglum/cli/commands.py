@@ -59,6 +59,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "stage": CommandEntry("siglum.cli.stage", "stage", PIPELINES, "Put stages into a pipeline, and list them."),
     "dag": CommandEntry("siglum.cli.dag", "dag", PIPELINES, "Draw which stage needs which."),
     "metrics": CommandEntry("siglum.cli.metrics", "metrics", PIPELINES, "Show metrics, and compare them."),
+    "params": CommandEntry("siglum.cli.params", "params", PIPELINES, "Compare parameters."),
     "trace": CommandEntry("siglum.cli.lineage", "trace", MODELS, "Say what a model version was made from."),
     "reproduce": CommandEntry("siglum.cli.lineage", "reproduce", MODELS, "Rebuild a model version and compare."),
     "models": CommandEntry("siglum.cli.models", "models", MODELS, "List and show registered models."),

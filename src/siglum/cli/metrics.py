@@ -51,7 +51,7 @@ def show(
 
     A file that is not there has an empty row. The exit status is 1 when a file is damaged.
     """
-    from siglum.cli.value_report import end, keys_of, say_table, shown_from, warn
+    from siglum.cli.value_report import finish, keys_of, say_table, shown_from
     from siglum.pipeline.history import History, states
     from siglum.pipeline.metrics import metrics_at
     from siglum.pipeline.values import flat, show_rows
@@ -71,8 +71,7 @@ def show(
         shown,
     )
     say_table(console, header, rows, markdown=markdown)
-    warn(console, found)
-    end(found, named=bool(targets))
+    finish(console, found, named=bool(targets), missing=True)
 
 
 @metrics.command("diff", cls=ManyValuesCommand)
@@ -98,10 +97,10 @@ def diff(
 
     A file that is damaged in one of them is left out, and the exit status is 1.
     """
-    from siglum.cli.value_report import end, keys_of, say_diff, shown_from, two_states, warn
+    from siglum.cli.value_report import finish, keys_of, say_diff, shown_from, two_states
     from siglum.pipeline.history import History
-    from siglum.pipeline.metrics import compare_metrics, metrics_at
-    from siglum.pipeline.value_files import StateValues
+    from siglum.pipeline.metrics import metrics_at
+    from siglum.pipeline.value_files import StateValues, compare_states
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()
@@ -112,7 +111,7 @@ def diff(
             for state in two_states(repo, a_rev, b_rev)
         )
     repo.index.save()
-    changes = compare_metrics(old, new, everything=everything)
+    changes = compare_states(old, new, everything=everything)
     say_diff(
         console,
         ["Metric", a_rev or "HEAD", b_rev or "workspace", "Change"],
@@ -122,8 +121,7 @@ def diff(
         path=not no_path,
         markdown=markdown,
     )
-    warn(console, [old, new], missing=False)
-    end([old, new], named=bool(targets))
+    finish(console, [old, new], named=bool(targets))
 
 
 def _without_repeated_workspace(found: list[StateValues], branch: str | None) -> list[StateValues]:

@@ -10,7 +10,7 @@ import click
 
 from siglum.cli.tables import headed_table, markdown_table
 from siglum.core.errors import NotFoundError
-from siglum.pipeline.history import StateName, state_named
+from siglum.pipeline.history import WORKSPACE, StateName, state_named
 from siglum.pipeline.selection import folder_of
 from siglum.pipeline.status import shown_path
 from siglum.pipeline.values import ValueChange, diff_rows
@@ -68,21 +68,22 @@ def say_diff(
     say_table(console, [*(["Path"] if path else []), *header], rows, markdown=markdown)
 
 
-def warn(console: Console, states: Iterable[StateValues], *, missing: bool = True) -> None:
-    """Print a line for all that could not be read; with `missing` also for files that are not there."""
-    said: set[str] = set()
-    for state in states:
-        where = f"{state.name}: " if state.name not in ("", "workspace") else ""
-        for problem in state.problems():
-            line = f"{where}{problem}"
-            if line not in said and (missing or not isinstance(problem, NotFoundError)):
-                said.add(line)
-                console.warn(line)
+def finish(console: Console, states: Sequence[StateValues], *, named: bool, missing: bool = False) -> None:
+    """Say what could not be read, and end the command with 1 for a file that is damaged.
 
-
-def end(states: Sequence[StateValues], *, named: bool) -> None:
-    """End the command with 1 when a file is damaged, or when no file is there though files were named."""
-    damaged = any(state.problem is not None or any(f.is_damaged for f in state.files.values()) for state in states)
+    With `missing`, files that are not there are told as well, without being an error. Where files were named and none
+    of them could be read, the first problem is raised.
+    """
     files = [each for state in states for each in state.files.values()]
-    if damaged or (named and all(each.problem is not None for each in files)):
+    unread = [each.problem for each in files if each.problem is not None]
+    if named and files and len(unread) == len(files):
+        raise unread[0]
+    said: dict[str, None] = {}
+    for state in states:
+        where = f"{state.name}: " if state.name not in ("", WORKSPACE) else ""
+        told = [each for each in state.problems() if missing or not isinstance(each, NotFoundError)]
+        said.update((f"{where}{problem}", None) for problem in told)
+    for line in said:
+        console.warn(line)
+    if any(state.problem is not None for state in states) or any(each.is_damaged for each in files):
         raise click.exceptions.Exit(1)

@@ -15,7 +15,7 @@ from siglum.pipeline.param_files import parse_params
 from siglum.pipeline.paths import is_outside, join
 from siglum.pipeline.schema import OutputKind
 from siglum.pipeline.value_files import FileValues, Records, StateValues, expand, read_values
-from siglum.pipeline.values import ValueChange, compare, flat, metrics_in
+from siglum.pipeline.values import metrics_in
 from siglum.workspace.repository import Repository
 
 
@@ -65,17 +65,6 @@ def metrics_at(repo: Repository, history: History, state: StateName, targets: Se
                 each = FileValues({}, problem)  # it may be recorded in what cannot be read
             found[path] = FileValues(metrics_in(each.values), each.problem)
     return StateValues(state.name, found)
-
-
-def compare_metrics(
-    old: StateValues, new: StateValues, *, everything: bool = False
-) -> dict[str, dict[str, ValueChange]]:
-    """Return which metrics differ, by file and key; files that are damaged in one of both are left out."""
-    damaged = {path for state in (old, new) for path, each in state.files.items() if each.is_damaged}
-    both = [
-        {path: flat(each.values) for path, each in state.files.items() if path not in damaged} for state in (old, new)
-    ]
-    return compare(both[0], both[1], everything=everything)
 
 
 def metric_files(pipeline: Pipeline) -> dict[str, DataHash | None]:

@@ -14,6 +14,7 @@ from siglum.pipeline.load import Pipeline
 from siglum.pipeline.param_files import parse_params
 from siglum.pipeline.paths import is_outside, parents
 from siglum.pipeline.reading import Source
+from siglum.pipeline.values import ValueChange, compare, flat
 from siglum.workspace.folder_contents import FolderContents
 from siglum.workspace.repository import Repository
 
@@ -43,6 +44,23 @@ class StateValues(msgspec.Struct, frozen=True):
         return [self.problem] if self.problem is not None else of_files
 
 
+def compare_states(
+    old: StateValues, new: StateValues, *, everything: bool = False
+) -> dict[str, dict[str, ValueChange]]:
+    """Return what differs, by file and key; files that are damaged in one of both are left out.
+
+    Raises SiglumError, naming the state, for one of which nothing is known: its values did not go away.
+    """
+    for state in (old, new):
+        if state.problem is not None:
+            raise SiglumError(f"{state.name}: {state.problem.message}", hint=state.problem.hint)
+    damaged = {path for state in (old, new) for path, each in state.files.items() if each.is_damaged}
+    both = [
+        {path: flat(each.values) for path, each in state.files.items() if path not in damaged} for state in (old, new)
+    ]
+    return compare(both[0], both[1], everything=everything)
+
+
 class Records:
     """What a pipeline records of paths, also of those inside recorded folders."""
 
@@ -59,6 +77,10 @@ class Records:
                 data = out.recorded if locked is None else locked.data_hash
                 if not is_outside(out.key):
                     self._known[out.key] = (data, out.remote)
+
+    def declares(self, path: str) -> bool:
+        """Return whether a stage or a `.dvc` file has `path` as an output."""
+        return path in self._known
 
     def below(self, path: str) -> list[str]:
         """Return the files that are recorded in a folder, or in recorded folders below it, sorted."""
@@ -111,7 +133,8 @@ def read_values(files: StateFiles, records: Records, path: str) -> FileValues:
         data = records.read(path)
         if data is not None:
             return FileValues(parse_params(data, path))
-        raise NotFoundError(f"There is no file {path}.", hint="It is made when its stage runs.")
+        hint = "Its stage makes it." if records.declares(path) else None
+        raise NotFoundError(f"There is no file {path}.", hint=hint)
     except IsADirectoryError:
         return FileValues({}, InvalidInputError(f"{path} is a folder, not a file of values."))
     except SiglumError as error:
