@@ -36,7 +36,7 @@ def run_campaign(request: pytest.FixtureRequest) -> RunCampaign:
         done = subprocess.run(
             [sys.executable, "-m", "tests.faults.campaign", *arguments],
             cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))},
             capture_output=True,
             text=True,
             check=False,

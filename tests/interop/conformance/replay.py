@@ -69,8 +69,8 @@ def replay(run: Callable[[list[str]], int], lines: list[str], root: str) -> dict
             done = subprocess.run(
                 shell, cwd=work, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
             )
-            if done.returncode:
-                raise SystemExit(f"{line}: {done.stderr}")
+            if done.returncode:  # it then counts as a step that failed
+                steps.append({"line": line, "failed": True, "out": "", "err": done.stderr.replace(root, "@ROOT")})
             continue
         steps.append(_step(run, shlex.split(rest), f"{work}/{folder}", root) | {"line": line})
     found: dict[str, Any] = {"steps": steps, "files": snapshot(work, root)}
