@@ -66,8 +66,8 @@ def test_4_a_damaged_object_with_mode_0444_is_not_delivered(shell: Shell, tmp_pa
     shell("add", "-q", "d", "f")
     shutil.rmtree(shell.root / "d")
     (shell.root / "f").unlink()
-    for text in (b"precious", b"single"):
-        flip(object_path(shell.root, md5_bytes(text)))
+    for data in (b"precious", b"single"):
+        flip(object_path(shell.root, md5_bytes(data)))
     assert "damaged" in shell("push", status=1)
     assert not list((tmp_path / "remote").rglob("*.dir"))
     assert "damaged" in shell("checkout", status=1)

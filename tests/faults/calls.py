@@ -289,6 +289,10 @@ _EXCHANGE = 2  # the flag of renameat2
 class _Foreign:
     """A function of the C library that is watched; it fails as such functions do."""
 
+    _name: str
+    _function: Any
+    _observer: Observer
+
     def __init__(self, name: str, function: Any, observer: Observer) -> None:
         self.__dict__.update(_name=name, _function=function, _observer=observer)
 
@@ -321,4 +325,4 @@ def _watch_clone(observer: Observer) -> None:
     def ioctl(*arguments: Any) -> Any:
         return observer(Call("clone", (path_of_descriptor(arguments[0]),)), real, arguments)
 
-    fcntl.ioctl = ioctl  # type: ignore[assignment]
+    fcntl.ioctl = ioctl

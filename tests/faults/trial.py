@@ -104,7 +104,12 @@ class Stage:
         self._prepare = prepare
         self._origin = folder / "origin"
         folder.mkdir(parents=True)
-        made = fork(lambda: scenario.build(self._origin) or 0)
+
+        def build() -> int:
+            scenario.build(self._origin)
+            return 0
+
+        made = fork(build)
         assert made.status == 0, made.err
         self.fresh()
         self._load_what_it_imports()

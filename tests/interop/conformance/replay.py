@@ -32,7 +32,7 @@ def load(tool: str) -> Callable[[list[str]], int]:
     if tool == "dvc":
         import dvc.api  # type: ignore[import-not-found]
         import dvc.cli  # type: ignore[import-not-found]
-        from dvc.cli import parser  # type: ignore[import-not-found]
+        from dvc.cli import parser
 
         parser.get_main_parser()  # imports every command
         run_dvc: Callable[[list[str]], int] = dvc.cli.main
