@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from siglum.pipeline import lock_text
-from siglum.pipeline.lock_text import LockWriter, put_entry
+from siglum.pipeline.lock_text import put_entry
 from siglum.workspace.documents import dump_yaml, load_for_edit, load_yaml
 
 LONG = 'echo "multi line is here and it is really long, longer than eighty characters for sure, yes" > a.out'
@@ -137,45 +134,3 @@ def test_a_value_that_stands_twice_becomes_an_anchor_as_in_dvc() -> None:
     again = put_entry(text, "b", entry, "dvc.lock")
     assert again == whole(text, "b", entry)
     assert load_yaml(again, "dvc.lock")["stages"]["b"] == entry
-
-
-def test_the_writer_reads_the_file_again_only_when_another_wrote_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "dvc.lock"
-    writer = LockWriter(str(path), "dvc.lock")
-    opened: list[object] = []
-    real_open = open
-
-    def counting_open(*arguments: Any, **options: Any) -> Any:
-        opened.append(arguments[0])
-        return real_open(*arguments, **options)
-
-    monkeypatch.setattr(lock_text, "open", counting_open, raising=False)
-    assert writer.put("a", ENTRY)
-    assert not writer.put("a", ENTRY)
-    assert writer.put("b", ENTRY)
-    assert opened == []
-    path.write_text(path.read_text() + "  theirs:\n    cmd: x\n")
-    assert writer.put("c", ENTRY)
-    assert len(opened) == 1
-    assert list(load_yaml(path.read_bytes(), "dvc.lock")["stages"]) == ["a", "b", "theirs", "c"]
-
-
-def test_a_write_that_fails_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "dvc.lock"
-    writer = LockWriter(str(path), "dvc.lock")
-    writer.put("a", ENTRY)
-    before = path.read_bytes()
-    failed: list[object] = []
-
-    def fail(*arguments: object) -> None:
-        failed.append(arguments)
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="No space"):
-        writer.put("b", ENTRY)
-    assert failed
-    assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["dvc.lock"]

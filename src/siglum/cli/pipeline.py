@@ -3,62 +3,96 @@
 from __future__ import annotations
 
 import os
-import posixpath
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
 from siglum.cli.command import command
 from siglum.cli.console import Console
+from siglum.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from siglum.pipeline.stages import Stage
 
 
 @command("repro")
 @click.argument("targets", nargs=-1)
 @click.option("-f", "--force", is_flag=True, help="Run stages that did not change, too.")
+@click.option("-i", "--interactive", is_flag=True, help="Ask before each stage.")
 @click.option("-s", "--single-item", is_flag=True, help="Look at the named stages only, not at what they need.")
 @click.option("-p", "--pipeline", "whole_pipelines", is_flag=True, help="Go through all stages connected to the named.")
 @click.option("-P", "--all-pipelines", is_flag=True, help="Go through every dvc.yaml of the repository.")
 @click.option("-R", "--recursive", is_flag=True, help="Let a folder stand for all stages in it.")
 @click.option("--downstream", is_flag=True, help="Go through what needs the named stages, instead of what they need.")
+@click.option("--force-downstream", is_flag=True, help="Run all that needs a stage that changed.")
+@click.option("--pull", is_flag=True, help="Get what is missing from the default remote.")
+@click.option("--allow-missing", is_flag=True, help="Do not count missing data as a change.")
 @click.option("--dry", is_flag=True, help="Say what would run, and change nothing.")
 @click.option("-k", "--keep-going", is_flag=True, help="Go on with stages that do not need one that failed.")
-@click.option("--no-run-cache", is_flag=True, help="Restore no result of an earlier run with the same inputs.")
+@click.option("--ignore-errors", is_flag=True, help="Go on with all stages, whatever fails.")
+@click.option("--glob", is_flag=True, help="Let targets be patterns of stage names.")
 @click.option("--no-commit", is_flag=True, help="Record hashes, but put no output into the cache.")
+@click.option("--no-run-cache", is_flag=True, help="Restore no result of an earlier run with the same inputs.")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Run N stages at once. Default: one for each core."
+)
 @click.option("--explain", is_flag=True, help="Say for every stage all reasons to run it.")
+@click.option("-v", "--verbose", is_flag=True, help="Name the log of each stage, and how long it ran.")
 def repro(
     console: Console,
     targets: tuple[str, ...],
     force: bool,
+    interactive: bool,
     single_item: bool,
     whole_pipelines: bool,
     all_pipelines: bool,
     recursive: bool,
     downstream: bool,
+    force_downstream: bool,
+    pull: bool,
+    allow_missing: bool,
     dry: bool,
     keep_going: bool,
-    no_run_cache: bool,
+    ignore_errors: bool,
+    glob: bool,
     no_commit: bool,
+    no_run_cache: bool,
+    jobs: int | None,
     explain: bool,
+    verbose: bool,
 ) -> None:
     """Run what is out of date in a pipeline.
 
     TARGETS are stages, dvc.yaml files, .dvc files or outputs; by default all stages of the dvc.yaml here. What they
-    need is brought up to date first.
+    need is brought up to date first. Stages that do not need each other run at the same time.
     """
     from siglum.cli.repro_report import ReproReport
     from siglum.pipeline.repro import repro as run_repro
     from siglum.pipeline.repro import result_values
+    from siglum.pipeline.selection import folder_of
     from siglum.pipeline.targets import Selection
     from siglum.workspace.repository import Repository
 
+    if keep_going and ignore_errors:
+        raise UsageError("--keep-going and --ignore-errors exclude each other.")
     repo = Repository.open()
-    folder = os.path.relpath(os.path.realpath(os.getcwd()), os.path.realpath(repo.root)).replace(os.sep, "/")
-    folder = "" if folder == posixpath.curdir else folder
-    report = ReproReport(console, folder, dry=dry, explain=explain, keep_going=keep_going)
+    folder = folder_of(repo)
+    report = ReproReport(
+        console,
+        folder,
+        dry=dry,
+        explain=explain,
+        raises=not (keep_going or ignore_errors),
+        verbose=verbose,
+    )
     results = run_repro(
         repo,
         targets,
         folder=folder,
         recursive=recursive,
+        glob=glob,
         selection=Selection(
             single=single_item,
             downstream=downstream,
@@ -66,12 +100,36 @@ def repro(
             everything=all_pipelines,
         ),
         force=force,
+        force_downstream=force_downstream,
         dry=dry,
         run_cache=not no_run_cache,
         commit=not no_commit,
+        allow_missing=allow_missing,
+        pull=pull,
         keep_going=keep_going,
-        output=2 if console.json else None,
+        ignore_errors=ignore_errors,
+        jobs=jobs,
+        confirm=_ask(console, folder) if interactive else None,
+        environment=_environment(),
         on_event=report.on_event,
+        on_output=report.on_output,
     )
     report.end(results)
     console.result({"stages": [result_values(result) for result in results]})
+
+
+def _environment() -> dict[str, str]:
+    """Return the commands' environment. Where a person watches, Python is not to keep back what it prints."""
+    unbuffered = {"PYTHONUNBUFFERED": "1"} if sys.stdout.isatty() else {}
+    return {**unbuffered, **os.environ}
+
+
+def _ask(console: Console, folder: str) -> Callable[[Stage], bool]:
+    from siglum.pipeline.status import shown_address
+
+    def confirm(stage: Stage) -> bool:
+        if not sys.stdin.isatty():
+            return False  # nobody to ask counts as a no, as in DVC
+        return click.confirm(f"Go on with '{shown_address(stage, folder)}'?", err=console.json)
+
+    return confirm

@@ -1,31 +1,29 @@
-"""A stage's commands as processes: which shell, with which environment, and how they end."""
+"""A stage's commands as processes: which shell, with which environment, how they end, and how they are ended."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
-import msgspec
-
-from siglum.core.errors import StageFailedError
+from siglum.pipeline.executor import Action, ActionResult
 
 # So that the user's start-up files do not change what a command means.
 _SHELL_OPTIONS = {"bash": ("--noprofile", "--norc"), "zsh": ("--no-rcs",)}
+# How long a process may take to end after each of the signals, the last of which it cannot ignore.
 _PATIENCE_SECONDS = 5.0
-
-
-class Execution(msgspec.Struct, frozen=True):
-    """What is needed to run a stage's commands, here or elsewhere: they run one after the other, each in its shell."""
-
-    address: str
-    commands: tuple[str, ...]
-    folder: str
-    environment: dict[str, str]
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+# How often output is looked at, where somebody looks; and whether the command is to be ended.
+_OUTPUT_SECONDS, _NOTICE_SECONDS = 0.1, 0.5
+_CHUNK = 1 << 16
+OnOutput: TypeAlias = Callable[[str, bytes], None]
+"""Called with a stage's address and what its commands printed since the last call, from the thread that runs them."""
 
 
 def stage_environment(base: Mapping[str, str], root: str, address: str) -> dict[str, str]:
@@ -39,111 +37,188 @@ def shell_line(command: str, environment: Mapping[str, str]) -> list[str]:
     return [shell, *_SHELL_OPTIONS.get(os.path.basename(shell).lower(), ()), "-c", command]
 
 
-def execute(execution: Execution, on_command: Callable[[str], None], output: int | None = None) -> None:
-    """Run all commands of a stage, until one fails.
+class CommandRunner:
+    """Runs one action in the calling thread; any other thread may `end` it.
 
-    Their standard output goes to the descriptor `output`, else where ours goes. Raises StageFailedError for a command
-    that fails or cannot be started. An interruption (KeyboardInterrupt) ends the running command first.
+    Each command gets a process group of its own, so that all its processes can be ended with it. One that is
+    `attended` shares the terminal instead: it may read from it, and gets its Ctrl-C.
     """
-    for command in execution.commands:
-        on_command(command)
-        sys.stdout.flush()
-        status = _run(shell_line(command, execution.environment), execution, output)
-        if status != 0:
-            raise StageFailedError(f"Stage '{execution.address}' failed: '{_short(command)}' {_ended(status)}.")
 
+    def __init__(
+        self,
+        action: Action,
+        *,
+        attended: bool = False,
+        on_output: OnOutput | None = None,
+        extra: Mapping[str, str] = {},
+    ) -> None:
+        self._action = action
+        self._attended = attended
+        self._on_output = on_output
+        self._extra = extra
+        self._guard = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ending: str | None = None
+        self._signals_sent = 0
+        self._signalled_at = 0.0
+        self._shown = 0
+        self._log = -1
 
-def _run(line: Sequence[str], execution: Execution, output: int | None) -> int:
-    # A terminal sends its Ctrl-C to the whole foreground group, which the command must then belong to; without one,
-    # the command gets a group of its own, so that all its processes can be ended with it.
-    own_group = not os.isatty(0) if _has_stdin() else True
-    with _held_interrupt() as deliver:
-        try:
-            process = subprocess.Popen(
-                line,
-                cwd=execution.folder,
-                env=execution.environment,
+    def end(self, why: str = "was ended") -> None:
+        """Begin to end the action: no further command starts, and the one that runs is signalled. Returns at once."""
+        with self._guard:
+            if self._ending is None:
+                self._ending = why
+                self._signal_next()
+
+    def run(self) -> ActionResult:
+        """Run all commands, until one fails, takes too long, or is ended."""
+        action = self._action
+        started = time.time()
+        deadline = None if action.timeout is None else time.monotonic() + action.timeout
+        status: int | None = None
+        error: str | None = None
+        with contextlib.ExitStack() as stack:
+            output = self._open_log(stack)
+            for command in action.commands:
+                try:
+                    status = self._run_one(command, output, deadline)
+                except OSError as problem:
+                    reason = problem.strerror or str(problem)
+                    shell = shell_line(command, action.environment)[0]
+                    error = f"{shell} cannot be started in {action.folder}: {reason}"
+                    break
+                if self._ending is not None:
+                    error = f"'{_short(command)}' {self._ending}"
+                    break
+                if status != 0:
+                    error = f"'{_short(command)}' {ended(status)}"
+                    break
+            self._show_rest()
+        return ActionResult(started, time.time(), status, error, action.log)
+
+    def _open_log(self, stack: contextlib.ExitStack) -> int | None:
+        if not self._action.log:
+            return None
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._log = os.open(self._action.log, flags, 0o666)
+        stack.callback(os.close, self._log)
+        self._shown = os.fstat(self._log).st_size
+        return self._log
+
+    def _run_one(self, command: str, output: int | None, deadline: float | None) -> int:
+        with self._guard:
+            if self._ending is not None:
+                return -signal.SIGINT
+            environment = {**self._action.environment, **self._extra} if self._extra else self._action.environment
+            self._process = subprocess.Popen(
+                shell_line(command, environment),
+                cwd=self._action.folder,
+                env=environment,
+                stdin=None if self._attended else subprocess.DEVNULL,
                 stdout=output,
-                process_group=0 if own_group else None,
+                stderr=output,
+                process_group=None if self._attended else 0,
             )
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise StageFailedError(
-                f"Stage '{execution.address}' failed: {line[0]} cannot be started in {execution.folder}: {reason}."
-            ) from None
+        group = self._process.pid
+        self._wait(self._process, deadline)
+        with self._guard:
+            status = self._process.wait()
+            self._process = None
+        if self._ending is not None and not self._attended:
+            _signal_group(group, signal.SIGKILL)  # what the command left running
+        return status
+
+    def _wait(self, process: subprocess.Popen[bytes], deadline: float | None) -> None:
+        """Wait until a process has ended, without reaping it: until then its number is its own."""
+        watch = _Watch(process)
         try:
-            deliver()
-            return process.wait()
-        except BaseException:
-            _end(process, own_group)
-            raise
+            while not watch.ended(self._pause(deadline)):
+                self._show()
+                if self._ending is None:
+                    if deadline is not None and time.monotonic() >= deadline:
+                        self.end(f"did not end within {self._action.timeout:g} s, its timeout")
+                elif time.monotonic() >= self._signalled_at + _PATIENCE_SECONDS:
+                    with self._guard:
+                        self._signal_next()
+        finally:
+            watch.close()
+
+    def _pause(self, deadline: float | None) -> float:
+        pause = _NOTICE_SECONDS if self._on_output is None else _OUTPUT_SECONDS
+        if deadline is not None and self._ending is None:
+            pause = min(pause, max(0.0, deadline - time.monotonic()))
+        return pause
+
+    def _signal_next(self) -> None:
+        """Send the next harder signal. An attended command has heard Ctrl-C already, from the terminal."""
+        self._signalled_at = time.monotonic()
+        number = _SIGNALS[min(self._signals_sent, len(_SIGNALS) - 1)]
+        self._signals_sent += 1
+        if self._process is None:
+            return
+        if not self._attended:
+            _signal_group(self._process.pid, number)
+        elif number is not signal.SIGINT:
+            self._process.send_signal(number)
+
+    def _show(self) -> None:
+        while self._on_output is not None and self._log >= 0:
+            data = os.pread(self._log, _CHUNK, self._shown)
+            if not data:
+                break
+            self._shown += len(data)
+            self._on_output(self._action.address, data)
+
+    def _show_rest(self) -> None:
+        self._show()
+        if self._on_output is not None:
+            self._on_output(self._action.address, b"")
 
 
-@contextlib.contextmanager
-def _held_interrupt() -> Iterator[Callable[[], None]]:
-    """Hold Ctrl-C back until the yielded function is called.
+class _Watch:
+    """Tells when a process has ended: at once where the kernel can say so, else by looking again and again."""
 
-    One that came while the command is being started would otherwise leave it running with nobody to end it.
-    """
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or handler is not signal.default_int_handler:
-        yield lambda: None
-        return
-    came = False
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._fd = -1
+        if hasattr(os, "pidfd_open"):
+            with contextlib.suppress(OSError):
+                self._fd = os.pidfd_open(process.pid)
+        if self._fd >= 0:
+            self._poll = select.poll()
+            self._poll.register(self._fd, select.POLLIN)
 
-    def note(*_: object) -> None:
-        nonlocal came
-        came = True
+    def ended(self, within: float) -> bool:
+        """Return whether it ended within so many seconds."""
+        if self._fd >= 0:
+            return bool(self._poll.poll(within * 1000))
+        end, pause = time.monotonic() + within, 0.001
+        while not self._has_ended():
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(pause, left))
+            pause = min(2 * pause, 0.05)
+        return True
 
-    def deliver() -> None:
-        signal.signal(signal.SIGINT, handler)
-        if came:
-            raise KeyboardInterrupt
+    def _has_ended(self) -> bool:
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self._process.pid, flags) is not None
 
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield deliver
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
-def _end(process: subprocess.Popen[bytes], own_group: bool) -> None:
-    """End a command: as Ctrl-C does, then harder."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        try:
-            if own_group:
-                os.killpg(process.pid, number)
-            else:
-                process.send_signal(number)
-            process.wait(_PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        except (ProcessLookupError, KeyboardInterrupt):
-            if process.poll() is None:
-                continue
-        break
-    if own_group:
-        _kill_rest(process.pid)
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
 
 
-def _kill_rest(group: int) -> None:
-    """End what the command left running in its group."""
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
 
 
-def _has_stdin() -> bool:
-    try:
-        os.fstat(0)
-    except OSError:
-        return False
-    return True
-
-
-def _ended(status: int) -> str:
-    if status > 0:
+def ended(status: int) -> str:
+    """Say how a command ended, as the rest of a sentence about it."""
+    if status >= 0:
         return f"ended with exit status {status}"
     try:
         name = signal.Signals(-status).name

@@ -80,7 +80,7 @@ def commit(
     for each in candidates:
         _check_there(repo, each.stage)
     prepared = [None if each.inputs is None else lock_inputs(each.stage, each.inputs) for each in candidates]
-    recorder = Recorder(repo)
+    recorder = Recorder(repo, [each.stage for each in candidates])
     before = {path: _stamp(repo, path) for each in candidates for path in _metafiles(each.stage)}
     done: list[Recorded] = []
     for each, inputs in zip(candidates, prepared, strict=True):

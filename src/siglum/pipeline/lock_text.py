@@ -7,13 +7,12 @@ edited by hand (comments, flow style, anchors) goes the long way.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from siglum.pipeline.lock import SCHEMA
-from siglum.workspace.documents import dump_yaml, load_for_edit, write_atomic
+from siglum.workspace.documents import dump_yaml, load_for_edit
 
 # What the short way would not understand: anchors, aliases, comments, tabs, block scalars, long keys, documents.
 _UNUSUAL = re.compile(r"^\s*#|\s[&*]id\d|\s#|\t|: [|>][-+0-9]*$|^ *\? |^---|^\.\.\.|^%|\r", re.MULTILINE)
@@ -62,41 +61,3 @@ def _put_by_document(text: str, name: str, entry: Mapping[str, Any], where: str)
         document["stages"] = {}
     document["stages"][name] = entry
     return dump_yaml(document)
-
-
-class LockWriter:
-    """Writes the entries of one lock file, each atomically as its stage ends, without parsing the file again."""
-
-    def __init__(self, path: str, where: str) -> None:
-        self._path = path
-        self._where = where
-        self._text = ""
-        self._seen: tuple[int, int, int] | None = None
-
-    def put(self, name: str, entry: Mapping[str, Any]) -> bool:
-        """Record an entry; return whether the file changed. Durable on return."""
-        text = self._current()
-        new = put_entry(text, name, entry, self._where)
-        if new == text:
-            return False
-        write_atomic(self._path, new.encode())
-        self._text, self._seen = new, self._stamp()
-        return True
-
-    def _current(self) -> str:
-        """Return the file's text, read again only when somebody else replaced it."""
-        stamp = self._stamp()
-        if stamp is None:
-            return ""
-        if stamp != self._seen:
-            with open(self._path, encoding="utf-8", newline="") as file:
-                self._text = file.read()
-            self._seen = stamp
-        return self._text
-
-    def _stamp(self) -> tuple[int, int, int] | None:
-        try:
-            status = os.stat(self._path)
-        except FileNotFoundError:
-            return None
-        return status.st_ino, status.st_size, status.st_mtime_ns

@@ -11,7 +11,7 @@ from siglum.core.errors import NotFoundError, SiglumError
 from siglum.core.hashes import DataHash
 from siglum.pipeline.load import load_pipeline
 from siglum.pipeline.lock import LockedPath, StageLock, encode_entry
-from siglum.pipeline.lock_text import LockWriter
+from siglum.pipeline.lock_writer import LockWriter
 from siglum.pipeline.run_cache import RunCache, may_be_saved
 from siglum.pipeline.stages import Stage
 from siglum.storage.manifest import make_manifest
@@ -84,6 +84,7 @@ class _Work:
         path = os.path.join(self._repo.root, stage.lock_path)
         writer = self._writers.setdefault(path, LockWriter(path, self._repo.shown(stage.lock_path)))
         writer.put(stage.name, encode_entry(new))
+        writer.flush()
         # As DVC does: what this stage made of these inputs can be found by their new hashes, too.
         if may_be_saved(stage) and all(each.hash is not None for each in (*new.deps, *new.outs)):
             RunCache(self._repo.run_cache_dir).save(new)

@@ -1,23 +1,27 @@
-"""A pipeline brought up to date: which stages to look at, in what order, and what to do when one fails."""
+"""A pipeline brought up to date: what is asked for, as stages in order, and the parts that do it put together."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from siglum.core.errors import SiglumError, StageFailedError
-from siglum.core.text import count
-from siglum.pipeline.events import OnEvent, Outcome, StageFailed, StageResult, StageSkipped, ignore_events
-from siglum.pipeline.load import Pipeline, load_pipeline
-from siglum.pipeline.perform import HeldLock, Options, Performer
+from siglum.pipeline.commands import OnOutput
+from siglum.pipeline.conductor import Conductor
+from siglum.pipeline.events import OnEvent, StageResult, VariablesOf, ignore_events
+from siglum.pipeline.executor import Executor
+from siglum.pipeline.held_lock import HeldLock
+from siglum.pipeline.load import load_pipeline
+from siglum.pipeline.local_pool import LocalPool
+from siglum.pipeline.options import OnError, Options
+from siglum.pipeline.perform import Performer, pull_nothing
+from siglum.pipeline.record import Recorder
+from siglum.pipeline.stages import Stage
 from siglum.pipeline.targets import Selection, find_stages, steps
 from siglum.workspace.locking import repository_lock
 from siglum.workspace.repository import Repository
-
-_CHANGES_OUTPUTS = (Outcome.WOULD_RUN, Outcome.RESTORED)
 
 
 def repro(
@@ -26,15 +30,24 @@ def repro(
     *,
     folder: str = "",
     recursive: bool = False,
+    glob: bool = False,
     selection: Selection | None = None,
     force: bool = False,
+    force_downstream: bool = False,
     dry: bool = False,
     run_cache: bool = True,
     commit: bool = True,
+    allow_missing: bool = False,
+    pull: bool = False,
     keep_going: bool = False,
-    output: int | None = None,
+    ignore_errors: bool = False,
+    jobs: int | None = None,
+    confirm: Callable[[Stage], bool] | None = None,
     environment: Mapping[str, str] | None = None,
+    variables: VariablesOf | None = None,
+    executor: Executor | None = None,
     on_event: OnEvent = ignore_events,
+    on_output: OnOutput | None = None,
 ) -> tuple[StageResult, ...]:
     """Run what is out of date among `targets` and what they need; return what became of each stage.
 
@@ -43,33 +56,80 @@ def repro(
         targets: What to bring up to date, see `targets.find_stages`; nothing means the dvc.yaml in `folder`.
         folder: The folder in which targets are written, posix, from the root.
         recursive: Whether a target may be a folder, standing for all stages in it.
+        glob: Whether targets are patterns of stage names, in which `*`, `?` and `[…]` have their usual meaning.
         selection: How far around the targets to go; by default to all that they need.
         force: Run stages that did not change, too, and restore none from earlier runs.
+        force_downstream: Run what needs a stage that changed, even if its own inputs did not.
         dry: Change nothing; say what would happen.
         run_cache: Whether results of earlier runs may be restored.
         commit: Whether outputs go into the cache; without, only their hashes are recorded.
+        allow_missing: Do not count it as a change that recorded data is missing.
+        pull: Get what is missing, and results of earlier runs, from the default remote.
         keep_going: Go on with stages that do not need one that failed; raise at the end.
-        output: The descriptor for the commands' standard output; ours by default.
+        ignore_errors: Go on with all stages whatever fails, and raise nothing for those that did.
+        jobs: How many stages may run at once; by default as many as there are cores.
+        confirm: Asked before a stage is run or restored; a no ends everything.
         environment: The environment of the commands; this process's by default.
+        variables: Gives variables to add for a stage, asked right after its StageStarted.
+        executor: What runs the commands; this machine by default, with `jobs`, and with the terminal shared when one
+            stage at a time can run and standard input is a terminal.
         on_event: Called with each event as it happens, in this thread.
+        on_output: Called with what commands print, from other threads; it is in their log files in any case.
 
     Raises:
-        StageFailedError: A command failed, or an output is missing after it. With `keep_going`, raised at the end.
+        StageFailedError: A command failed, or an output is missing after it. Raised when all that ran has ended.
         NotFoundError: A target, a dependency or a parameter does not exist.
+        ConflictError: `confirm` said no.
         FileFormatError: A file does not say what it should.
+        KeyboardInterrupt: After an interruption, when all commands were ended.
     """
     selection = selection or Selection()
     environment = os.environ if environment is None else environment
+    on_error = OnError.IGNORE if ignore_errors else OnError.KEEP_GOING if keep_going else OnError.STOP
+    options = Options(
+        force=force,
+        force_downstream=force_downstream,
+        dry=dry,
+        run_cache=run_cache,
+        commit=commit,
+        allow_missing=allow_missing,
+        pull=pull,
+        on_error=on_error,
+        confirm=confirm,
+        variables=variables,
+    )
     with _only_one(repo, environment), HeldLock(repo) as lock:
         pipeline = load_pipeline(repo)
-        found = () if selection.everything else find_stages(pipeline, targets, folder, recursive=recursive)
+        everything = selection.everything
+        found = () if everything else find_stages(pipeline, targets, folder, recursive=recursive, glob=glob)
         order = steps(pipeline, found, selection)
-        options = Options(force=force, dry=dry, run_cache=run_cache, commit=commit, output=output)
-        performer = Performer(repo, pipeline, options, environment, on_event, lock)
+        recorder = Recorder(repo, [pipeline.stages[address] for address in order])
+        fetch = pull_nothing
+        if pull and not dry:
+            # Imported here: it brings all that speaks to remotes, and most runs need none of it.
+            from siglum.pipeline.missing import Missing
+
+            fetch = Missing(repo, run_cache=run_cache).fetch
+        performer = Performer(repo, pipeline, options, on_event, recorder, fetch)
+        pool = executor or _local_pool(jobs, len(order), on_output, one_by_one=confirm is not None)
+        conductor = Conductor(repo, pipeline, order, options, pool, environment, on_event, lock, performer, recorder)
         try:
-            return _perform(performer, pipeline, order, dry=dry, keep_going=keep_going, on_event=on_event)
+            return conductor.run()
         finally:
             repo.index.save()
+            repo.placed.save()
+
+
+def _local_pool(jobs: int | None, stages: int, on_output: OnOutput | None, *, one_by_one: bool) -> LocalPool:
+    jobs = 1 if one_by_one else jobs
+    return LocalPool(jobs, attended=(jobs == 1 or stages == 1) and _has_terminal(), on_output=on_output)
+
+
+def _has_terminal() -> bool:
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager
@@ -85,40 +145,6 @@ def _only_one(repo: Repository, environment: Mapping[str, str]) -> Iterator[None
         yield
 
 
-def _perform(
-    performer: Performer, pipeline: Pipeline, order: Sequence[str], *, dry: bool, keep_going: bool, on_event: OnEvent
-) -> tuple[StageResult, ...]:
-    results: dict[str, StageResult] = {}
-    blocked: dict[str, str] = {}
-    for address in order:
-        stage = pipeline.stages[address]
-        if address in blocked:
-            on_event(StageSkipped(stage, blocked[address]))
-            results[address] = StageResult(address, Outcome.SKIPPED, error=f"'{blocked[address]}' failed")
-            continue
-        try:
-            results[address] = performer.bring_up_to_date(stage, _changing(pipeline, address, results) if dry else None)
-        except SiglumError as error:
-            on_event(StageFailed(stage, error.message))
-            if not keep_going:
-                raise
-            results[address] = StageResult(address, Outcome.FAILED, error=error.message)
-            for below in pipeline.graph.closure([address], downstream=True) - {address}:
-                blocked.setdefault(below, address)
-    failed = [address for address, result in results.items() if result.outcome is Outcome.FAILED]
-    if failed:
-        names = ", ".join(f"'{address}'" for address in failed)
-        raise StageFailedError(f"{count(len(failed), 'stage')} failed: {names}.")
-    return tuple(results.values())
-
-
-def _changing(pipeline: Pipeline, address: str, results: Mapping[str, StageResult]) -> str | None:
-    """Return a stage that this one needs and whose outputs would change in a dry run."""
-    needs = pipeline.graph.upstream[address] if not pipeline.stages[address].frozen else ()
-    changing = (need for need in needs if need in results and results[need].outcome in _CHANGES_OUTPUTS)
-    return next(changing, None)
-
-
 def result_values(result: StageResult) -> dict[str, object]:
     """Return a result as plain JSON values, without the lock entry."""
     return {
@@ -126,4 +152,5 @@ def result_values(result: StageResult) -> dict[str, object]:
         "outcome": str(result.outcome),
         "reasons": [msgspec.to_builtins(reason) for reason in result.reasons],
         "error": result.error,
+        "run": msgspec.to_builtins(result.run),
     }

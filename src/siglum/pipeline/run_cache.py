@@ -11,10 +11,11 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from siglum.core.errors import FileFormatError, NotFoundError
 from siglum.pipeline.lock import StageLock, encode_entry, parse_entry
+from siglum.pipeline.plain_entry import plain_entry
 from siglum.pipeline.schema import OutputKind
 from siglum.pipeline.stages import Stage
 from siglum.storage.durability import temporary_name
@@ -59,6 +60,13 @@ def _without_sizes(value: Any) -> Any:
     return [_without_sizes(item) for item in value] if isinstance(value, list) else value
 
 
+class FoundRun(NamedTuple):
+    """An earlier result, and the name of its file in the run cache (None for one that a lock file holds)."""
+
+    lock: StageLock
+    name: str | None
+
+
 class RunCache:
     """The files below `root`. Entries are read newest first."""
 
@@ -66,19 +74,25 @@ class RunCache:
         self.root = root
 
     def save(self, lock: StageLock) -> None:
-        """Keep an entry; one that is there already stays as it is."""
+        """Keep an entry; one that is there already stays as it is.
+
+        It is not flushed to the disk: one that a power cut tears is not what its name says, and is passed over.
+
+        As in DVC, a parameters file in which nothing is set keeps a run out of it.
+        """
+        if not all(lock.params.values()):
+            return
         entry = encode_entry(lock)
         folder = self._folder(key_of(entry, [out.path for out in lock.outs]))
         path = f"{folder}/{value_of(entry)}"
-        if os.path.exists(path):
+        text = (plain_entry(entry) or dump_yaml(entry)).encode()
+        if _size_of(path) == len(text):
             return
         os.makedirs(folder, exist_ok=True)
         temporary = f"{folder}/{temporary_name()}"
         try:
-            with open(temporary, "w", encoding="utf-8") as file:
-                file.write(dump_yaml(entry))
-                file.flush()
-                os.fsync(file.fileno())
+            with open(temporary, "xb") as file:
+                file.write(text)
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -87,6 +101,11 @@ class RunCache:
 
     def find(self, inputs: StageLock, out_paths: list[str]) -> Iterator[StageLock]:
         """Yield the entries with the command and inputs of `inputs`, newest first. Damaged files are passed over."""
+        for found in self.find_named(inputs, out_paths):
+            yield found.lock
+
+    def find_named(self, inputs: StageLock, out_paths: list[str]) -> Iterator[FoundRun]:
+        """Do as `find`; say of each entry what its file is called, too."""
         folder = self._folder(key_of(encode_entry(inputs), out_paths))
         try:
             with os.scandir(folder) as found:
@@ -97,9 +116,18 @@ class RunCache:
             try:
                 text = read_bytes(path)
                 data = load_yaml(text, path)
-                yield parse_entry(Document(path, text.decode(), data), (), data)
+                name = os.path.basename(path)
+                if isinstance(data, dict) and value_of(data) == name:
+                    yield FoundRun(parse_entry(Document(path, text.decode(), data), (), data), name)
             except (FileFormatError, NotFoundError, UnicodeDecodeError):
                 continue
 
     def _folder(self, key: str) -> str:
         return f"{self.root}/{key[:2]}/{key}"
+
+
+def _size_of(path: str) -> int | None:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return None

@@ -13,12 +13,14 @@ import msgspec
 from siglum.core.hashes import DataHash
 from siglum.pipeline.paths import is_outside, is_url, join
 from siglum.pipeline.schema import OutputKind
+from siglum.pipeline.stage_settings import DEFAULT, StageSettings, read_settings
 from siglum.pipeline.templates import ResolvedStage
 from siglum.workspace.document import Document, KeyPath
 
 PIPELINE_FILE = "dvc.yaml"
 LOCK_FILE = "dvc.lock"
 POINTER_SUFFIX = ".dvc"
+_PRIVATE = frozenset({".dvc", ".git", ".hg"})
 
 
 class Dependency(msgspec.Struct, frozen=True):
@@ -80,6 +82,8 @@ class Stage(msgspec.Struct, frozen=True):
     always_changed: bool = False
     desc: str | None = None
     meta: Any = None
+    settings: StageSettings = DEFAULT
+    """What `meta.siglum` says."""
     used_params: dict[str, dict[str, Any]] = {}
     """Values of parameters files that the stage's templates used, by file and dotted key."""
 
@@ -128,7 +132,7 @@ def build_stage(document: Document, file: str, keys: KeyPath, resolved: Resolved
         file=file,
         wdir=wdir,
         command=declared.command,
-        deps=tuple(Dependency(path, join(wdir, path)) for path in dict.fromkeys(declared.deps)),
+        deps=tuple(Dependency(path, join(wdir, path)) for path in declared.deps),
         params=tuple(ParamsDependency(p.path, join(wdir, p.path), p.names) for p in declared.params),
         outs=tuple(
             Output(o.path, join(wdir, o.path), o.kind, o.cache, o.persist, o.remote, o.push, o.annotations, o.plot)
@@ -138,19 +142,20 @@ def build_stage(document: Document, file: str, keys: KeyPath, resolved: Resolved
         always_changed=declared.always_changed,
         desc=declared.desc,
         meta=declared.meta,
+        settings=read_settings(document, keys, declared.meta),
         used_params=resolved.used,
     )
-    _check_paths(document, keys, stage, len(declared.deps))
+    _check_paths(document, keys, stage)
     return stage
 
 
-def _check_paths(document: Document, keys: KeyPath, stage: Stage, written_deps: int) -> None:
-    if written_deps != len(stage.deps):
-        raise document.problem((*keys, "deps"), "a dependency is listed twice")
+def _check_paths(document: Document, keys: KeyPath, stage: Stage) -> None:
     seen = {dep.key: "a dependency" for dep in stage.deps}
-    for dep in stage.deps:
+    for i, dep in enumerate(stage.deps):
+        if not dep.path.strip():
+            raise document.problem((*keys, "deps", i), f"{dep.path!r} cannot be a dependency")
         if _is_metafile(dep.key):
-            raise document.problem((*keys, "deps"), f"{dep.path!r} describes data and cannot be a dependency itself")
+            raise document.problem((*keys, "deps", i), f"{dep.path!r} describes data and cannot be a dependency itself")
     for out in stage.outs:
         where = (*keys, str(out.kind))
         if not out.path.strip() or not out.key:
@@ -163,6 +168,8 @@ def _check_paths(document: Document, keys: KeyPath, stage: Stage, written_deps: 
             )
         if _is_metafile(out.key):
             raise document.problem(where, f"{out.path!r} describes data and cannot be an output itself")
+        if not out.is_outside and not _PRIVATE.isdisjoint(out.key.split("/")):
+            raise document.problem(where, f"{out.path!r} lies in what Git or this tool keep for themselves")
         if out.key in seen:
             before = seen[out.key]
             problem = "is listed twice" if before == "an output" else "is both a dependency and an output"

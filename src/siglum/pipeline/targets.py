@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import posixpath
 from collections.abc import Iterable
 
@@ -23,19 +24,22 @@ class Selection(msgspec.Struct, frozen=True):
     everything: bool = False
 
 
-def find_stages(pipeline: Pipeline, targets: Iterable[str], folder: str, *, recursive: bool = False) -> tuple[str, ...]:
+def find_stages(
+    pipeline: Pipeline, targets: Iterable[str], folder: str, *, recursive: bool = False, glob: bool = False
+) -> tuple[str, ...]:
     """Return the addresses that `targets`, written in `folder`, stand for, in that order, each once.
 
     A target is a stage's name, the group name of generated stages, `path/dvc.yaml`, `path/dvc.yaml:name`, a `.dvc`
-    file, or an output; with `recursive`, also a folder. No targets: the stages of the dvc.yaml in `folder`. Raises
-    NotFoundError with near names.
+    file, or an output; with `recursive`, also a folder; with `glob`, a pattern of names. No targets: the stages of the
+    dvc.yaml in `folder`. Raises NotFoundError with near names.
     """
     listed = list(targets)
     if not listed:
         return _of_file(pipeline, join(folder, PIPELINE_FILE), folder)
     found: dict[str, None] = {}
     for target in listed:
-        found.update(dict.fromkeys(_find(pipeline, target, folder, recursive)))
+        matching = _matching(pipeline, target, folder) if glob else ()
+        found.update(dict.fromkeys(matching or _find(pipeline, target, folder, recursive)))
     return tuple(found)
 
 
@@ -89,6 +93,17 @@ def _find(pipeline: Pipeline, target: str, folder: str, recursive: bool) -> tupl
     names = [stage.name for stage in pipeline.stages.values() if stage.file == named_file]
     hint = did_you_mean(name, [*names, *pipeline.stages]) or "See dvc.yaml for the stages there are."
     raise NotFoundError(f"There is no stage or output '{target}'.", hint=hint)
+
+
+def _matching(pipeline: Pipeline, pattern: str, folder: str) -> tuple[str, ...]:
+    """Return the stages of one dvc.yaml whose names match a pattern, which may have a `path/dvc.yaml:` before it."""
+    file, colon, names = pattern.rpartition(":")
+    file, names = (join(folder, file), names) if colon and file else (join(folder, PIPELINE_FILE), pattern)
+    return tuple(
+        address
+        for address, stage in pipeline.stages.items()
+        if not stage.is_data and stage.file == file and fnmatch.fnmatchcase(stage.name, names)
+    )
 
 
 def _in_group(stage: Stage, name: str) -> bool:

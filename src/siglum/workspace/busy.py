@@ -8,7 +8,6 @@ count. Siglum honours DVC's claims and makes its own, so that neither changes wh
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -17,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from siglum.core.errors import BusyError
-from siglum.workspace.documents import write_atomic
+from siglum.storage.durability import discard, temporary_name
 from siglum.workspace.locking import repository_lock
 
 _FILE: Final = "rwlock"
@@ -50,18 +49,16 @@ def foreign_claims(tmp_dir: str) -> list[Claim]:
     return [claim for claim in _claims(_load(tmp_dir)) if _is_alive(claim.pid) and claim.pid not in _own_line()]
 
 
-@contextlib.contextmanager
-def working_on(tmp_dir: str, *, writes: Iterable[str], reads: Iterable[str], command: str) -> Iterator[None]:
-    """Claim absolute paths for a block. Others' claims on them are not looked at: see `check_not_busy`."""
+def claim_paths(tmp_dir: str, *, writes: Iterable[str], reads: Iterable[str], command: str) -> None:
+    """Claim absolute paths for this process, instead of what it claimed before; none gives all up.
+
+    Others' claims on them are not looked at: see `check_not_busy`.
+    """
     mine = [
         *(Claim(path, os.getpid(), command, True) for path in writes),
         *(Claim(path, os.getpid(), command, False) for path in reads),
     ]
     _change(tmp_dir, add=mine)
-    try:
-        yield
-    finally:
-        _change(tmp_dir, add=[])
 
 
 def _change(tmp_dir: str, add: list[Claim]) -> None:
@@ -77,7 +74,19 @@ def _change(tmp_dir: str, add: list[Claim]) -> None:
             else:
                 read.setdefault(claim.path, []).append(info)
         body = {name: value for name, value in (("write", write), ("read", read)) if value}
-        write_atomic(os.path.join(tmp_dir, _FILE), json.dumps(body).encode())
+        _replace(os.path.join(tmp_dir, _FILE), json.dumps(body).encode())
+
+
+def _replace(path: str, data: bytes) -> None:
+    """Replace the file whole. Not flushed: no claim outlives its process."""
+    temporary = f"{os.path.dirname(path)}/{temporary_name()}"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        discard(temporary)
+        raise
 
 
 def _load(tmp_dir: str) -> Any:

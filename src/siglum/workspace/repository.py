@@ -186,12 +186,18 @@ class Repository:
 
         With `shared`, others that only read may go on at the same time. The index is saved at the end.
         """
+        with self.exclusive(shared=shared):
+            yield
+            self.index.save()
+            self.placed.save()
+
+    @contextlib.contextmanager
+    def exclusive(self, *, shared: bool = False) -> Iterator[None]:
+        """Hold the locks as `lock` does, and save nothing: for who takes them many times, and saves in the end."""
         with repository_lock(os.path.join(self.tmp_dir, "lock"), shared=shared), cache_lock(self.cache_dir):
             if not shared:
                 self._clear_staging()
             yield
-            self.index.save()
-            self.placed.save()
 
     def staging_for(self, folder: str) -> str | None:
         """Return where files that are to be renamed into `folder` are made; None if that is another file system.
