@@ -152,7 +152,7 @@ class Injector:
         if fault.kind == "interrupt":
             raise KeyboardInterrupt
         if fault.kind == "meddle":
-            with _real_open(call.paths[0], "r+b") as file:
+            with _real_open(call.paths[0], "r+b", buffering=0) as file:
                 file.write(fault.text.encode())
                 file.seek(-min(len(fault.text), os.fstat(file.fileno()).st_size), os.SEEK_END)
                 file.write(fault.text.encode())

@@ -203,7 +203,7 @@ MUTANTS: dict[str, Mutant] = {
         Mutant("rename before flush", rename_before_flush, "order", "add", "add new"),
         Mutant("never flush", never_flush, "order", "push", "push"),
         Mutant("pointer in place", pointer_in_place, "order", "add", "add new"),
-        Mutant("flush again after failure", flush_again_after_failure, "errors", "add", "add new"),
+        Mutant("flush again after failure", flush_again_after_failure, "errors", "add", "add new", 90),
         Mutant("pointer before object", pointer_before_object, "kills", "add", "add new"),
         Mutant("manifest before files", manifest_before_files, "kills", "push", "push"),
         Mutant("unlink before swap", unlink_before_swap, "kills", "checkout", "checkout switch"),

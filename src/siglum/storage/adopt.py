@@ -114,25 +114,26 @@ def _adopt_part(store: ObjectStore, files: Sequence[SavedFile], keep_going: Call
 
 
 def _adopt(store: ObjectStore, file: SavedFile) -> bytes:
+    """Make a file an object. It loses its write rights first: a name of an object stands for one that is protected."""
     target = store.path_of(file.oid)
+    if not _is_same(os.lstat(file.path), file.status):
+        return _NO_ANSWER  # a symbolic link, or it changed after it was hashed
+    with contextlib.suppress(PermissionError):  # not ours: then not ours to change either
+        os.chmod(file.path, OBJECT_MODE)
     linked_at = time.time_ns()
-    # A symbolic link is not seen through: its own inode would get the name.
-    os.link(file.path, target, follow_symlinks=False)
+    try:
+        os.link(file.path, target, follow_symlinks=False)
+    except OSError:
+        os.chmod(file.path, stat_bits.S_IMODE(file.status.st_mode))
+        raise
     status = os.lstat(target)
     if not _is_same(status, file.status):
-        os.unlink(target)  # it changed after it was hashed: there is no such object
+        os.unlink(target)  # it changed just now: there is no such object
+        os.chmod(file.path, stat_bits.S_IMODE(file.status.st_mode))
         return _NO_ANSWER
-    with contextlib.suppress(PermissionError):  # not ours: then not ours to change either
-        os.chmod(target, OBJECT_MODE)
-    status = os.lstat(target)
     known = is_settled_content(status, linked_at)
     return bytes([_KNOWN if known else _ADOPTED]) + fingerprint(status)
 
 
 def _is_same(now: os.stat_result, before: os.stat_result) -> bool:
-    return (now.st_ino, now.st_size, now.st_mtime_ns, now.st_mode) == (
-        before.st_ino,
-        before.st_size,
-        before.st_mtime_ns,
-        before.st_mode,
-    )
+    return (now.st_ino, now.st_size, now.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
