@@ -131,6 +131,14 @@ def orders(stages: Sequence[Stage], quota: int, dice: random.Random, report: Rep
     for stage in stages:
         broken = order.broken_order(stage.record(), stage.before, stage.after)
         report.add("order of calls", stage, Outcome("order", Ended(0, 0, ""), broken))
+    if order.strace() is not None and not report.until_broken and stages[0].scenario.name in ("add new", "push"):
+        stage = stages[0]
+        stage.fresh()
+        command = [sys.executable, "-m", "siglum.cli", *stage.scenario.command]
+        calls = order.traced(command, stage.here / stage.scenario.folder, stage.here)
+        broken = order.broken_order(calls, stage.before, world.take(stage.here))
+        report.add("order of calls by strace", stage, Outcome("strace", Ended(0, 0, ""), broken))
+        assert sum(order.makes_record(call) for call in calls) > 10, "strace saw nothing of it"
 
 
 def racy(stages: Sequence[Stage], quota: int, dice: random.Random, report: Report) -> None:

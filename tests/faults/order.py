@@ -114,6 +114,11 @@ def _is_record(path: str) -> bool:
     return _is_object(path) or (path.endswith((".dvc", "/.gitignore")) and not path.startswith(_PRIVATE))
 
 
+def makes_record(call: Call) -> bool:
+    """Whether a call makes an object or a file for Git visible."""
+    return call.name in ("rename", "replace", "link") and _is_record(call.paths[1])
+
+
 def strace() -> str | None:
     """Return the path of a strace that may be used here, None where there is none."""
     found = shutil.which("strace")
