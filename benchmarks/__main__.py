@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import data, startup, tracking
+from benchmarks import data, pipeline, startup, tracking
 
-for benchmark in (startup, data, tracking):
+for benchmark in (startup, data, pipeline, tracking):
     benchmark.main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ ODD: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def written(path: Path, puts: list[tuple[str, dict[str, Any], int | None]], at_once: bool) -> str:
+def written(path: Path, puts: Sequence[tuple[str, dict[str, Any], int | None]], at_once: bool) -> str:
     writer = LockWriter(str(path), "dvc.lock")
     for name, entry, rank in puts:
         writer.put(name, entry, rank)

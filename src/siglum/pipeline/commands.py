@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from siglum.pipeline.executor import Action, ActionResult
+from siglum.pipeline.orphans import RunningCommands
 
 # So that the user's start-up files do not change what a command means.
 _SHELL_OPTIONS = {"bash": ("--noprofile", "--norc"), "zsh": ("--no-rcs",)}
@@ -51,11 +52,13 @@ class CommandRunner:
         attended: bool = False,
         on_output: OnOutput | None = None,
         extra: Mapping[str, str] = {},
+        running: RunningCommands | None = None,
     ) -> None:
         self._action = action
         self._attended = attended
         self._on_output = on_output
         self._extra = extra
+        self._running = running
         self._guard = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._ending: str | None = None
@@ -88,14 +91,19 @@ class CommandRunner:
                     shell = shell_line(command, action.environment)[0]
                     error = f"{shell} cannot be started in {action.folder}: {reason}"
                     break
-                if self._ending is not None:
-                    error = f"'{_short(command)}' {self._ending}"
+                if (why := self._ended_because()) is not None:
+                    error = f"'{_short(command)}' {why}"
                     break
                 if status != 0:
                     error = f"'{_short(command)}' {ended(status)}"
                     break
             self._show_rest()
         return ActionResult(started, time.time(), status, error, action.log)
+
+    def _ended_because(self) -> str | None:
+        """Return why the commands are being ended, as the rest of a sentence about one; None when they are not."""
+        with self._guard:
+            return self._ending
 
     def _open_log(self, stack: contextlib.ExitStack) -> int | None:
         if not self._action.log:
@@ -121,12 +129,16 @@ class CommandRunner:
                 process_group=None if self._attended else 0,
             )
         group = self._process.pid
+        if self._running is not None:
+            self._running.note(group, self._action.address)
         self._wait(self._process, deadline)
         with self._guard:
             status = self._process.wait()
             self._process = None
-        if self._ending is not None and not self._attended:
+        if self._ended_because() is not None and not self._attended:
             _signal_group(group, signal.SIGKILL)  # what the command left running
+        if self._running is not None:
+            self._running.forget(group)
         return status
 
     def _wait(self, process: subprocess.Popen[bytes], deadline: float | None) -> None:
@@ -135,7 +147,7 @@ class CommandRunner:
         try:
             while not watch.ended(self._pause(deadline)):
                 self._show()
-                if self._ending is None:
+                if self._ended_because() is None:
                     if deadline is not None and time.monotonic() >= deadline:
                         self.end(f"did not end within {self._action.timeout:g} s, its timeout")
                 elif time.monotonic() >= self._signalled_at + _PATIENCE_SECONDS:

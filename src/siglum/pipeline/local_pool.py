@@ -14,6 +14,7 @@ from concurrent.futures import Future
 
 from siglum.pipeline.commands import CommandRunner, OnOutput
 from siglum.pipeline.executor import Action, ActionFuture, ActionResult, Resources
+from siglum.pipeline.orphans import RunningCommands
 
 _GPU = re.compile(r"nvidia\d+\Z")
 _VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
@@ -31,16 +32,18 @@ class LocalPool:
         *,
         attended: bool = False,
         on_output: OnOutput | None = None,
+        running: RunningCommands | None = None,
     ) -> None:
         """Make a pool for `jobs` actions at once (by default as many as there are cores).
 
         With `attended`, commands share the terminal, as one that asks something needs. `on_output` gets what commands
-        print, from their threads.
+        print, from their threads. Commands are noted in `running` while they run.
         """
         self._gpus = _visible_gpus()
         self._free_gpus = list(self._gpus)
         self._attended = attended
         self._on_output = on_output
+        self._commands = None if attended else running
         self._running: set[_LocalFuture] = set()
         self._guard = threading.Lock()
         self._resources = Resources(jobs or cores(), _memory(), max(1, len(self._gpus)))
@@ -54,7 +57,9 @@ class LocalPool:
             wanted = action.resources.gpus
             gpus, self._free_gpus = self._free_gpus[:wanted], self._free_gpus[wanted:]
         extra = {_VISIBLE_GPUS: ",".join(gpus)} if gpus else {}
-        runner = CommandRunner(action, attended=self._attended, on_output=self._on_output, extra=extra)
+        runner = CommandRunner(
+            action, attended=self._attended, on_output=self._on_output, extra=extra, running=self._commands
+        )
         future = _LocalFuture(runner)
         future.set_running_or_notify_cancel()
         future.thread = threading.Thread(target=self._work, args=(future, gpus), name=f"siglum {action.address}")

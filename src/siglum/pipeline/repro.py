@@ -16,6 +16,7 @@ from siglum.pipeline.held_lock import HeldLock
 from siglum.pipeline.load import load_pipeline
 from siglum.pipeline.local_pool import LocalPool
 from siglum.pipeline.options import OnError, Options
+from siglum.pipeline.orphans import RunningCommands
 from siglum.pipeline.perform import Performer, pull_nothing
 from siglum.pipeline.record import Recorder
 from siglum.pipeline.stages import Stage
@@ -98,7 +99,8 @@ def repro(
         confirm=confirm,
         variables=variables,
     )
-    with _only_one(repo, environment), HeldLock(repo) as lock:
+    running = RunningCommands(os.path.join(repo.tmp_dir, "siglum", "running"))
+    with _only_one(repo, environment, running), HeldLock(repo) as lock:
         pipeline = load_pipeline(repo)
         everything = selection.everything
         found = () if everything else find_stages(pipeline, targets, folder, recursive=recursive, glob=glob)
@@ -111,7 +113,7 @@ def repro(
 
             fetch = Missing(repo, run_cache=run_cache).fetch
         performer = Performer(repo, pipeline, options, on_event, recorder, fetch)
-        pool = executor or _local_pool(jobs, len(order), on_output, one_by_one=confirm is not None)
+        pool = executor or _local_pool(1 if confirm else jobs, len(order), on_output, running)
         conductor = Conductor(repo, pipeline, order, options, pool, environment, on_event, lock, performer, recorder)
         try:
             return conductor.run()
@@ -120,9 +122,9 @@ def repro(
             repo.placed.save()
 
 
-def _local_pool(jobs: int | None, stages: int, on_output: OnOutput | None, *, one_by_one: bool) -> LocalPool:
-    jobs = 1 if one_by_one else jobs
-    return LocalPool(jobs, attended=(jobs == 1 or stages == 1) and _has_terminal(), on_output=on_output)
+def _local_pool(jobs: int | None, stages: int, on_output: OnOutput | None, running: RunningCommands) -> LocalPool:
+    attended = (jobs == 1 or stages == 1) and _has_terminal()
+    return LocalPool(jobs, attended=attended, on_output=on_output, running=running)
 
 
 def _has_terminal() -> bool:
@@ -133,7 +135,7 @@ def _has_terminal() -> bool:
 
 
 @contextlib.contextmanager
-def _only_one(repo: Repository, environment: Mapping[str, str]) -> Iterator[None]:
+def _only_one(repo: Repository, environment: Mapping[str, str], running: RunningCommands) -> Iterator[None]:
     """Keep a second `repro` from running the same stages while the repository's own lock is not held.
 
     A stage that itself calls `siglum repro`, for another pipeline of the repository, runs inside the first one.
@@ -142,6 +144,7 @@ def _only_one(repo: Repository, environment: Mapping[str, str]) -> Iterator[None
         yield
         return
     with repository_lock(os.path.join(repo.tmp_dir, "siglum", "repro.lock")):
+        running.end_orphans()
         yield
 
 
