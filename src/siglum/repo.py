@@ -429,6 +429,7 @@ class Repo(SourceMethods):
             run_cache=run_cache,
             commit=not no_commit,
             environment=environment,
+            on_output=_pass_on,
         )
         return [each for each in results if each.outcome not in (Outcome.UNCHANGED, Outcome.VERIFIED)]
 
@@ -467,3 +468,10 @@ def _by_outcome(result: CheckoutResult) -> dict[str, list[str]]:
 def _raise_first(result: CheckoutResult, allow_missing: bool) -> None:
     for error in failures_of(result, allow_missing=allow_missing).values():
         raise error
+
+
+def _pass_on(address: str, data: bytes) -> None:
+    """Let what a stage's commands print come out where this process's standard output goes, as with `dvc.repo`."""
+    del address
+    while data:
+        data = data[os.write(1, data) :]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from siglum.core.errors import ConflictError, NotFoundError, StageFailedError
 from siglum.core.notices import listening
 from siglum.pipeline import conductor
 from siglum.pipeline.events import StageFailed, StageFinished, StageRetried, StageSkipped, StageStarted
+from siglum.pipeline.stage_run import log_name
 from siglum.pipeline.stages import Stage
 
 # Two stages that each wait until the other has started.
@@ -367,3 +370,17 @@ def test_what_the_command_prints(project: Project) -> None:
     assert siglum(project, "repro", "-k", "--ignore-errors").returncode == 2
     asked = siglum(project, "repro", "-i")
     assert (asked.returncode, asked.stderr) == (1, "error: Stage 's' was not to be run: nothing more is done.\n")
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("train", "train.log"),
+        ("sub/dvc.yaml:größe 1%", "sub%2Fdvc.yaml:größe 1%25.log"),
+        ("a\nb", "a%0Ab.log"),
+        ("x" * 300, "x" * 50 + "-" + hashlib.sha256(b"x" * 300).hexdigest()[:16] + ".log"),
+    ],
+)
+def test_names_of_logs(address: str, name: str) -> None:
+    assert log_name(address) == name
+    assert len(os.fsencode(name)) < 255

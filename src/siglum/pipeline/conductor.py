@@ -102,8 +102,14 @@ class Conductor:
                         self._start_all()
                     if not self._running and not self._pausing:
                         break
-                    done = self._wait()
+                    done = self._wait_briefly()
+                    if not done:
+                        with interruption.held():
+                            self._recorder.flush()
+                            self._save_index_when_due()
+                        done = self._wait()
                     with interruption.held():
+                        self._put_back_due_retries()
                         for future in done:
                             self._end(self._running.pop(future), future.result())
                         self._flush_when_due()
@@ -172,29 +178,26 @@ class Conductor:
 
     # Waiting
 
-    def _wait(self) -> Iterable[ActionFuture]:
-        """Wait until a command has ended or a retry is due; return what has ended.
+    def _wait_briefly(self) -> Iterable[ActionFuture]:
+        """Return what has ended in a moment, the lock still held and what ended before still unrecorded."""
+        if not self._running:
+            return ()
+        return wait(self._running, self._patience(_BRIEFLY_SECONDS), FIRST_COMPLETED).done
 
-        After a moment, what ended before is recorded, and others may use the repository.
-        """
-        if self._running:
-            done = wait(self._running, self._patience(_BRIEFLY_SECONDS), FIRST_COMPLETED).done
-            if done:
-                return done
-        self._recorder.flush()
-        self._save_index_when_due()
+    def _wait(self) -> Iterable[ActionFuture]:
+        """Wait until a command has ended or a retry is due, while others may use the repository."""
         with self._lock.released([run.stage for run in self._running.values()]):
             if self._running:
-                done = wait(self._running, self._patience(None), FIRST_COMPLETED).done
-            else:
-                done = set()
-                time.sleep(self._patience(None) or 0.0)
+                return wait(self._running, self._patience(None), FIRST_COMPLETED).done
+            time.sleep(self._patience(None) or 0.0)
+        return ()
+
+    def _put_back_due_retries(self) -> None:
         now = time.monotonic()
         while self._pausing and self._pausing[0][0] <= now:
             _, _, run = heapq.heappop(self._pausing)
             self._retrying[run.stage.address] = run
             self._schedule.put_back(run.stage.address)
-        return done
 
     def _patience(self, seconds: float | None) -> float | None:
         if not self._pausing:

@@ -28,14 +28,15 @@ from siglum.pipeline.staleness import Cause, Reason
 from siglum.workspace.repository import Repository
 
 LOGS = ".dvc/tmp/siglum/logs"
-_LONGEST_NAME = 200
+_LONGEST_BYTES = 200
 
 
 def log_name(address: str) -> str:
-    """Return the file name of a stage's log: its address, with what no file name can hold written as %XX."""
-    name = quote(address, safe=" @+=,")
-    if len(name) > _LONGEST_NAME:
-        name = f"{name[:_LONGEST_NAME]}-{hashlib.sha256(address.encode(errors='surrogateescape')).hexdigest()[:16]}"
+    """Return the file name of a stage's log: its address, with what file names cannot show written as %XX."""
+    name = "".join(each if each.isprintable() and each not in "/%" else quote(each, safe="") for each in address)
+    if len(os.fsencode(name)) > _LONGEST_BYTES:
+        digest = hashlib.sha256(address.encode(errors="surrogateescape")).hexdigest()
+        name = f"{name[: _LONGEST_BYTES // 4]}-{digest[:16]}"  # a character has four bytes at most
     return f"{name}.log"
 
 
