@@ -6,8 +6,9 @@ Read from the workspace, or from any Git revision; the same code does both, over
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -18,6 +19,7 @@ from siglum.pipeline.files import Files, open_files
 from siglum.pipeline.graph import Graph, build_graph
 from siglum.pipeline.lock import LockFile, StageLock, parse_lock
 from siglum.pipeline.param_files import parse_params
+from siglum.pipeline.parsed import ParsedFiles
 from siglum.pipeline.paths import join
 from siglum.pipeline.schema import check_pipeline
 from siglum.pipeline.stages import LOCK_FILE, PIPELINE_FILE, Dependency, Output, Stage, build_stage
@@ -26,6 +28,8 @@ from siglum.workspace.document import Document
 from siglum.workspace.documents import load_yaml
 from siglum.workspace.pointers import DataFile, Pointer, parse_pointer
 from siglum.workspace.repository import Repository
+
+LoadYaml: TypeAlias = Callable[[bytes, str], Any]
 
 
 class Pipeline(msgspec.Struct, frozen=True, dict=True):
@@ -58,7 +62,7 @@ def load_pipeline(repo: Repository, rev: str | None = None) -> Pipeline:
     Raises FileFormatError for a file that does not say what it should, NotFoundError for an unknown revision. A
     graph that cannot be (a circle, an output claimed twice) raises only when `.graph` is used.
     """
-    return read_pipeline(open_files(repo, rev), flag_style(repo))
+    return read_pipeline(open_files(repo, rev), flag_style(repo), ParsedFiles(repo).load)
 
 
 def flag_style(repo: Repository) -> FlagStyle:
@@ -69,8 +73,8 @@ def flag_style(repo: Repository) -> FlagStyle:
     )
 
 
-def read_pipeline(files: Files, style: FlagStyle) -> Pipeline:
-    """Read a pipeline from `files`."""
+def read_pipeline(files: Files, style: FlagStyle, load: LoadYaml = load_yaml) -> Pipeline:
+    """Read a pipeline from `files`; `load` turns the bytes of a YAML file into plain values."""
     stages: dict[str, Stage] = {}
     locks: dict[str, StageLock] = {}
     tops: dict[str, ResolvedTop] = {}
@@ -79,10 +83,10 @@ def read_pipeline(files: Files, style: FlagStyle) -> Pipeline:
         if posixpath.basename(path) != PIPELINE_FILE:
             stages[path] = _read_pointer(files, path)
             continue
-        document = _read_document(files, path)
+        document = _read_document(files, path, load)
         checked = check_pipeline(document)
         resolver = Resolver(checked, posixpath.dirname(path), params.read, style)
-        lock = _read_lock(files, join(posixpath.dirname(path), LOCK_FILE)) if checked.stages else LockFile()
+        lock = _read_lock(files, join(posixpath.dirname(path), LOCK_FILE), load) if checked.stages else LockFile()
         for resolved in resolver.stages():
             stage = build_stage(document, path, place_of(document, resolved.name), resolved)
             stages[stage.address] = stage
@@ -107,14 +111,14 @@ class ParamsReader:
         return self._known[path]
 
 
-def _read_document(files: Files, path: str) -> Document:
+def _read_document(files: Files, path: str, load: LoadYaml) -> Document:
     data = files.read(path) or b""
-    parsed = load_yaml(data, path)
+    parsed = load(data, path)
     return Document(path, data.decode("utf-8-sig"), parsed)
 
 
-def _read_lock(files: Files, path: str) -> LockFile:
-    return LockFile() if files.read(path) is None else parse_lock(_read_document(files, path))
+def _read_lock(files: Files, path: str, load: LoadYaml) -> LockFile:
+    return LockFile() if files.read(path) is None else parse_lock(_read_document(files, path, load))
 
 
 def _read_pointer(files: Files, path: str) -> Stage:
