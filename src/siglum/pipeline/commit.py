@@ -16,6 +16,7 @@ from siglum.pipeline.files import WorkspaceFiles
 from siglum.pipeline.load import ParamsReader, Pipeline, load_pipeline
 from siglum.pipeline.lock import LockedPath, StageLock
 from siglum.pipeline.observe import Inputs, lock_inputs, observe_inputs, recorded_lock, why_inputs, why_outputs
+from siglum.pipeline.output_rules import OutputRules
 from siglum.pipeline.record import Recorder
 from siglum.pipeline.run_cache import RunCache, may_be_saved
 from siglum.pipeline.selection import select
@@ -68,7 +69,7 @@ def commit(
 
     Raises:
         NotFoundError: A target, an output or a dependency is not there.
-        ConflictError: Something changed, and there is neither `force` nor a yes.
+        ConflictError: Something changed, and there is neither `force` nor a yes; or Git tracks the output of a stage.
     """
     pipeline = load_pipeline(repo)
     params = ParamsReader(WorkspaceFiles(repo))
@@ -77,8 +78,11 @@ def commit(
     candidates = [_look_at(repo, pipeline, stage, params) for stage in stages.values()]
     if not force:
         _check_unchanged(repo, candidates, confirm)
+    rules = OutputRules(repo, [each.stage for each in candidates if not each.stage.is_data])
     for each in candidates:
         _check_there(repo, each.stage)
+        if not each.stage.is_data:
+            rules.check_untracked(each.stage)
     prepared = [None if each.inputs is None else lock_inputs(each.stage, each.inputs) for each in candidates]
     recorder = Recorder(repo, [each.stage for each in candidates])
     before = {path: _stamp(repo, path) for each in candidates for path in _metafiles(each.stage)}

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from siglum.core.errors import (
     AlreadyExistsError,
-    ConflictError,
     FileFormatError,
     InvalidInputError,
     NotFoundError,
@@ -20,6 +19,7 @@ from siglum.core.errors import (
 from siglum.pipeline.edit import with_stage
 from siglum.pipeline.files import Files, WorkspaceFiles, by_folder
 from siglum.pipeline.load import Pipeline, flag_style, read_pipeline
+from siglum.pipeline.output_rules import OutputRules
 from siglum.pipeline.paths import is_outside
 from siglum.pipeline.selection import folder_of
 from siglum.pipeline.stage_entry import NewStage, check_new, keep_annotations, make_entry
@@ -62,7 +62,7 @@ def add_stage(repo: Repository, new: NewStage, *, force: bool = False) -> AddedS
     check_new(new)
     plan = _plan(repo, new, force=force)
     _check_outputs(repo, plan.stage)
-    with _ignored(repo, plan.stage) as changed:
+    with _ignored(repo, _hidden_from_git(plan.stage, new)) as changed:
         write_atomic(os.path.join(repo.root, plan.stage.file), plan.text.encode())
     files = put_into_index(repo, [plan.stage.file, *changed])
     return AddedStage(plan.stage.address, plan.stage.file, files, plan.replaced)
@@ -145,32 +145,31 @@ def _check_outputs(repo: Repository, stage: Stage) -> None:
                 f"The output '{out.path}' is hidden by the rule {rule.pattern!r} ({where}).",
                 hint="Choose another path, or change the rule.",
             )
-    if repo.git is None:
-        return
-    cached = {f"{repo.git_prefix}{out.key}": out for out in _hidden_from_git(stage)}
-    for path in sorted(repo.git.tracked(cached)):
-        raise ConflictError(
-            f"The output '{cached[path].path}' is tracked by Git.",
-            hint=f"Run 'git rm -r --cached {repo.shown(cached[path].key)}' and commit, or use -O to leave it to Git.",
-        )
+    OutputRules(repo, [stage]).check_untracked(stage)
 
 
-def _hidden_from_git(stage: Stage) -> list[Output]:
-    """Return what Git is to ignore, in the order in which DVC writes it."""
+def _hidden_from_git(stage: Stage, new: NewStage) -> list[Output]:
+    """Return what Git is to ignore, in the order in which DVC writes it: by kind, then as it was asked for."""
     ours = [out for out in stage.outs if out.cache and not out.is_outside]
-    order = {"persist": 0, "metrics": 1, "plots": 2, "outs": 3}
-    return sorted(ours, key=lambda out: order["persist" if out.persist else str(out.kind)])
+    kinds = {"persist": 0, "metrics": 1, "plots": 2, "outs": 3}
+    given = {posixpath.normpath(out.path): i for i, out in enumerate(new.outs)}
+
+    def place(out: Output) -> tuple[int, int]:
+        kind = kinds["persist" if out.persist else str(out.kind)]
+        return kind, given.get(posixpath.normpath(out.path), len(given))
+
+    return sorted(ours, key=place)
 
 
 @contextlib.contextmanager
-def _ignored(repo: Repository, stage: Stage) -> Iterator[list[str]]:
+def _ignored(repo: Repository, outs: Sequence[Output]) -> Iterator[list[str]]:
     """Have Git ignore the outputs, and take that back should what follows fail.
 
     What lies in a folder that is not there yet is ignored when the stage has run.
     """
     changed: dict[str, str] = {}
     try:
-        for out in _hidden_from_git(stage):
+        for out in outs:
             path = os.path.join(repo.root, out.key)
             file = add_to_gitignore(repo, path) if os.path.isdir(os.path.dirname(path)) else None
             if file is not None:
