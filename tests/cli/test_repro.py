@@ -58,19 +58,19 @@ def test_what_is_said(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
 def test_json_is_one_line_and_the_commands_talk_to_stderr(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert app.run(["repro", "--json", "a"]) == 0
     printed = capfd.readouterr()
-    assert json.loads(printed.out) == {
-        "stages": [
-            {
-                "stage": "a",
-                "outcome": "ran",
-                "reasons": [
-                    {"cause": "dependency", "path": "in", "change": "modified"},
-                    {"cause": "parameter", "path": "params.yaml", "change": "new"},
-                ],
-                "error": None,
-            }
-        ]
+    (stage,) = json.loads(printed.out)["stages"]
+    run = stage.pop("run")
+    assert stage == {
+        "stage": "a",
+        "outcome": "ran",
+        "reasons": [
+            {"cause": "dependency", "path": "in", "change": "modified"},
+            {"cause": "parameter", "path": "params.yaml", "change": "new"},
+        ],
+        "error": None,
     }
+    assert run["started_at"] <= run["ended_at"]
+    assert (run["exit_status"], run["attempts"], run["log"]) == (0, 1, ".dvc/tmp/siglum/logs/a.log")
     assert "talk" in printed.err
 
 
@@ -106,7 +106,7 @@ def test_keep_going_names_each_failure(project: Path, capfd: pytest.CaptureFixtu
     printed = capfd.readouterr()
     assert "warning: Stage 'a' failed: " in printed.err
     assert "warning: Skipped 'b': 'a' failed." in printed.err
-    assert printed.err.endswith("error: 1 stage failed: 'a'.\n")
+    assert printed.err.endswith("error: 1 stage failed: 'a'. Its output is in .dvc/tmp/siglum/logs/a.log.\n")
     assert (project / "c").exists()
 
 

@@ -63,12 +63,14 @@ class ReproReport:
                 self._print(event)
 
     def on_output(self, address: str, data: bytes) -> None:
-        """Print what a stage's commands printed; nothing more comes from this one when `data` is empty."""
+        """Print what a stage's commands printed; they have ended when `data` is empty."""
         with self._guard:
             if self._several or self._begun.get(address):
                 self._print_lines(address, data)
             elif data:
                 _write(data, self._console.json)
+            if not data:
+                self._has_ended(address)
 
     def end(self, results: Sequence[StageResult]) -> None:
         """Print the last line."""
@@ -79,13 +81,16 @@ class ReproReport:
         """Keep track of what runs: from when two do, all output is told apart, until nothing runs."""
         if self._dry:
             return
-        if isinstance(event, StageStarted):
+        if isinstance(event, StageStarted | CommandStarted):  # one that is tried again does not start once more
             self._running.add(event.stage.address)
             self._names[event.stage.address] = shown_address(event.stage, self._folder)
             self._several = self._several or len(self._running) > 1
-        elif isinstance(event, StageFinished | StageFailed):
-            self._running.discard(event.stage.address)
-            self._several = self._several and bool(self._running)
+        elif isinstance(event, StageFailed):
+            self._has_ended(event.stage.address)  # also where it was never begun
+
+    def _has_ended(self, address: str) -> None:
+        self._running.discard(address)
+        self._several = self._several and bool(self._running)
 
     def _print(self, event: Event) -> None:
         say = self._console.say

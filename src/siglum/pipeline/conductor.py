@@ -281,6 +281,10 @@ class Conductor:
         if self._options.on_error is OnError.STOP and len(self._failed) == 1 and self._first_error is not None:
             raise self._first_error
         names = ", ".join(f"'{address}'" for address in self._failed)
-        logs = [os.path.dirname(run.log) for each in self._failed if (run := self._results[each].run) and run.log]
-        hint = f"Their output is in {self._repo.shown(logs[0])}." if logs else None
+        logs = [run.log for each in self._failed if (run := self._results[each].run) and run.log]
+        hint = None
+        if len(logs) == 1:
+            hint = f"Its output is in {self._repo.shown(logs[0])}."
+        elif logs:
+            hint = f"Their output is in {self._repo.shown(os.path.dirname(logs[0]))}."
         raise StageFailedError(f"{count(len(self._failed), 'stage')} failed: {names}.", hint=hint)
