@@ -64,8 +64,11 @@ def test_empty(name: str) -> None:
     [
         ("p.yaml", b"a: [1\n", "p.yaml:2:1: "),
         ("p.yaml", b"- 1\n", "p.yaml: expected keys and values at the top, not a list"),
-        ("p.json", b"{", "p.json: not JSON"),
-        ("p.toml", b"a = ", "p.toml: not TOML"),
+        ("p.json", b"{", "p.json:1:2: not JSON"),
+        ("p.toml", b"\na = ", "p.toml:2: not TOML: Invalid value"),
+        ("p.toml", b"\na = x", "p.toml:2:5: not TOML: Invalid value"),
+        ("p.json", b'{"a": \xff}', "p.json:1:7: not UTF-8"),
+        ("p.json", b'{"a": ' + b"1" * 5000, "p.json: not JSON: "),
         ("p.py", b"a = (\n", "p.py:1:"),
     ],
 )

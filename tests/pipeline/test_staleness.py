@@ -88,7 +88,7 @@ def test_what_runs_always() -> None:
 def test_a_whole_parameters_file() -> None:
     stage = msgspec.structs.replace(STAGE, params=(ParamsDependency("params.yaml", "params.yaml"),))
     lock = msgspec.structs.replace(LOCK, params={"params.yaml": {"gone": 1, "same": [1], "other": 1}})
-    assert parameter_reasons(stage, lock, {"params.yaml": {"same": (1,), "other": 2, "added": 3}}) == (
+    assert parameter_reasons(stage, lock, {"params.yaml": {"same": [1], "other": 2, "added": 3}}) == (
         Reason(Cause.PARAMETER, "params.yaml", Change.MODIFIED, "other"),
         Reason(Cause.PARAMETER, "params.yaml", Change.NEW, "added"),
         Reason(Cause.PARAMETER, "params.yaml", Change.DELETED, "gone"),

@@ -18,6 +18,7 @@ PARAMS: dict[Any, Any] = {
     "by_name": {"x": {"v": 1}, "y": {"v": 2}},
     "flag": True,
     "folder": "sub",
+    "none": None,
     5: "invisible",
 }
 FILES = {"params.yaml": PARAMS, "more.yaml": {"extra": {"a": 1}, "b": 2}, "sub/local.yaml": {"deep": "d"}}
@@ -150,8 +151,8 @@ MISTAKES = [
     ("vars: [more.yaml, 'more.yaml:b']", "vars[1]: cannot load 'more.yaml:b' in part"),
     ("vars: ['more.yaml:b', more.yaml]", "vars[1]: cannot load 'more.yaml': a part of it is loaded already"),
     ("vars: ['more.yaml:b', 'more.yaml:b']", "a part of it is loaded already"),
-    ("stages:\n  a: {foreach: '${lr}', do: {cmd: x}}", "stages.a.foreach: expected a list or a mapping, not float"),
-    ("stages:\n  a: {matrix: {m: '${lr}'}, cmd: x}", "stages.a.matrix.m: expected a list, not float"),
+    ("stages:\n  a: {foreach: '${lr}', do: {cmd: x}}", "stages.a.foreach: expected a list or a mapping, not a number"),
+    ("stages:\n  a: {matrix: {m: '${lr}'}, cmd: x}", "stages.a.matrix.m: expected a list, not a number"),
     ("stages:\n  a: {foreach: [1], do: {cmd: x, vars: [{item: 1}]}}", "may not redefine 'item'"),
     ("stages:\n  a: {cmd: x, wdir: ../..}", "stages.a.wdir: '../..' lies outside the repository"),
     ("stages:\n  a: {cmd: x, outs: [/tmp/x]}", "stages.a.outs: the output '/tmp/x' lies outside the repository"),
@@ -160,7 +161,7 @@ MISTAKES = [
     ("stages:\n  a: {cmd: x, deps: [d.dvc]}", "'d.dvc' describes data and cannot be a dependency"),
     ("stages:\n  a: {cmd: x, deps: [x], outs: [x]}", "'x' is both a dependency and an output"),
     ("stages:\n  a: {cmd: x, outs: [x], metrics: [./x]}", "stages.a.metrics: './x' is listed twice"),
-    ("stages:\n  a: {cmd: x, deps: [x, x]}", "stages.a.deps: a dependency is listed twice"),
+    ("stages:\n  a: {cmd: x, outs: ['${none}']}", "stages.a.outs[0]: expected a path or {path: {flags}}, not nothing"),
 ]
 
 

@@ -60,8 +60,11 @@ class Context:
         twin._reserved = self._reserved | values.keys()
         return twin
 
-    def find(self, path: Path) -> Found:
-        """Return the value at `path`. Raises InvalidInputError naming what is missing, with near names."""
+    def find(self, path: Path, written: str) -> Found:
+        """Return the value at `path`. Raises InvalidInputError naming what is missing, with near names.
+
+        `written` is the expression as the file has it, for the error.
+        """
         value: Any = self._values
         for depth, name in enumerate(path):
             if isinstance(value, Mapping) and name in value:
@@ -69,11 +72,10 @@ class Context:
             elif isinstance(value, list) and _is_index(name, len(value)):
                 value = value[int(name)]
             else:
-                shown = ".".join(path)
                 known = [str(key) for key in value] if isinstance(value, Mapping) else []
                 at = f" in '{'.'.join(path[:depth])}'" if depth else ""
                 hint = did_you_mean(name, known) or "It can come from params.yaml or 'vars'."
-                raise InvalidInputError(f"'${{{shown}}}' is not defined: there is no {name!r}{at}", hint=hint)
+                raise InvalidInputError(f"'{written}' is not defined: there is no {name!r}{at}", hint=hint)
         return Found(value, self._source_of(path))
 
     def load(self, entry: str, path: str, load: LoadParams) -> None:

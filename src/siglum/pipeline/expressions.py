@@ -65,15 +65,15 @@ def has_expression(value: Any) -> bool:
 def parse_expression(inner: str) -> Path:
     """Return the names that an expression descends through. Raises InvalidInputError that shows where it breaks."""
     path: list[str] = []
-    position = 0
-    while position < len(inner):
+    position, end = 0, len(inner.rstrip())
+    while position < end:
         token = _TOKEN.match(inner, position)
         kind = None if token is None else token.lastgroup
         if token is None or (kind == "first") != (position == 0) or not token[kind or 0].strip():
             break
         path.append(token[kind or 0].strip())
         position = token.end()
-    if not path or position < len(inner):
+    if not path or position < end:
         raise InvalidInputError(
             f"'${{{inner}}}' is not an expression (see character {position + 3})",
             hint="Write ${name}, ${name.attribute} or ${name[0]}; write \\${ for a plain ${.",

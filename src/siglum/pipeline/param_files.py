@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from siglum.core.errors import FileFormatError, InvalidInputError
 from siglum.workspace.document import kind_of
-from siglum.workspace.documents import load_yaml
+from siglum.workspace.documents import decoded, load_yaml
+
+_TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
 def parse_params(data: bytes, where: str) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def select(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 
 def check_recordable(values: Mapping[str, Any], where: str) -> None:
-    """Refuse parameters that a lock file cannot hold so that they come back equal: dates and times.
+    """Refuse parameters that a lock file cannot hold so that they come back equal: dates, times, sets, bytes.
 
     Raises InvalidInputError that names the key.
     """
@@ -56,7 +58,7 @@ def check_recordable(values: Mapping[str, Any], where: str) -> None:
         if kind is not None:
             raise InvalidInputError(
                 f"The parameter {name!r} in {where} is a {kind}, which cannot be recorded.",
-                hint="Put it in quotes to make it text.",
+                hint="Write it as text, in quotes, or as a list.",
             )
 
 
@@ -81,23 +83,31 @@ def _unrecordable(value: Any) -> str | None:
         return None
     if isinstance(value, Mapping):
         return next((kind for kind in map(_unrecordable, value.values()) if kind), None)
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple):
         return next((kind for kind in map(_unrecordable, value) if kind), None)
     return type(value).__name__
 
 
 def _parse_json(data: bytes, where: str) -> Any:
+    # Not msgspec, which has no `NaN` and no integers of any size; DVC's files may hold both.
     try:
-        return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return json.loads(decoded(data, where))
+    except json.JSONDecodeError as error:
+        raise FileFormatError(where, f"not JSON: {error.msg}", line=error.lineno, column=error.colno) from None
+    except (ValueError, RecursionError) as error:
         raise FileFormatError(where, f"not JSON: {error}") from None
 
 
 def _parse_toml(data: bytes, where: str) -> Any:
+    text = decoded(data, where)
     try:
-        return tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FileFormatError(where, f"not TOML: {error}") from None
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        said = str(error)
+        place = _TOML_PLACE.search(said)
+        line = None if place is None else int(place[1] or len(text.splitlines()) or 1)
+        column = None if place is None or place[2] is None else int(place[2])
+        raise FileFormatError(where, f"not TOML: {_TOML_PLACE.sub('', said)}", line=line, column=column) from None
 
 
 def _parse_python(data: bytes, where: str) -> Any:
@@ -127,10 +137,17 @@ def _literals(body: Iterable[ast.stmt], *, of_self: bool) -> dict[str, Any]:
             if name is None or statement.value is None:
                 continue
             try:
-                values[name] = ast.literal_eval(statement.value)
+                values[name] = _with_lists(ast.literal_eval(statement.value))
             except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
                 continue
     return values
+
+
+def _with_lists(value: Any) -> Any:
+    """Return a value with lists for tuples: a lock file, which the value is compared with, has no other sequence."""
+    if isinstance(value, dict):
+        return {key: _with_lists(item) for key, item in value.items()}
+    return [_with_lists(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _target_name(target: ast.expr, *, of_self: bool) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from siglum.core.text import did_you_mean
+from siglum.pipeline.expressions import to_text
 from siglum.workspace.document import Document, KeyPath, kind_of
 
 OUTPUT_FLAGS = ("cache", "persist", "checkpoint", "remote", "push", "desc", "type", "labels", "meta")
@@ -129,6 +130,7 @@ def check_pipeline(document: Document) -> PipelineFile:
 
 def decode_stage(document: Document, keys: KeyPath, data: Mapping[str, Any]) -> StageDeclaration:
     """Turn a stage's resolved mapping into a value. `keys` says where its template stands."""
+    data = _with_words(data)
     _check_stage_body(document, keys, data)
     command = data["cmd"]
     return StageDeclaration(
@@ -142,6 +144,31 @@ def decode_stage(document: Document, keys: KeyPath, data: Mapping[str, Any]) -> 
         desc=data.get("desc"),
         meta=data.get("meta"),
     )
+
+
+def _with_words(stage: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stage in which what is only read by people is text: a template may have put a number there."""
+    worded = dict(stage)
+    if isinstance(worded.get("desc"), bool | int | float):
+        worded["desc"] = to_text(worded["desc"])
+    for kind in OutputKind:
+        if isinstance(worded.get(kind), list):
+            worded[kind] = [_out_with_words(entry) for entry in worded[kind]]
+    return worded
+
+
+def _out_with_words(entry: Any) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    return {
+        path: {
+            flag: to_text(value) if flag in ("desc", "type") and isinstance(value, bool | int | float) else value
+            for flag, value in flags.items()
+        }
+        if isinstance(flags, dict)
+        else flags
+        for path, flags in entry.items()
+    }
 
 
 def _name(document: Document, name: object) -> str:
@@ -164,7 +191,11 @@ def _check_stage(document: Document, keys: KeyPath, body: Any) -> StageTemplate:
         return ForeachTemplate(over, do)
     if "matrix" in stage:
         axes = _mapping(document, (*keys, "matrix"), stage["matrix"])
+        if not axes:
+            raise document.problem((*keys, "matrix"), "the matrix is empty")
         for axis, values in axes.items():
+            if not isinstance(axis, str):
+                raise document.problem((*keys, "matrix"), f"the name {axis!r} is not text", hint="Put it in quotes.")
             if not isinstance(values, str | list):
                 where = (*keys, "matrix", axis)
                 raise document.problem(where, f"expected a list or ${{…}}, not {kind_of(values)}")
@@ -220,7 +251,8 @@ def _check_outputs(document: Document, keys: KeyPath, kind: OutputKind, outs: An
     for i, entry in enumerate(_sequence(document, keys, outs)):
         if isinstance(entry, str):
             continue
-        for path, flags in _mapping(document, (*keys, i), entry, what="a path or {path: {flags}}").items():
+        named = _mapping(document, (*keys, i), entry, empty=False, what="a path or {path: {flags}}")
+        for path, flags in named.items():
             where = (*keys, i, path)
             if not isinstance(path, str):
                 raise document.problem((*keys, i), f"the path {path!r} is not text", hint="Put it in quotes.")

@@ -145,9 +145,16 @@ def _compare_parameter(name: str, values: Mapping[str, Any], recorded: Mapping[s
         return Change.DELETED
     if name not in recorded:
         return Change.NEW
-    value = values[name]
-    plain = list(value) if isinstance(value, tuple) else value
-    return None if plain == recorded[name] else Change.MODIFIED
+    return None if _equal(values[name], recorded[name]) else Change.MODIFIED
+
+
+def _equal(value: Any, recorded: Any) -> bool:
+    """Return whether two parameters are the same. `.nan` is the same as itself, or its stage would run every time."""
+    if isinstance(value, dict) and isinstance(recorded, dict):
+        return value.keys() == recorded.keys() and all(_equal(value[key], recorded[key]) for key in value)
+    if isinstance(value, list) and isinstance(recorded, list):
+        return len(value) == len(recorded) and all(map(_equal, value, recorded))
+    return bool(value == recorded) or (value != value and recorded != recorded)
 
 
 def input_reasons(

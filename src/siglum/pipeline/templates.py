@@ -31,7 +31,7 @@ from siglum.pipeline.schema import (
     StageDeclaration,
     decode_stage,
 )
-from siglum.workspace.document import Document, KeyPath
+from siglum.workspace.document import Document, KeyPath, kind_of
 
 DEFAULT_PARAMS_FILE = "params.yaml"
 
@@ -88,7 +88,7 @@ class Resolver:
         file = self._file
 
         def resolved(key: str, value: Any) -> Any:
-            return self._resolve(self._context, (key,), value, {})
+            return self._resolve(self._context, (key,), value, {}, whole=True)
 
         for key in ("params", "metrics"):
             for i, path in enumerate(resolved(key, list(getattr(file, key)))):
@@ -138,11 +138,11 @@ class Resolver:
         data, origin = self._iterable(keys, over)
         if isinstance(data, Mapping):
             for key, value in data.items():
-                name = to_text(key)
+                name = to_text(key if origin is not None else self._resolve_key(self._context, keys, key, {}))
                 yield name, {"item": self._element(keys, value, origin, name), "key": Found(name, None)}
             return
         if not isinstance(data, Sequence) or isinstance(data, str):
-            raise self._problem(keys, f"expected a list or a mapping, not {type(data).__name__}")
+            raise self._problem(keys, f"expected a list or a mapping, not {kind_of(data)}")
         elements = [self._element((*keys, i), value, origin, str(i)) for i, value in enumerate(data)]
         by_index = any(isinstance(found.value, Mapping | list | tuple) for found in elements)
         # As in DVC, of equal names the last one counts, at the place of the first.
@@ -155,8 +155,8 @@ class Resolver:
         for axis, values in axes.items():
             where = (*keys, "matrix", axis)
             data, origin = self._iterable(where, values)
-            if not isinstance(data, list | tuple):
-                raise self._problem(where, f"expected a list, not {type(data).__name__}")
+            if not isinstance(data, list | tuple | Mapping):  # of a mapping, which only `${…}` can be: its keys
+                raise self._problem(where, f"expected a list, not {kind_of(data)}")
             found = [self._element((*where, i), value, origin, str(i)) for i, value in enumerate(data)]
             parts = (
                 f"{axis}{i}" if isinstance(f.value, Mapping | list | tuple) else _name_part(f)
@@ -182,24 +182,32 @@ class Resolver:
             return Found(value, Source(origin.name, (*origin.path, name), origin.is_file))
         if isinstance(value, str):
             return self._resolve_text(self._context, keys, value)
-        return Found(self._resolve(self._context, keys, value, {}), None)
+        return Found(self._resolve(self._context, keys, value, {}, whole=True), None)
 
     def _resolve(
-        self, context: Context, keys: KeyPath, value: Any, used: dict[str, dict[str, Any]], *, is_command: bool = False
+        self,
+        context: Context,
+        keys: KeyPath,
+        value: Any,
+        used: dict[str, dict[str, Any]],
+        *,
+        is_command: bool = False,
+        whole: bool = False,
     ) -> Any:
+        """Resolve all text in a value. With `whole`, an expression may stand for a list or a mapping."""
         if isinstance(value, str):
-            found = self._resolve_text(context, keys, value, used, is_command=is_command, one_value=keys[0] == "stages")
-            return found.value
+            return self._resolve_text(context, keys, value, used, is_command=is_command, one_value=not whole).value
         if isinstance(value, Mapping):
             return {
                 self._resolve_key(context, (*keys, str(key)), key, used): self._resolve(
-                    context, (*keys, str(key)), item, used, is_command=is_command
+                    context, (*keys, str(key)), item, used, is_command=is_command, whole=whole
                 )
                 for key, item in value.items()
             }
         if isinstance(value, list):
             return [
-                self._resolve(context, (*keys, i), item, used, is_command=is_command) for i, item in enumerate(value)
+                self._resolve(context, (*keys, i), item, used, is_command=is_command, whole=whole)
+                for i, item in enumerate(value)
             ]
         return value
 
@@ -222,14 +230,14 @@ class Resolver:
             return Found(unescape(text), None)
         try:
             if len(matches) == 1 and matches[0].group() == text and not is_command:
-                found = context.find(parse_expression(matches[0]["inner"]))
+                found = context.find(parse_expression(matches[0]["inner"]), text)
                 if one_value and isinstance(found.value, Mapping | list | tuple):
                     raise InvalidInputError(f"'{text}' is {_kind(found.value)}, where one value is needed")
                 _remember(used, found)
                 return found
             pieces, end = [], 0
             for match in matches:
-                found = context.find(parse_expression(match["inner"]))
+                found = context.find(parse_expression(match["inner"]), match.group())
                 pieces += [text[end : match.start()], self._as_text(match.group(), found.value, is_command)]
                 _remember(used, found)
                 end = match.end()
