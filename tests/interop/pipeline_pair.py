@@ -1,0 +1,150 @@
+"""Small pipelines in the hands of both tools: what each ran, recorded, reported and left on disk, side by side.
+
+A case is a pipeline and steps: files to write, then command lines. All cases of a module run in one process of each
+tool (`pipeline_program.py`), since DVC starts slowly.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+
+from siglum.workspace.documents import load_yaml_file
+
+PROGRAM = str(Path(__file__).with_name("pipeline_program.py"))
+Files: TypeAlias = Mapping[str, str | None]
+STATUS = ["status", "--json"]
+CACHE = ".dvc/cache/files/md5/"
+REPRO = ["repro"]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Files to write (None deletes one), then command lines to run."""
+
+    write: Files = {}
+    run: Sequence[Sequence[str]] = (STATUS, REPRO, STATUS)
+
+
+class Case(msgspec.Struct, frozen=True):
+    """A repository and what is done in it. `better` says what DVC does wrong, where Siglum does otherwise."""
+
+    files: Files
+    steps: Sequence[Step]
+    config: str = ""
+    better: str = ""
+
+
+Seen: TypeAlias = dict[str, list[dict[str, Any]]]
+
+
+def case(pipeline: str, files: Files | None = None, *changes: Files, config: str = "", better: str = "") -> Case:
+    """Return the usual case: everything runs, then after each change what has to; the state is asked for in between."""
+    steps = [Step(run=(REPRO, STATUS)), *(Step(change) for change in changes)]
+    return Case({"dvc.yaml": pipeline, **(files or {})}, steps, config, better)
+
+
+def load_cases(path: Path, short: Callable[[dict[str, Any]], Case] | None = None) -> dict[str, Case]:
+    """Read cases by name; `short` makes one of what has no files. Steps may be given, or what changes before each."""
+    cases = {}
+    for name, written in load_yaml_file(str(path)).items():
+        if short is not None and "files" not in written:
+            cases[name] = short(written)
+            continue
+        config, better = written.get("config", ""), written.get("better", "")
+        if "steps" in written:
+            steps = [Step(step.get("write", {}), [line.split() for line in step["run"]]) for step in written["steps"]]
+        else:
+            steps = [Step(run=(REPRO, STATUS)), *(Step(change) for change in written.get("changes", ()))]
+        cases[name] = Case(written["files"], steps, config, better)
+    return cases
+
+
+def take_cases(cases: Mapping[str, Case], tool: str, dvc: str, folder: Path) -> Seen:
+    """Take all cases through their steps with one tool, "siglum" or "dvc"; return what was seen of each."""
+    folder.mkdir()
+    python = sys.executable if tool == "siglum" else str(Path(dvc).with_name("python"))
+    called = ("siglum.cli.app", "run") if tool == "siglum" else ("dvc.cli", "main")
+    done = subprocess.run(
+        [python, PROGRAM, *called, str(folder)],
+        input=msgspec.json.encode({name: _in_order(case, tool) for name, case in cases.items()}),
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    seen: Seen = json.loads(done.stdout)
+    return seen
+
+
+def _in_order(case: Case, tool: str) -> dict[str, Any]:
+    """Return the case as data, in which Siglum runs one stage after the other, as DVC does."""
+    steps = [
+        {
+            "write": step.write,
+            "run": [[*line, "-j", "1"] if line[0] == "repro" and tool == "siglum" else line for line in step.run],
+        }
+        for step in case.steps
+    ]
+    return {"files": case.files, "config": case.config, "steps": steps}
+
+
+def comparable(step: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what both tools have to agree on after a step: success, what ran in which order, state and files.
+
+    After a failure, DVC takes back the lines that it added to .gitignore; that is left out.
+    """
+    failed = any(each["failed"] for each in step["commands"])
+    return {
+        "commands": [
+            {
+                "line": [word for word in each["line"] if word not in ("-j", "1")],
+                "failed": each["failed"],
+                "ran": each["ran"],
+                "status": json.loads(each["out"]) if each["line"] == STATUS and not each["failed"] else None,
+            }
+            for each in step["commands"]
+        ],
+        "files": {
+            # DVC adds lines to .gitignore in an order that it does not fix.
+            path: sorted(text.splitlines()) if path.endswith(".gitignore") else text
+            for path, text in step["files"].items()
+            if not path.startswith(CACHE) and not (failed and path.endswith(".gitignore"))
+        },
+    }
+
+
+def assert_cached(ours: Mapping[str, str], theirs: Mapping[str, str]) -> None:
+    """Assert that both caches hold the same. Siglum's has what a person or a failed command left in an output, too."""
+    locks = "".join(text for path, text in ours.items() if path.endswith(("dvc.lock", ".dvc")))
+    cached = {path: text for path, text in theirs.items() if path.startswith(CACHE)}
+    assert {path: ours.get(path) for path in cached} == cached
+    for path in set(ours) - set(theirs):
+        assert not path.startswith(CACHE) or path.removeprefix(CACHE).replace("/", "") not in locks
+
+
+def assert_plain_words(step: Mapping[str, Any]) -> None:
+    """Assert that Siglum says in one line why a command failed, and nothing of its insides."""
+    for each in step["commands"]:
+        said = [line for line in each["err"].splitlines() if line.startswith(("error: ", '{"error":'))]
+        assert len(said) == (1 if each["failed"] else 0), each["err"]
+        assert "Traceback" not in each["err"]
+
+
+def assert_same(case: Case, ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
+    """Assert that both tools did the same in a case; or that they did not, where Siglum does better."""
+    assert len(ours) == len(theirs) == len(case.steps)
+    for step in ours:
+        assert_plain_words(step)
+    if case.better:
+        assert [comparable(step) for step in ours] != [comparable(step) for step in theirs]
+        return
+    for one, other in zip(ours, theirs, strict=True):
+        assert comparable(one) == comparable(other)
+        assert_cached(one["files"], other["files"])
