@@ -202,27 +202,3 @@ def test_data_of_a_revision_before(make_side: MakeSide, dvc_command: str) -> Non
         tool.run("checkout")
         assert (side.root / "f").read_bytes() == (side.root / "d/a").read_bytes() == text
         assert tool.json("status") == {}
-
-
-def test_the_lock_is_the_same(make_side: MakeSide, dvc_command: str, tmp_path: Path) -> None:
-    side = make_side("siglum")
-    (side.root / "f").write_text("f")
-    started, go_on = tmp_path / "started", tmp_path / "go"
-    os.mkfifo(started)
-    os.mkfifo(go_on)
-    script = (
-        "from siglum.workspace.repository import Repository\n"
-        "with Repository.open().lock():\n"
-        f"    open({str(started)!r}, 'w').close(); open({str(go_on)!r}).close()\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", script], cwd=side.root) as holder:
-        started.read_bytes()
-        refused = Side([dvc_command], side.root).run("add", "f", check=False)
-        assert refused.returncode != 0
-        assert "Unable to acquire lock" in refused.stderr
-        busy = side.run("add", "f", check=False)
-        assert busy.returncode == 1
-        assert f"in use by process {holder.pid} (" in busy.stderr
-        go_on.write_bytes(b"")
-    assert not (side.root / "f.dvc").exists()
-    side.run("add", "f")
