@@ -70,7 +70,7 @@ def test_a_remote_by_name(project: DataProject) -> None:
         {
             ".dvc/config": "[core]\n    remote = a\n['remote \"a\"']\n    url = ../../store\n    jobs = 3\n"
             "['remote \"b\"']\n    url = remote://a/below\n['remote \"c\"']\n    url = remote://c\n"
-            "['remote \"d\"']\n    url = remote://a\n    no_traverse = true\n['remote \"e\"']\n    url = ssh://h/p\n"
+            "['remote \"d\"']\n    url = remote://a\n    worktree = true\n['remote \"e\"']\n    url = oss://h/p\n"
         }
     )
     store = str(project.root.parent / "store")
@@ -78,9 +78,9 @@ def test_a_remote_by_name(project: DataProject) -> None:
     assert open_configured_remote(project.open(), "B").url == f"{store}/below"
     with pytest.raises(InvalidInputError, match="refers to itself: c -> c"):
         open_configured_remote(project.open(), "c")
-    with pytest.raises(NotSupportedError, match="no_traverse"):
+    with pytest.raises(NotSupportedError, match="worktree"):
         open_configured_remote(project.open(), "d")
-    with pytest.raises(NotSupportedError, match="ssh://"):
+    with pytest.raises(NotSupportedError, match="oss://"):
         open_configured_remote(project.open(), "e")
     with pytest.raises(NotFoundError, match="There is no remote 'x'"):
         open_configured_remote(project.open(), "x")
