@@ -24,6 +24,7 @@ from siglum.core.errors import (
     UnavailableError,
 )
 from siglum.storage.remotes import BulkRemote, Download, Remote, Upload, http_session, open_remote
+from siglum.storage.remotes.http_auth import Digest
 from siglum.testing.http_files import HttpFiles
 from siglum.testing.http_server import Fault, FaultKind, HttpServer, Request, Response
 from siglum.testing.remotes import BulkRemoteContract
@@ -156,6 +157,17 @@ def test_logins(tmp_path: Path, login: tuple[str, str, str], options: dict[str, 
             assert SECRET not in said
             with pytest.raises(UnauthenticatedError):
                 wrong.check()
+
+
+def test_a_challenge_is_met_once_by_each_request() -> None:
+    login = Digest("me", SECRET)
+    assert login.headers("GET", "/a") == login.headers("GET", "/b") == {}  # two that go out at the same time
+    challenge = 'Digest realm="r", nonce="n1", qop="auth", algorithm=MD5'
+    assert login.challenged(challenge, "")
+    assert login.challenged(challenge, ""), "the second was sent before the first was refused"
+    answer = login.headers("GET", "/a")["Authorization"]
+    assert not login.challenged(challenge, answer), "the password is wrong"
+    assert login.challenged(challenge.replace("n1", "n2"), answer), "the nonce was too old"
 
 
 def test_a_login_in_the_url_or_in_netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,11 @@ class Login(Protocol):
         """Return the headers that go with a request for `target`, the path and query."""
         ...
 
-    def challenged(self, challenge: str) -> bool:
-        """Take in a server's `WWW-Authenticate`; return whether asking again may help."""
+    def challenged(self, challenge: str, answered: str) -> bool:
+        """Take in a server's `WWW-Authenticate`; return whether asking again may help.
+
+        `answered` is the `Authorization` that the refused request carried, "" for none.
+        """
         ...
 
 
@@ -40,7 +43,7 @@ class FixedHeaders:
     def headers(self, method: str, target: str) -> dict[str, str]:  # noqa: ARG002
         return self._headers
 
-    def challenged(self, challenge: str) -> bool:  # noqa: ARG002
+    def challenged(self, challenge: str, answered: str) -> bool:  # noqa: ARG002
         return False
 
 
@@ -74,7 +77,7 @@ class Digest:
             self._count += 1
             return {"Authorization": self._answer(method, target, f"{self._count:08x}", secrets.token_hex(8))}
 
-    def challenged(self, challenge: str) -> bool:
+    def challenged(self, challenge: str, answered: str) -> bool:
         kind, _, rest = challenge.partition(" ")
         if kind.lower() != "digest":
             return False
@@ -84,10 +87,10 @@ class Digest:
         if algorithm not in _HASHES or "auth" not in offered:
             return False
         with self._lock:
-            # A new nonce after an old one that went stale, or after another thread's; the same one means "wrong".
-            fresh = found.get("nonce") != self._challenge.get("nonce")
-            self._challenge, self._count = found, 0 if fresh else self._count
-        return fresh
+            if found.get("nonce") != self._challenge.get("nonce"):
+                self._challenge, self._count = found, 0
+        # Wrong is only what answered this very nonce: a request may have gone out before another thread learnt of it.
+        return f'nonce="{_quoted(found.get("nonce", ""))}"' not in answered
 
     def _answer(self, method: str, target: str, count: str, own: str) -> str:
         given = self._challenge

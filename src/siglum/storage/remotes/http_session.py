@@ -127,7 +127,7 @@ class HttpSession:
                     if response.status == HTTPStatus.SEE_OTHER:
                         method, body = "GET", None
                     continue
-                if not challenged and login is not None and _challenge_is_met(login, response):
+                if not challenged and login is not None and _challenge_is_met(login, response, own):
                     challenged = True
                     _finish(lease, response)
                     continue
@@ -223,9 +223,11 @@ def _finish(lease: _Lease, response: http.client.HTTPResponse) -> None:
     lease.reusable = response.isclosed() and not response.will_close
 
 
-def _challenge_is_met(login: Login, response: http.client.HTTPResponse) -> bool:
+def _challenge_is_met(login: Login, response: http.client.HTTPResponse, sent: Mapping[str, str]) -> bool:
     challenge = response.getheader("www-authenticate")
-    return response.status == HTTPStatus.UNAUTHORIZED and bool(challenge) and login.challenged(challenge or "")
+    if response.status != HTTPStatus.UNAUTHORIZED or not challenge:
+        return False
+    return login.challenged(challenge, sent.get("Authorization", ""))
 
 
 def _origin(parts: SplitResult) -> str:
