@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -48,11 +49,14 @@ def test_the_whole_way(project: DataProject) -> None:
     assert there.root_dir == str(clone)
     with pytest.raises(NotFoundError, match="could not be fetched"):
         there.pull("data/train.csv")  # its second content was not pushed
-    assert there.pull(["data/folder/x"]) == {"fetched": 1, "added": ["data/folder"], "modified": [], "deleted": []}
+    nothing: dict[str, list[str]] = {"added": [], "modified": [], "deleted": []}
+    one_more = {"modified": 0, "added": 1, "deleted": 0}
+    folder, file = f"{os.path.relpath(clone)}/data/folder/", f"{os.path.relpath(clone)}/data/train.csv"
+    assert there.pull(["data/folder/x"]) == {**nothing, "added": [folder], "stats": {"fetched": 1, **one_more}}
     assert there.fetch("data/folder") == 2
-    assert there.checkout(allow_missing=True) == {"added": [], "modified": ["data/folder"], "deleted": []}
+    assert there.checkout(allow_missing=True) == {**nothing, "modified": [folder], "stats": one_more}
     project.done("push")
-    assert there.pull() == {"fetched": 1, "added": ["data/train.csv"], "modified": [], "deleted": []}
+    assert there.pull() == {**nothing, "added": [file], "stats": {"fetched": 1, **one_more}}
     assert there.status() == {}
 
 

@@ -15,7 +15,7 @@ from siglum.pipeline.add import add
 from siglum.pipeline.checkout import checkout as checkout_tracked
 from siglum.pipeline.commit import commit
 from siglum.pipeline.data_diff import diff_data
-from siglum.pipeline.diff_value import NOT_IN_CACHE, diff_value
+from siglum.pipeline.diff_value import diff_value
 from siglum.pipeline.events import Outcome, StageResult
 from siglum.pipeline.gc import GcRequest, Planned, collection_lock, open_projects, plan_collection
 from siglum.pipeline.move import move
@@ -154,8 +154,11 @@ class Repo(SourceMethods):
         relink: bool = False,
         recursive: bool = False,
         allow_missing: bool = False,
-    ) -> dict[str, list[str]]:
-        """Bring data to what is recorded, from the cache. Return the paths that were `added`, `modified`, `deleted`.
+    ) -> dict[str, Any]:
+        """Bring data to what is recorded, from the cache. Return what was done, as DVC does.
+
+        That is the paths of outputs that were `added`, `modified`, `deleted`, as seen from the current folder, those
+        of folders with a slash at the end; and `stats`, the numbers of files by the same names.
 
         What can be brought back is; then the first error is raised: NotFoundError (not with `allow_missing`),
         IntegrityError, or, without `force`, WouldLoseDataError.
@@ -166,7 +169,7 @@ class Repo(SourceMethods):
                 repo, self._names(targets), force=force, relink=relink, with_deps=with_deps, recursive=recursive
             )
         _raise_first(result, allow_missing)
-        return _by_outcome(result)
+        return _outcomes(repo, result)
 
     def status(
         self,
@@ -209,16 +212,13 @@ class Repo(SourceMethods):
     ) -> dict[str, list[dict[str, Any]]]:
         """Return how tracked data changed from one Git revision to another, or to the workspace when that is None.
 
-        By `added`, `deleted`, `modified`, `renamed` and, with the workspace, `not in cache`: lists of `path` and
-        `hash`. Nothing when nothing differs. A target that is a folder stands for all in it, `recursive` or not.
+        By `added`, `deleted`, `modified`, `renamed` and `not in cache`: lists of `path` and `hash`. Nothing when
+        nothing differs. A target that is a folder stands for all in it, `recursive` or not.
         """
         del recursive  # DVC needs it to look into folders that are targets
         repo = self._fresh()
         found = diff_data(repo, FolderContents(repo), a_rev, b_rev, self._names(targets))
-        value = diff_value(found, show_hash=True)
-        if b_rev is not None:
-            value.pop(NOT_IN_CACHE, None)
-        return value
+        return diff_value(found, show_hash=True)
 
     def move(self, from_path: str, to_path: str) -> Moved:
         """Move or rename tracked data, together with its `.dvc` file. Nothing is overwritten."""
@@ -373,7 +373,7 @@ class Repo(SourceMethods):
         glob: bool = False,
         allow_missing: bool = False,
     ) -> dict[str, Any]:
-        """Get data from a remote into the workspace: return how many objects were `fetched`, and as `checkout` does.
+        """Get data from a remote into the workspace. Return as `checkout` does, with `fetched` objects in `stats`.
 
         What can be brought back is; then the first error is raised.
         """
@@ -395,7 +395,7 @@ class Repo(SourceMethods):
         if not allow_missing:
             done.raise_failures()
         _raise_first(placed, allow_missing)
-        return {"fetched": done.count, **_by_outcome(placed)}
+        return _outcomes(repo, placed, fetched=done.count)
 
     def reproduce(
         self,
@@ -458,11 +458,16 @@ def _is_stage(name: str) -> bool:
     return "dvc.yaml:" in name
 
 
-def _by_outcome(result: CheckoutResult) -> dict[str, list[str]]:
-    return {
-        outcome: [each.path for each in result.changed if each.outcome == outcome]
+def _outcomes(repo: Repository, result: CheckoutResult, **counted: int) -> dict[str, Any]:
+    """Return what a checkout did in the shape of `dvc.repo`: folders come first in each list, as there."""
+    paths = {
+        outcome: sorted(
+            (repo.shown(each.path) + "/" * each.is_dir for each in result.changed if each.outcome == outcome),
+            key=lambda path: (not path.endswith("/"), path),
+        )
         for outcome in ("added", "modified", "deleted")
     }
+    return {**paths, "stats": {**counted, **result.stats()}}
 
 
 def _raise_first(result: CheckoutResult, allow_missing: bool) -> None:

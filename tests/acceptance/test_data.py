@@ -111,7 +111,10 @@ def test_the_whole_listing(tmp_path: Path, dvc_command: str, maker: str, monkeyp
     shutil.rmtree(made / ".dvc/cache")
     (made / "data/train.csv").unlink()
     said = program_in(made, made, tmp_path / "bare.git")
-    assert said["pulled"] == {"fetched": 1, "added": ["data/train.csv"], "modified": []}
+    assert said["pulled"] == {
+        "added": ["data/train.csv"], "modified": [], "deleted": [],
+        "stats": {"fetched": 1, "modified": 0, "added": 1, "deleted": 0},
+    }  # fmt: skip
     assert said["url"].startswith(f"{store}/files/md5/")
     assert Path(said["url"]).read_text() == VERSION_1
     assert said["status"] == {}
