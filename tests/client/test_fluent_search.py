@@ -59,7 +59,11 @@ def test_tags_of_experiments(project: Path) -> None:
 def test_searching_experiments(project: Path) -> None:
     for name in ("a", "b", "c"):
         siglum.create_experiment(name)
-    assert [each.name for each in siglum.search_experiments(max_results=2)] == ["c", "b"]
+    newest_first = siglum.search_experiments()  # those of one millisecond are in no order
+    assert [each.creation_time for each in newest_first] == sorted(
+        (e.creation_time for e in newest_first), reverse=True
+    )
+    assert [each.name for each in siglum.search_experiments(max_results=2, order_by=["name DESC"])] == ["c", "b"]
     assert [each.name for each in siglum.search_experiments(filter_string="name = 'a'")] == ["a"]
     siglum.delete_experiment(siglum.search_experiments(filter_string="name = 'a'")[0].experiment_id)
     assert [each.name for each in siglum.search_experiments(ViewType.DELETED_ONLY)] == ["a"]

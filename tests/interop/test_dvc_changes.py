@@ -78,6 +78,7 @@ STAGES: Script = [
     "printf 1 > one; echo '{}' > m.json; mkdir -p od/s; printf 1 > od/s/x; printf 2 > two; printf 3 > three",
     ["commit"],
     ["commit", "-f", "first"],
+    ["commit", "-f", "-d", "second"],  # one at a time: DVC adds several to dvc.lock in no order
     ["commit", "-f", "-d", "third"],
     ["status", "--json"],
     "printf 22 > one; printf 11 > f; echo 'rate: 2' > params.yaml; echo 2 > lib/a",
