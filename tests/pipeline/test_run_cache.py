@@ -44,6 +44,18 @@ def test_saving_and_finding_newest_first(tmp_path: Path) -> None:
     assert list(cache.find(INPUTS, ["other"])) == []
 
 
+def test_a_parameter_called_size_is_an_input_like_any_other(tmp_path: Path) -> None:
+    cache = RunCache(str(tmp_path))
+    small, large = (
+        StageLock("run", params={"params.yaml": {"model": {"size": size}}}, outs=(LockedPath("out", "md5", B),))
+        for size in (1, 2)
+    )
+    cache.save(small)
+    assert key_of(encode_entry(small), ["out"]) == key_of(encode_entry(large), ["out"]), "as DVC names them"
+    assert [found.params for found in cache.find(small, ["out"])] == [small.params]
+    assert list(cache.find(large, ["out"])) == []
+
+
 def test_a_kept_entry_is_not_written_again(tmp_path: Path) -> None:
     cache = RunCache(str(tmp_path))
     cache.save(entry(B))

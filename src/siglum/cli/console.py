@@ -44,6 +44,11 @@ class Console:
         """Whether a person watches: progress bars make sense."""
         return not (self.json or self.quiet) and sys.stderr.isatty()
 
+    @property
+    def room(self) -> int | None:
+        """How many columns a line may have: those of the terminal. None elsewhere, where nothing is ever cut."""
+        return shutil.get_terminal_size().columns if self._out.isatty() else None
+
     def say(self, text: str = "") -> None:
         """Print a line for a person; nothing under `--json` or `--quiet`."""
         if not (self.json or self.quiet):
@@ -59,8 +64,7 @@ class Console:
 
         On a terminal that is too narrow the widest cells are cut, with an ellipsis; elsewhere nothing ever is.
         """
-        room = shutil.get_terminal_size().columns if self._out.isatty() else None
-        for i, line in enumerate(table_lines([header, *rows], room)):
+        for i, line in enumerate(table_lines([header, *rows], self.room)):
             self.say(self.style(line, "bold") if i == 0 else line)
 
     def warn(self, text: str) -> None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Run N stages at once. Default: one for each core."
 )
-@click.option("--explain", is_flag=True, help="Say for every stage all reasons to run it.")
+@click.option("--explain", is_flag=True, help="Say of each stage why it runs or is restored: what changed to what.")
 @click.option("-v", "--verbose", is_flag=True, help="Name the log of each stage, and how long it ran.")
 def repro(
     console: Console,
@@ -68,7 +68,9 @@ def repro(
     TARGETS are stages, dvc.yaml files, .dvc files or outputs; by default all stages of the dvc.yaml here. What they
     need is brought up to date first. Stages that do not need each other run at the same time.
     """
+    from siglum.cli.explain import ReproExplainer
     from siglum.cli.repro_report import ReproReport
+    from siglum.pipeline.examine import no_run
     from siglum.pipeline.repro import repro as run_repro
     from siglum.pipeline.repro import result_values
     from siglum.pipeline.selection import folder_of
@@ -79,11 +81,12 @@ def repro(
         raise UsageError("--keep-going and --ignore-errors exclude each other.")
     repo = Repository.open()
     folder = folder_of(repo)
+    explainer = ReproExplainer(repo, no_run, dry=dry) if explain else None
     report = ReproReport(
         console,
         folder,
         dry=dry,
-        explain=explain,
+        explainer=explainer,
         raises=not (keep_going or ignore_errors),
         verbose=verbose,
     )
@@ -115,7 +118,8 @@ def repro(
         on_output=report.on_output,
     )
     report.end(results)
-    console.result({"stages": [result_values(result) for result in results]})
+    explained = {} if explainer is None else {each.address: explainer.value(each.address) for each in results}
+    console.result({"stages": [result_values(each) | explained.get(each.address, {}) for each in results]})
 
 
 def _environment() -> dict[str, str]:

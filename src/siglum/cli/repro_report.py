@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 
 from siglum.cli.console import Console
+from siglum.cli.explain import ReproExplainer, say_block
 from siglum.pipeline.events import (
     CommandRun,
     CommandStarted,
@@ -24,11 +25,17 @@ from siglum.pipeline.events import (
     StageUnchanged,
     StageVerified,
 )
+from siglum.pipeline.explain import Action, Explanation
 from siglum.pipeline.stages import Stage
 from siglum.pipeline.staleness import Reason
 from siglum.pipeline.status import shown_address
 
 _REASONS_SHOWN = 3
+_VERBS: dict[type, tuple[str, str]] = {
+    StageStarted: ("Running", "Would run"),
+    StageRestored: ("Restored", "Would restore"),
+    StageVerified: ("Recorded", "Would record"),
+}
 _COLOURS = ("cyan", "green", "yellow")
 
 
@@ -40,13 +47,20 @@ class ReproReport:
     """
 
     def __init__(
-        self, console: Console, folder: str, *, dry: bool, explain: bool, raises: bool, verbose: bool = False
+        self,
+        console: Console,
+        folder: str,
+        *,
+        dry: bool,
+        raises: bool,
+        verbose: bool = False,
+        explainer: ReproExplainer | None = None,
     ) -> None:
         self._console = console
         self._folder = folder
         self._raises = raises
         self._dry = dry
-        self._explain = explain
+        self._explainer = explainer
         self._verbose = verbose
         self._guard = threading.Lock()  # events and output come from different threads
         self._running: set[str] = set()
@@ -59,7 +73,10 @@ class ReproReport:
         """Print one event."""
         with self._guard:
             self._follow(event)
-            if not (self._console.json or self._console.quiet) or isinstance(event, StageFailed | StageSkipped):
+            explanation = None if self._explainer is None else self._explainer.follow(event)
+            if explanation is not None and explanation.action is not Action.NOTHING:
+                self._say_explanation(event, explanation)
+            elif not (self._console.json or self._console.quiet) or isinstance(event, StageFailed | StageSkipped):
                 self._print(event)
 
     def on_output(self, address: str, data: bytes) -> None:
@@ -92,12 +109,21 @@ class ReproReport:
         self._running.discard(address)
         self._several = self._several and bool(self._running)
 
+    def _say_explanation(self, event: Event, explanation: Explanation) -> None:
+        assert self._explainer is not None
+        head = f"{self._verb(event)} '{self._explainer.names.stage(explanation.stage)}'"
+        say_block(self._console, head, explanation, self._explainer.names)
+
+    def _verb(self, event: Event) -> str:
+        done, would = _VERBS[type(event)]
+        return would if self._dry else done
+
     def _print(self, event: Event) -> None:
         say = self._console.say
         match event:
             case StageStarted(stage, reasons):
-                verb = "Would run" if self._dry else "Running"
-                say(f"{self._console.style(f'{verb} {self._name(stage)}', 'bold')}: {self._why(reasons)}.")
+                head = f"{self._verb(event)} {self._name(stage)}"
+                say(f"{self._console.style(head, 'bold')}: {self._why(reasons)}.")
             case CommandStarted(stage, command):
                 before = f"{self._prefix(stage.address)} " if self._several else ""
                 say(before + self._console.style(f"> {command}", "dim"))
@@ -109,11 +135,9 @@ class ReproReport:
                 if self._verbose and run is not None:
                     say(f"{self._name(stage)} ran for {_duration(run)}; its output is in {run.log}.")
             case StageRestored(stage, reasons):
-                verb = "Would restore" if self._dry else "Restored"
-                say(f"{verb} {self._name(stage)} from an earlier run ({self._why(reasons)}).")
+                say(f"{self._verb(event)} {self._name(stage)} from an earlier run ({self._why(reasons)}).")
             case StageVerified(stage, reasons):
-                verb = "Would record" if self._dry else "Recorded"
-                say(f"{verb} {self._name(stage)} as it is now ({self._why(reasons)}).")
+                say(f"{self._verb(event)} {self._name(stage)} as it is now ({self._why(reasons)}).")
             case StageUnchanged(stage):
                 say(f"Skipped {self._name(stage)}: nothing changed.")
             case StageFailed(_, error):
@@ -149,7 +173,7 @@ class ReproReport:
 
     def _why(self, reasons: Sequence[Reason]) -> str:
         shown = [str(reason) for reason in reasons]
-        if not self._explain and len(shown) > _REASONS_SHOWN:
+        if len(shown) > _REASONS_SHOWN:
             shown[_REASONS_SHOWN:] = [f"and {len(shown) - _REASONS_SHOWN} more"]
         return "; ".join(shown)
 

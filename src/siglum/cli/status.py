@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 @click.option("-c", "--cloud", is_flag=True, help="Compare the cache with a remote instead.")
 @click.option("-r", "--remote", "remote_name", metavar="NAME", help="The remote to compare with (implies -c).")
 @click.option("--no-updates", is_flag=True, help="Do not ask the sources of imports what they have now.")
+@click.option("--explain", is_flag=True, help="Say of each stage whether it will run and why: what changed to what.")
 def status(
     console: Console,
     targets: tuple[str, ...],
     cloud: bool,
     remote_name: str | None,
     no_updates: bool,
+    explain: bool,
     jobs: int | None,
     with_deps: bool,
     recursive: bool,
@@ -42,6 +44,8 @@ def status(
 
     repo = Repository.open()
     if cloud or remote_name is not None:
+        if explain:
+            raise UsageError("--explain is about what is here: it excludes -c and -r.")
         from siglum.pipeline.transfers import Remotes
         from siglum.pipeline.wanted import TransferScope
 
@@ -51,6 +55,9 @@ def status(
     meaningless = [f"--{name.replace('_', '-')}" for name, given in {**revisions, "jobs": jobs}.items() if given]
     if meaningless:
         raise UsageError(f"{' and '.join(meaningless)} mean something only with -c.", hint="Add -c or -r NAME.")
+    if explain:
+        _explain(console, repo, targets, with_deps=with_deps, recursive=recursive)
+        return
     found = _workspace_status(repo, targets, updates=not no_updates, with_deps=with_deps, recursive=recursive)
     repo.index.save()
     console.result(found)
@@ -75,6 +82,22 @@ def _workspace_status(
     from siglum.workspace.status import data_status
 
     return dict[str, list[Any]](data_status(repo, updates=updates))
+
+
+def _explain(console: Console, repo: Repository, targets: Sequence[str], *, with_deps: bool, recursive: bool) -> None:
+    from siglum.cli.explain import names_from, say_explanations
+    from siglum.pipeline.examine import explain_pipeline
+    from siglum.pipeline.explain import Action
+    from siglum.pipeline.load import load_pipeline
+    from siglum.pipeline.selection import select
+
+    pipeline = load_pipeline(repo)
+    chosen = select(repo, pipeline, targets, with_deps=with_deps, recursive=recursive)
+    found = explain_pipeline(repo, pipeline, [each.stage.address for each in chosen])
+    console.result({"stages": found})
+    say_explanations(console, found, names_from(repo, pipeline))
+    if console.quiet and any(each.action is not Action.NOTHING for each in found):
+        raise click.exceptions.Exit(1)
 
 
 def _cloud_status(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from siglum.pipeline.folder_lists import FolderLists
 from siglum.pipeline.lock import StageLock, encode_entry
 from siglum.pipeline.lock_writer import LockWriter
 from siglum.pipeline.observe import locked_path
@@ -35,6 +36,7 @@ class Recorder:
         self._repo = repo
         self._ranks = {stage.address: rank for rank, stage in enumerate(ordered)}
         self.rules = OutputRules(repo, ordered)
+        self._folders = FolderLists(repo)
         self._writers: dict[str, LockWriter] = {}
         self._batch: IngestBatch | None = None
         self._staged: list[StagedPath] = []
@@ -76,6 +78,7 @@ class Recorder:
         rank = self._ranks[stage.address]
         outs = tuple(locked_path(out.path, self._save(out, rank, to_cache, small_too, relink)) for out in stage.outs)
         entry = msgspec.structs.replace(inputs, outs=outs)
+        self._folders.remember(stage, entry)
         self._writer(stage).put(stage.name, encode_entry(entry), rank)
         if run_cache is not None:
             self._runs.append((run_cache, entry))

@@ -105,7 +105,11 @@ class RunCache:
             yield found.lock
 
     def find_named(self, inputs: StageLock, out_paths: list[str]) -> Iterator[FoundRun]:
-        """Do as `find`; say of each entry what its file is called, too."""
+        """Do as `find`; say of each entry what its file is called, too.
+
+        DVC's names leave out everything that is called `size` or `nfiles`, parameters as well: an entry is compared,
+        so that a stage with a parameter of that name is not given the result of another value.
+        """
         folder = self._folder(key_of(encode_entry(inputs), out_paths))
         try:
             with os.scandir(folder) as found:
@@ -118,12 +122,19 @@ class RunCache:
                 data = load_yaml(text, path)
                 name = os.path.basename(path)
                 if isinstance(data, dict) and value_of(data) == name:
-                    yield FoundRun(parse_entry(Document(path, text.decode(), data), (), data), name)
+                    entry = parse_entry(Document(path, text.decode(), data), (), data)
+                    if _same_params(entry, inputs):
+                        yield FoundRun(entry, name)
             except (FileFormatError, NotFoundError, UnicodeDecodeError):
                 continue
 
     def _folder(self, key: str) -> str:
         return f"{self.root}/{key[:2]}/{key}"
+
+
+def _same_params(entry: StageLock, inputs: StageLock) -> bool:
+    ours, theirs = (json.dumps(each.params, sort_keys=True, default=str) for each in (entry, inputs))
+    return ours == theirs
 
 
 def _size_of(path: str) -> int | None:
