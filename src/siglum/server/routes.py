@@ -196,6 +196,7 @@ ROUTES: tuple[Route, ...] = (
         registered_models.rollback,
         Api.SIGLUM,
     ),
+    _row("POST", "/runs/replace-parameters", calls.ReplaceParams, calls.Empty, WRITE, runs.replace_params, Api.SIGLUM),
     _row("GET", "/audit", wire.GetAudit, wire.AuditAnswer, READ, registered_models.audit, Api.SIGLUM),
     # -- the server itself
     _row(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 import pytest
@@ -111,6 +112,22 @@ class RunContract(TrackingFixtures):
             assert part in str(caught.value)
         assert store.get_run(run_id).data.params == {"depth": "3", "empty": ""}
         assert "t" not in store.get_run(run_id).data.tags
+
+    def test_params_are_replaced_on_record(self, store: TrackingStore, run_id: str) -> None:
+        store.log_batch(run_id, params=[Param("depth", "3"), Param("same", "s")])
+        store.replace_params(run_id, [Param("depth", "4"), Param("same", "s"), Param("new", "n")])
+        store.replace_params(run_id, [Param("depth", "5")])
+        data = store.get_run(run_id).data
+        assert data.params == {"depth": "5", "same": "s", "new": "n"}
+        history = json.loads(data.tags["siglum.params.replaced"])
+        assert [(each["key"], each["old"], each["new"]) for each in history] == [
+            ("depth", "3", "4"), ("depth", "4", "5"),
+        ]  # fmt: skip
+        with pytest.raises(InvalidInputError):
+            store.replace_params(run_id, [Param("depth", "6"), Param("", "x")])
+        assert store.get_run(run_id).data.params["depth"] == "5"
+        with pytest.raises(NotFoundError):
+            store.replace_params(NO_ID, [Param("depth", "6")])
 
     def test_runs_tags(self, store: TrackingStore, run_id: str) -> None:
         store.log_batch(run_id, tags=[Tag("a", "1"), Tag("b", "ß")])

@@ -205,6 +205,12 @@ class LogBatch(RunIdRequest, kw_only=True):
     tags: list[TagMessage] = []
 
 
+class ReplaceParams(RunIdRequest, kw_only=True):
+    """POST runs/replace-parameters, which only Siglum has."""
+
+    params: list[ParamMessage] = []
+
+
 class GetMetricHistory(RunIdRequest, kw_only=True):
     """GET metrics/get-history."""
 

@@ -168,6 +168,14 @@ class TrackingStore(Protocol):
         """Store metric points, parameters and tags of one run, all or nothing."""
         ...
 
+    def replace_params(self, run_id: str, params: Sequence[Param]) -> None:
+        """Store parameters in place of those that were logged, all or nothing.
+
+        What they were before is appended to the tag `siglum.params.replaced`: JSON of `key`, `old`, `new` and `time`
+        of each change. Raises NotSupportedError where the server is not Siglum's.
+        """
+        ...
+
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove one tag. Raises NotFoundError when it is not there."""
         ...

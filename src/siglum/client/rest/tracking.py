@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from siglum.client.rest.session import MLFLOW, RestSession
+from siglum.client.rest.session import MLFLOW, SIGLUM, RestSession
 from siglum.core.errors import InvalidInputError, NotFoundError, NotSupportedError
 from siglum.tracking import calls, wire
 from siglum.tracking.calls import Empty
@@ -190,6 +190,16 @@ class RestTrackingStore:
             tags=wire.write_tags(tags),
         )
         self._send(f"{_R}log-batch", request)  # the same points again are stored once, so it may be repeated
+
+    def replace_params(self, run_id: str, params: Sequence[Param]) -> None:
+        request = calls.ReplaceParams(run_id=run_id, params=wire.write_params(params))
+        try:
+            self._session.call("POST", f"{SIGLUM}runs/replace-parameters", request, calls.Empty)
+        except NotSupportedError:
+            raise NotSupportedError(
+                f"The server at {self._session.url} cannot replace parameters.",
+                hint="It takes on_conflict='error' and 'keep', or log the new value under another name.",
+            ) from None
 
     def delete_tag(self, run_id: str, key: str) -> None:
         self._send(f"{_R}delete-tag", calls.DeleteTag(run_id=run_id, key=key), idempotent=False)

@@ -110,6 +110,12 @@ def log_batch(services: Services, request: calls.LogBatch, _call: Call) -> calls
     return calls.Empty()
 
 
+def replace_params(services: Services, request: calls.ReplaceParams, _call: Call) -> calls.Empty:
+    """Store parameters in place of those that were logged."""
+    services.tracking.replace_params(request.run, request.params)
+    return calls.Empty()
+
+
 def log_inputs(services: Services, request: calls.LogInputs, _call: Call) -> calls.Empty:
     """Record what a run read."""
     services.tracking.log_inputs(

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from siglum.core import limits
 from siglum.core.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
 from siglum.tracking.entities import (
     Dataset,
@@ -35,6 +36,8 @@ RUN_COLUMNS: Final = (
     "r.run_key, r.run_id, r.run_name, r.experiment_id, r.user_id, r.status, r.start_time, r.end_time, r.artifact_uri, "
     "r.lifecycle_stage"
 )
+REPLACED_PARAMS_TAG: Final = "siglum.params.replaced"
+_REMEMBERED_CHARACTERS: Final = 6_000
 _CHUNK: Final = 10_000
 _PUT_TAG: Final = """
     INSERT INTO run_tags (run_key, key, value) VALUES (?, ?, ?)
@@ -160,13 +163,56 @@ def _put_tags(sql: Sql, run_key: int, tags: dict[str, str]) -> None:
     sql.many(_PUT_TAG, [(run_key, key, value) for key, value in tags.items()])
 
 
-def _add_params(sql: Sql, run_id: str, run_key: int, params: dict[str, str]) -> None:
-    stored: dict[str, str] = dict(
+def replace_params(sql: Sql, run_id: str, params: dict[str, str], now: int) -> None:
+    """Store parameters whatever was logged before, and keep what that was in a tag of the run."""
+    run_key, _ = require_active_run(sql, run_id)
+    stored = _stored_params(sql, run_key, params)
+    changed = {key: value for key, value in params.items() if stored.get(key, value) != value}
+    sql.many(
+        "UPDATE run_params SET value = ? WHERE run_key = ? AND key = ?",
+        [(value, run_key, key) for key, value in changed.items()],
+    )
+    _add_params(sql, run_id, run_key, params)
+    if changed:
+        row = sql.one("SELECT value FROM run_tags WHERE run_key = ? AND key = ?", (run_key, REPLACED_PARAMS_TAG))
+        entries = [
+            {"key": key, "old": _remembered(stored[key]), "new": _remembered(value), "time": now}
+            for key, value in changed.items()
+        ]
+        _put_tags(sql, run_key, {REPLACED_PARAMS_TAG: _extended(row[0] if row else "", entries)})
+
+
+def _extended(history: str, entries: list[dict[str, Any]]) -> str:
+    """Return a history with entries added. The oldest are dropped when it gets too long; a foreign tag is replaced."""
+    try:
+        kept = msgspec.json.decode(history or "[]", type=list[dict[str, Any]])
+    except msgspec.MsgspecError:
+        kept = []
+    kept.extend(entries)
+    while True:
+        text = msgspec.json.encode(kept).decode()
+        if len(text) <= limits.RUN_TAG_VALUE:
+            return text
+        del kept[0]
+
+
+def _remembered(value: str) -> str:
+    return value if len(value) <= _REMEMBERED_CHARACTERS else value[:_REMEMBERED_CHARACTERS] + "…"
+
+
+def _stored_params(sql: Sql, run_key: int, params: dict[str, str]) -> dict[str, str]:
+    if not params:
+        return {}
+    return dict(
         sql.all(
             f"SELECT key, value FROM run_params WHERE run_key = ? AND key IN ({marks(len(params))})",  # noqa: S608
             (run_key, *params),
         )
     )
+
+
+def _add_params(sql: Sql, run_id: str, run_key: int, params: dict[str, str]) -> None:
+    stored = _stored_params(sql, run_key, params)
     for key, value in params.items():
         if stored.get(key, value) != value:
             raise ConflictError(

@@ -217,6 +217,11 @@ class SqlTrackingStore:
         # only now: what a transaction adds that does not commit must not be remembered
         known.update(new_keys)
 
+    def replace_params(self, run_id: str, params: Sequence[Param]) -> None:
+        check_batch_sizes(0, len(params), 0)
+        by_key, now = check_params(params), self._clock()
+        self.database.write(lambda sql: runs.replace_params(sql, run_id, by_key, now), weight=2 + len(by_key))
+
     def delete_tag(self, run_id: str, key: str) -> None:
         self.database.write(lambda sql: runs.delete_tag(sql, run_id, key))
 
