@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,16 +17,31 @@ from siglum.tracking.sql.database import open_database
 from siglum.tracking.sql.store import SqlTrackingStore
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Iterator[ServerConfig]:
-    database = open_database(f"sqlite:///{tmp_path}/siglum.db")
+@contextlib.contextmanager
+def stores(folder: Path) -> Iterator[ServerConfig]:
+    database = open_database(f"sqlite:///{folder}/siglum.db")
     yield ServerConfig(
         tracking=SqlTrackingStore(database),
         registry=SqlRegistryStore(database),
-        artifacts=LocalArtifactStore(str(tmp_path / "artifacts"), SqlArtifactIndex(database)),
+        artifacts=LocalArtifactStore(str(folder / "artifacts"), SqlArtifactIndex(database)),
         max_json=1_000_000,
     )
     database.close()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Iterator[ServerConfig]:
+    with stores(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dispatcher]:
+    """An application for many requests that change nothing, or nothing that others look at."""
+    with stores(tmp_path_factory.mktemp("shared")) as config:
+        made = create_app(config)
+        yield made
+        made.close()
 
 
 @pytest.fixture

@@ -46,6 +46,17 @@ RUNS_PAGE: Final = 50_000
 LOGGED_MODELS_PAGE: Final = 50_000
 REGISTERED_MODELS_PAGE: Final = 1_000
 MODEL_VERSIONS_PAGE: Final = 200_000
+WEBHOOKS_PAGE: Final = 1_000
+
+HISTORY_RUNS: Final = 100
+"""Runs whose history of one key is asked for at once."""
+HISTORY_POINTS: Final = 25_000
+HISTORY_SAMPLES: Final = 2_500
+DATASET_EXPERIMENTS: Final = 20
+DATASET_SUMMARIES: Final = 1_000
+UPLOAD: Final = 10 * 1024 * 1024
+"""Bytes of a file that a web page uploads."""
+PRESIGNED_SECONDS: Final = 604_800
 
 FILTER: Final = 100_000
 """A search filter or one clause of an order."""

@@ -31,9 +31,9 @@ class Permission(enum.Enum):
 
 
 class Api(enum.Enum):
-    """Below which prefixes a row is served. The browser's prefix `ajax-api` is the same API."""
+    """Below which prefixes a row is served. `ajax-api` for browsers and `preview` for old clients are the same API."""
 
-    V2 = ("/api/2.0", "/ajax-api/2.0")
+    V2 = ("/api/2.0", "/ajax-api/2.0", "/api/2.0/preview", "/ajax-api/2.0/preview")
     V3 = ("/api/3.0", "/ajax-api/3.0")
     BROWSER = ("/ajax-api/2.0",)
     SIGLUM = ("/api/siglum/1",)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from siglum.registry import wire
 from siglum.server.handlers import (
     artifacts,
+    bulk,
     experiments,
     logged_models,
     model_versions,
     registered_models,
     runs,
     server_level,
+    transfers,
 )
 from siglum.server.route import Api, JsonHandler, Permission, Route, StreamHandler
-from siglum.tracking import calls
+from siglum.tracking import browser_calls, calls
 from siglum.tracking.messages import Message
 
 PUBLIC, READ, WRITE, MANAGE = Permission.PUBLIC, Permission.READ, Permission.WRITE, Permission.MANAGE
@@ -65,6 +67,14 @@ ROUTES: tuple[Route, ...] = (
     _row("POST", f"{_E}/restore", calls.ExperimentId, calls.Empty, MANAGE, experiments.restore),
     _row("POST", f"{_E}/set-experiment-tag", calls.SetExperimentTag, calls.Empty, WRITE, experiments.set_tag),
     _row("POST", f"{_E}/delete-experiment-tag", calls.DeleteExperimentTag, calls.Empty, WRITE, experiments.delete_tag),
+    _row(
+        "POST",
+        f"{_E}/search-datasets",
+        browser_calls.SearchDatasets,
+        browser_calls.DatasetSummariesAnswer,
+        READ,
+        bulk.search_datasets,
+    ),
     # -- runs
     _row("POST", f"{_R}/create", calls.CreateRun, calls.RunAnswer, WRITE, runs.create),
     _row("GET", f"{_R}/get", calls.RunIdRequest, calls.RunAnswer, READ, runs.get),
@@ -80,6 +90,23 @@ ROUTES: tuple[Route, ...] = (
     _row("POST", f"{_R}/log-inputs", calls.LogInputs, calls.Empty, WRITE, runs.log_inputs),
     _row("POST", f"{_R}/outputs", calls.LogOutputs, calls.Empty, WRITE, runs.log_outputs),
     _row("GET", "/mlflow/metrics/get-history", calls.GetMetricHistory, calls.MetricsAnswer, READ, runs.metric_history),
+    _row(
+        "GET",
+        "/mlflow/metrics/get-history-bulk",
+        browser_calls.GetMetricHistoryBulk,
+        browser_calls.BulkMetricsAnswer,
+        READ,
+        bulk.history,
+    ),
+    _row(
+        "GET",
+        "/mlflow/metrics/get-history-bulk-interval",
+        browser_calls.GetMetricHistoryInterval,
+        calls.MetricsAnswer,
+        READ,
+        bulk.history_interval,
+    ),
+    _row("POST", f"{_R}/log-model", browser_calls.LogModel, calls.Empty, WRITE, runs.log_model),
     # -- logged models
     _row("POST", _L, calls.CreateLoggedModel, calls.LoggedModelAnswer, WRITE, logged_models.create),
     _row("POST", f"{_L}/search", calls.SearchLoggedModels, calls.LoggedModelsAnswer, READ, logged_models.search),
@@ -122,6 +149,42 @@ ROUTES: tuple[Route, ...] = (
     _stream("GET", f"{_A}/{{path:path}}", calls.ArtifactPath, READ, artifacts.get, Api.V2),
     _stream("PUT", f"{_A}/{{path:path}}", calls.ArtifactPath, WRITE, artifacts.put, Api.V2),
     _row("DELETE", f"{_A}/{{path:path}}", calls.ArtifactPath, calls.Empty, MANAGE, artifacts.delete),
+    _stream("POST", "/mlflow/upload-artifact", browser_calls.UploadArtifact, WRITE, transfers.upload, Api.V2),
+    *(
+        _row(
+            "POST",
+            f"/mlflow-artifacts/mpu/{step}/{{path:path}}",
+            browser_calls.MultipartPath,
+            calls.Empty,
+            WRITE,
+            transfers.multipart_upload,
+        )
+        for step in ("create", "complete", "abort")
+    ),
+    _row(
+        "GET",
+        "/mlflow-artifacts/presigned/{path:path}",
+        browser_calls.MultipartPath,
+        calls.Empty,
+        READ,
+        transfers.multipart_download,
+    ),
+    _row(
+        "POST",
+        "/mlflow/artifacts/presigned-upload-url",
+        browser_calls.PresignedUpload,
+        calls.Empty,
+        WRITE,
+        transfers.presigned_upload,
+    ),
+    _row(
+        "POST",
+        "/mlflow/artifacts/presigned-download-url",
+        browser_calls.PresignedDownload,
+        calls.Empty,
+        READ,
+        transfers.presigned_download,
+    ),
     # -- registered models
     _row(
         "POST", f"{_M}/create", wire.CreateRegisteredModel, wire.RegisteredModelAnswer, WRITE, registered_models.create

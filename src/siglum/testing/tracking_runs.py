@@ -19,6 +19,7 @@ from siglum.testing.tracking_fixtures import NO_ID, TrackingFixtures
 from siglum.tracking.entities import (
     Dataset,
     DatasetInput,
+    DatasetSummary,
     LifecycleStage,
     LoggedModelInput,
     LoggedModelOutput,
@@ -200,6 +201,24 @@ class RunContract(TrackingFixtures):
         (found,) = store.search_runs([experiment_id]).items
         assert found.inputs.dataset_inputs == run.inputs.dataset_inputs
         assert found.outputs == run.outputs
+
+    def test_data_sets_of_an_experiment(self, store: TrackingStore, run_id: str, experiment_id: str) -> None:
+        dataset = Dataset(name="train", digest="abc", source_type="local", source="{}")
+        item = DatasetInput(dataset=dataset, tags=(Tag("mlflow.data.context", "training"), Tag("other", "x")))
+        store.log_inputs(run_id, datasets=[item])
+        store.log_inputs(store.create_run(experiment_id).info.run_id, datasets=[item, DatasetInput(dataset=dataset)])
+        found = DatasetSummary(experiment_id=experiment_id, name="train", digest="abc", context="training")
+        assert store.search_datasets([experiment_id]) == (found,)
+        with pytest.raises(InvalidInputError):
+            store.search_datasets([])
+
+    def test_models_as_mlflow_2_logs_them(self, store: TrackingStore, run_id: str) -> None:
+        model = {"artifact_path": "m", "flavors": {}, "utc_time_created": "2020-01-01", "run_id": run_id}
+        store.log_model_history(run_id, model)
+        store.log_model_history(run_id, model)
+        assert json.loads(store.get_run(run_id).data.tags["mlflow.log-model.history"]) == [model, model]
+        with pytest.raises(NotFoundError):
+            store.log_model_history(NO_ID, model)
 
     def test_unknown_models_as_inputs_and_outputs(self, store: TrackingStore, run_id: str) -> None:
         with pytest.raises(NotFoundError):

@@ -126,6 +126,15 @@ class Dataset(Entity, frozen=True, kw_only=True):
     profile: str | None = None
 
 
+class DatasetSummary(Entity, frozen=True, kw_only=True):
+    """A data set that runs of an experiment read, and what they read it for."""
+
+    experiment_id: str
+    name: str
+    digest: str
+    context: str | None = None
+
+
 class DatasetInput(Entity, frozen=True, kw_only=True):
     """A data set and in what role the run read it (tag `mlflow.data.context`)."""
 

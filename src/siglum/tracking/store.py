@@ -13,12 +13,13 @@ Contract, checked by `siglum.testing.TrackingStoreContract`:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from siglum.tracking.entities import (
     DatasetInput,
+    DatasetSummary,
     Experiment,
     LoggedModel,
     LoggedModelInput,
@@ -198,6 +199,14 @@ class TrackingStore(Protocol):
 
     def log_outputs(self, run_id: str, models: Sequence[LoggedModelOutput]) -> None:
         """Record what a run made. The same model again changes nothing."""
+        ...
+
+    def log_model_history(self, run_id: str, model: dict[str, Any]) -> None:
+        """Add a model, as the JSON object that MLflow 2 describes it with, to the run's tag of logged models."""
+        ...
+
+    def search_datasets(self, experiment_ids: Sequence[str]) -> tuple[DatasetSummary, ...]:
+        """Return the first 1,000 data sets that runs of these experiments read, by name, once for each context."""
         ...
 
     # -- logged models ---------------------------------------------------------------------------------------

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from siglum.client.rest.session import MLFLOW, SIGLUM, RestSession
 from siglum.core.errors import InvalidInputError, NotFoundError, NotSupportedError
 from siglum.tracking import calls, wire
+from siglum.tracking.browser_calls import DatasetSummariesAnswer, LogModel, SearchDatasets
 from siglum.tracking.calls import Empty
 from siglum.tracking.entities import (
     DatasetInput,
+    DatasetSummary,
     Experiment,
     LoggedModel,
     LoggedModelInput,
@@ -230,6 +235,19 @@ class RestTrackingStore:
     def log_outputs(self, run_id: str, models: Sequence[LoggedModelOutput]) -> None:
         messages = [ModelOutputMessage(model_id=model.model_id, step=model.step) for model in models]
         self._send(f"{_R}outputs", calls.LogOutputs(run_id=run_id, models=messages))
+
+    def log_model_history(self, run_id: str, model: dict[str, Any]) -> None:
+        request = LogModel(run_id=run_id, model_json=msgspec.json.encode(model).decode())
+        self._send(f"{_R}log-model", request, idempotent=False)
+
+    def search_datasets(self, experiment_ids: Sequence[str]) -> tuple[DatasetSummary, ...]:
+        request = SearchDatasets(experiment_ids=list(experiment_ids))
+        # MLflow serves this one to browsers only
+        answer = self._session.call("POST", f"/ajax-{_E[1:]}search-datasets", request, DatasetSummariesAnswer)
+        return tuple(
+            DatasetSummary(experiment_id=d.experiment_id, name=d.name, digest=d.digest, context=d.context)
+            for d in answer.dataset_summaries
+        )
 
     # -- logged models ---------------------------------------------------------------------------------------
     def create_logged_model(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
+from siglum.core.errors import InvalidInputError
 from siglum.server.route import Call, Services
-from siglum.tracking import calls
+from siglum.tracking import browser_calls, calls
 from siglum.tracking.entities import LoggedModelInput, LoggedModelOutput, Metric, Param, Tag
 from siglum.tracking.wire import (
     read_dataset_input,
@@ -139,3 +144,19 @@ def metric_history(services: Services, request: calls.GetMetricHistory, _call: C
         request.run, request.metric_key, max_results=request.max_results, page_token=request.page_token or None
     )
     return calls.MetricsAnswer(metrics=[write_metric(point) for point in page.items], next_page_token=page.next_token)
+
+
+_MODEL_FIELDS = ("run_id", "artifact_path", "utc_time_created", "flavors")
+
+
+def log_model(services: Services, request: browser_calls.LogModel, _call: Call) -> calls.Empty:
+    """Note that a run made a model, as MLflow 2 did."""
+    try:
+        model = msgspec.json.decode(request.model_json, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        raise InvalidInputError("Malformed model info: 'model_json' is not a JSON object.") from None
+    missing = [name for name in _MODEL_FIELDS if name not in model]
+    if missing:
+        raise InvalidInputError(f"Model json is missing mandatory fields: {', '.join(missing)}.")
+    services.tracking.log_model_history(request.run, model)
+    return calls.Empty()

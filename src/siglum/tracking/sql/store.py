@@ -6,6 +6,7 @@ import functools
 import random
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from siglum.core import limits
 from siglum.core.errors import InvalidInputError
@@ -20,6 +21,7 @@ from siglum.core.names import (
 )
 from siglum.tracking.entities import (
     DatasetInput,
+    DatasetSummary,
     Experiment,
     LoggedModel,
     LoggedModelInput,
@@ -36,7 +38,15 @@ from siglum.tracking.entities import (
 from siglum.tracking.run_names import random_run_name
 from siglum.tracking.search.paging import decode_token, encode_token, query_digest
 from siglum.tracking.series import Point
-from siglum.tracking.sql import experiments, logged_models, points, run_search, runs
+from siglum.tracking.sql import (
+    dataset_summaries,
+    experiments,
+    logged_models,
+    model_history,
+    points,
+    run_search,
+    runs,
+)
 from siglum.tracking.sql.database import Database
 from siglum.tracking.sql.points import MetricSummary
 from siglum.tracking.sql.port import Sql
@@ -269,6 +279,17 @@ class SqlTrackingStore:
         for i, model in enumerate(models):
             check_int64(model.step, f"models[{i}].step")
         self.database.write(lambda sql: runs.log_outputs(sql, run_id, models))
+
+    def log_model_history(self, run_id: str, model: dict[str, Any]) -> None:
+        self.database.write(lambda sql: model_history.append(sql, run_id, model))
+
+    def search_datasets(self, experiment_ids: Sequence[str]) -> tuple[DatasetSummary, ...]:
+        if not 1 <= len(experiment_ids) <= limits.DATASET_EXPERIMENTS:
+            raise InvalidInputError(
+                f"SearchDatasets request must specify 1 to {limits.DATASET_EXPERIMENTS} experiment_ids. "
+                f"Received {len(experiment_ids)} experiment_ids."
+            )
+        return self.database.read(lambda sql: dataset_summaries.search(sql, experiment_ids, limits.DATASET_SUMMARIES))
 
     # -- logged models -----------------------------------------------------------------------------------------
     def create_logged_model(
