@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from siglum.cli.command import command
+from siglum.cli.command import command, tracking_option
 from siglum.cli.console import Console
 from siglum.core.errors import UsageError
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 )
 @click.option("--explain", is_flag=True, help="Say of each stage why it runs or is restored: what changed to what.")
 @click.option("-v", "--verbose", is_flag=True, help="Name the log of each stage, and how long it ran.")
+@click.option("--record/--no-record", default=True, help="Put what runs on record in the tracking store, or do not.")
+@tracking_option
 def repro(
     console: Console,
     targets: tuple[str, ...],
@@ -62,13 +64,17 @@ def repro(
     jobs: int | None,
     explain: bool,
     verbose: bool,
+    record: bool,
+    tracking_uri: str | None,
 ) -> None:
     """Run what is out of date in a pipeline.
 
     TARGETS are stages, dvc.yaml files, .dvc files or outputs; by default all stages of the dvc.yaml here. What they
-    need is brought up to date first. Stages that do not need each other run at the same time.
+    need is brought up to date first. Stages that do not need each other run at the same time. What runs becomes a run
+    in the tracking store, with a run below it for each stage.
     """
     from siglum.cli.explain import ReproExplainer
+    from siglum.cli.repro_recording import ReproRecording, is_wanted
     from siglum.cli.repro_report import ReproReport
     from siglum.pipeline.examine import no_run
     from siglum.pipeline.repro import repro as run_repro
@@ -90,36 +96,50 @@ def repro(
         raises=not (keep_going or ignore_errors),
         verbose=verbose,
     )
-    results = run_repro(
+    environment = _environment()
+    recording = ReproRecording(
+        console,
         repo,
         targets,
-        folder=folder,
-        recursive=recursive,
-        glob=glob,
-        selection=Selection(
-            single=single_item,
-            downstream=downstream,
-            whole_pipelines=whole_pipelines,
-            everything=all_pipelines,
-        ),
-        force=force,
-        force_downstream=force_downstream,
-        dry=dry,
-        run_cache=not no_run_cache,
-        commit=not no_commit,
-        allow_missing=allow_missing,
-        pull=pull,
-        keep_going=keep_going,
-        ignore_errors=ignore_errors,
-        jobs=jobs,
-        confirm=_ask(console, folder) if interactive else None,
-        environment=_environment(),
-        on_event=report.on_event,
-        on_output=report.on_output,
+        environment,
+        tracking_uri=tracking_uri,
+        records=record and not dry and is_wanted(repo, environment),
+        verbose=verbose,
     )
+    with recording:
+        results = run_repro(
+            repo,
+            targets,
+            folder=folder,
+            recursive=recursive,
+            glob=glob,
+            selection=Selection(
+                single=single_item,
+                downstream=downstream,
+                whole_pipelines=whole_pipelines,
+                everything=all_pipelines,
+            ),
+            force=force,
+            force_downstream=force_downstream,
+            dry=dry,
+            run_cache=not no_run_cache,
+            commit=not no_commit,
+            allow_missing=allow_missing,
+            pull=pull,
+            keep_going=keep_going,
+            ignore_errors=ignore_errors,
+            jobs=jobs,
+            confirm=_ask(console, folder) if interactive else None,
+            environment=environment,
+            variables=recording.variables,
+            on_event=recording.heard_by(report.on_event),
+            on_output=report.on_output,
+            on_plan=recording.on_plan,
+        )
     report.end(results)
     explained = {} if explainer is None else {each.address: explainer.value(each.address) for each in results}
-    console.result({"stages": [result_values(each) | explained.get(each.address, {}) for each in results]})
+    stages = [result_values(each) | explained.get(each.address, {}) for each in results]
+    console.result({"stages": stages, "run_id": recording.run_id})
 
 
 def _environment() -> dict[str, str]:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 
 from siglum.client.active import RunScope
-from siglum.client.datasets import DIGEST_CHARACTERS
 from siglum.core.errors import SiglumError
-from siglum.core.limits import DATASET_DIGEST, DATASET_NAME
 from siglum.lineage.capture import RECIPE_FILE, Capture, capture
 from siglum.lineage.code import MAX_DIFF_BYTES
+from siglum.lineage.datasets import dataset_input
 from siglum.lineage.inputs import DataInput, InputLog, close_log, open_log
 from siglum.lineage.recipe import MAX_TAG_CHARACTERS, Recipe
-from siglum.tracking.entities import Dataset, DatasetInput, Run, Tag
+from siglum.tracking.entities import Run, Tag
 
-CONTEXT_TAG = "mlflow.data.context"
 DIGEST_TAG = "siglum.recipe_digest"
 RECIPE_TAG = "siglum.recipe"
 DIRTY_TAG = "siglum.git.dirty"
@@ -85,23 +82,6 @@ def recipe_tags(recipe: Recipe, limit: int) -> dict[str, str]:
     """Return the tags that carry a recipe: the digest, and the recipe itself when it is at most `limit` long."""
     text = recipe.to_json().decode()
     return {DIGEST_TAG: recipe.digest} | ({RECIPE_TAG: text} if len(text) <= limit else {})
-
-
-def dataset_input(item: DataInput) -> DatasetInput:
-    """Return an input as runs have them on record: the digest is the content's address, the source says where it is."""
-    algorithm, _, digest = item.hash.partition(":")
-    source = {
-        "path": item.path, "hash": item.hash, "pointer": item.pointer, "rev": item.rev, "repo": item.repo,
-        "via": item.via,
-    }  # fmt: skip
-    dataset = Dataset(
-        name=item.place[-DATASET_NAME:],
-        digest=digest if len(digest) <= DATASET_DIGEST else digest[:DIGEST_CHARACTERS],
-        source_type="dvc" if item.pointer or item.repo else "local",
-        source=json.dumps({key: value for key, value in source.items() if value is not None}, sort_keys=True),
-        profile=json.dumps({"hash_algorithm": algorithm}),
-    )
-    return DatasetInput(dataset=dataset, tags=(Tag(CONTEXT_TAG, item.context),) if item.context else ())
 
 
 def _log_inputs(scope: RunScope, inputs: tuple[DataInput, ...]) -> None:

@@ -17,7 +17,7 @@ class DataInput(msgspec.Struct, frozen=True, order=True):
 
     `pointer` is the `.dvc` or `dvc.lock` file that names it, `rev` the Git revision that holds this pointer, `repo`
     the other repository it was read from, `context` the role it was read in, and `via` the input through which a
-    run read it when that was made from it by a pipeline.
+    run read it when that was made from it by a pipeline. `run_id` is the run on record that made it.
     """
 
     path: str
@@ -27,6 +27,7 @@ class DataInput(msgspec.Struct, frozen=True, order=True):
     repo: str | None = None
     context: str = "read"
     via: str | None = None
+    run_id: str | None = None
 
     @property
     def place(self) -> str:

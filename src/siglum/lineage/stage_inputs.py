@@ -31,7 +31,12 @@ def result_paths(root: str) -> tuple[str, ...]:
     """Return what pipelines write (outputs and lock files), relative to `root`: results, so no part of the code."""
     if not os.path.isdir(os.path.join(root, ".dvc")):
         return ()
-    stages = load_pipeline(Repository.open(root)).stages.values()
+    return results_of(load_pipeline(Repository.open(root)))
+
+
+def results_of(pipeline: Pipeline) -> tuple[str, ...]:
+    """Return what a pipeline writes: outputs and lock files."""
+    stages = pipeline.stages.values()
     found = {stage.lock_path for stage in stages if not stage.is_data}
     found |= {out.key for stage in stages for out in stage.outs if not is_outside(out.key)}
     return tuple(sorted(found | {"dvc.lock"}))

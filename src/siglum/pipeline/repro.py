@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -13,7 +14,7 @@ from siglum.pipeline.conductor import Conductor
 from siglum.pipeline.events import OnEvent, StageResult, VariablesOf, ignore_events
 from siglum.pipeline.executor import Executor
 from siglum.pipeline.held_lock import HeldLock
-from siglum.pipeline.load import load_pipeline
+from siglum.pipeline.load import Pipeline, load_pipeline
 from siglum.pipeline.local_pool import LocalPool
 from siglum.pipeline.options import OnError, Options
 from siglum.pipeline.orphans import RunningCommands
@@ -23,6 +24,8 @@ from siglum.pipeline.stages import Stage
 from siglum.pipeline.targets import Selection, find_stages, steps
 from siglum.workspace.locking import repository_lock
 from siglum.workspace.repository import Repository
+
+OnPlan: TypeAlias = Callable[[Pipeline, Sequence[str]], None]
 
 
 def repro(
@@ -49,6 +52,7 @@ def repro(
     executor: Executor | None = None,
     on_event: OnEvent = ignore_events,
     on_output: OnOutput | None = None,
+    on_plan: OnPlan | None = None,
 ) -> tuple[StageResult, ...]:
     """Run what is out of date among `targets` and what they need; return what became of each stage.
 
@@ -76,6 +80,7 @@ def repro(
             stage at a time can run and standard input is a terminal.
         on_event: Called with each event as it happens, in this thread.
         on_output: Called with what commands print, from other threads; it is in their log files in any case.
+        on_plan: Called once with the pipeline and the stages to go through, in order, before the first of them.
 
     Raises:
         StageFailedError: A command failed, or an output is missing after it. Raised when all that ran has ended.
@@ -105,6 +110,8 @@ def repro(
         everything = selection.everything
         found = () if everything else find_stages(pipeline, targets, folder, recursive=recursive, glob=glob)
         order = steps(pipeline, found, selection)
+        if on_plan is not None:
+            on_plan(pipeline, order)
         recorder = Recorder(repo, [pipeline.stages[address] for address in order])
         fetch = pull_nothing
         if pull and not dry:

@@ -127,7 +127,9 @@ SECTIONS: dict[str, dict[str, Check]] = {
     "index": _options(_text, "dir"),
     "machine": {},
     # DVC takes any option in this section, so that one of ours in a shared file does not stop it.
-    "feature": _options(_boolean, "machine") | _options(_days, "gc_grace_days"),
+    "feature": _options(_boolean, "machine record_runs")
+    | _options(_text, "experiment")
+    | _options(_days, "gc_grace_days"),
     "plots": _options(_text, "html_template out_dir") | _options(_boolean, "auto_open"),
     "exp": _options(_text, "code data models metrics params plots live git_remote") | _options(_boolean, "auto_push"),
     "parsing": {"bool": _one_of("store_true", "boolean_optional"), "list": _one_of("nargs", "append")},

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from siglum.client import recording
 from siglum.client.datasets import DataSet
 from siglum.client.fluent.runs import current_scope, session_of
 from siglum.client.state import Session
@@ -18,6 +17,7 @@ from siglum.core import limits
 from siglum.core.errors import InvalidInputError
 from siglum.core.names import check_int64, check_key
 from siglum.lineage.data_inputs import input_of_path
+from siglum.lineage.datasets import dataset_input
 from siglum.lineage.inputs import DataInput, record_input
 from siglum.tracking.entities import DatasetInput, LoggedModelInput, Metric, Param, Tag
 
@@ -251,4 +251,4 @@ def _input(dataset: DataSet | str | os.PathLike[str], context: str) -> tuple[Dat
             hint="Make a data set of a table with siglum.data.from_pandas().",
         )
     item = input_of_path(os.fspath(dataset), os.getcwd(), context)
-    return item, recording.dataset_input(item)
+    return item, dataset_input(item)

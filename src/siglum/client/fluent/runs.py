@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from siglum.client import active, recording, state
+from siglum.client import active, recording, stage_run, state
 from siglum.client.active import RunScope, parse_status
 from siglum.client.fluent.experiments import as_tags, current_experiment_id
 from siglum.client.tracking_uri import environment_value
@@ -51,6 +51,9 @@ def start_run(
     A new run records by itself what it needs to be made again: commit and uncommitted change, command, packages,
     the data of its pipeline stage. The run is active in this thread until `end_run`, or until its `with` block ends.
 
+    In a stage that `siglum repro` runs, the first run of a process is the stage's own; what it cannot be, since it
+    belongs to another experiment, and all further runs are nested in that one.
+
     Raises:
         ConflictError: Another run is active in this thread and `nested` is false, or the run has been deleted.
         NotFoundError: No such run, parent or experiment.
@@ -64,14 +67,16 @@ def start_run(
             f"Run {parents[-1].run_id} is already active in this thread.",
             hint="End it with end_run(), or start this one with nested=True.",
         )
-    resumed = run_id or _run_id_from_environment()
+    resumed, around = run_id, parents[-1].run_id if parents else None
+    if run_id is None and not parents:
+        resumed, around = _in_stage(_run_id_from_environment(), experiment_id, parent_run_id)
     if resumed is not None:
         scope = _resume(resumed, experiment_id, run_name, _with_note(tags, description))
     else:
         scope = _create(
             experiment_id or current_experiment_id(),
             run_name,
-            parent_run_id or (parents[-1].run_id if parents else None),
+            parent_run_id or around,
             parents[-1] if parents else None,
             _with_note(tags, description),
         )
@@ -229,8 +234,26 @@ def _resume(run_id: str, experiment_id: str | None, run_name: str | None, tags: 
     if recording.is_recorded(run):
         scope.recorded = False  # what started the run stays on record, unless this process logs a model in it
     else:
+        new = {key: value for key, value in scope.capture.tags().items() if key not in run.data.tags}
+        store.log_batch(run_id, tags=[Tag(key, value) for key, value in new.items()])
         recording.begin(scope)
     return scope
+
+
+def _in_stage(
+    offered: str | None, experiment_id: str | None, parent_run_id: str | None
+) -> tuple[str | None, str | None]:
+    """Return the run to go on with and, if there is none, the one to be nested in: by the stage that runs, if any.
+
+    `offered` is what the environment names. The stage's run is not gone on with from another experiment or store.
+    """
+    own = stage_run.find(state.session().stores.tracking)
+    if own is None:
+        return (None if offered is not None and stage_run.names(offered) else offered), None
+    chosen = experiment_id or state.experiment_id()
+    if offered == own.info.run_id and (parent_run_id is not None or chosen not in (None, own.info.experiment_id)):
+        offered = None
+    return offered, own.info.run_id
 
 
 def _active(run: Run) -> ActiveRun:
@@ -248,8 +271,6 @@ def _with_note(tags: Mapping[str, Any] | None, description: str | None) -> dict[
 
 def _run_id_from_environment() -> str | None:
     """Return the run that a parent process wants to be continued; only the first run of the process continues it."""
-    if active.stack():
-        return None
     found = environment_value(os.environ, "RUN_ID")
     os.environ.pop("SIGLUM_RUN_ID", None)
     os.environ.pop("MLFLOW_RUN_ID", None)

@@ -1,0 +1,328 @@
+"""Puts a `repro` on record: what the pipeline reports as it runs becomes a run, with a run below it for each stage.
+
+    recorder = ReproRecorder(repo, place, …)
+    try:
+        repro(repo, …, on_event=recorder.on_event, variables=recorder.variables)
+    except BaseException as error:
+        recorder.end(error)
+        raise
+    recorder.end()
+
+Nothing here fails the pipeline, or has it wait for longer than `PATIENCE_SECONDS` and, at its end, `CLOSING_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from siglum.core.clock import now_ms
+from siglum.core.errors import SiglumError
+from siglum.lineage.earlier import EarlierRecords, Place
+from siglum.lineage.operations import LogToRun, Operation, PutFile
+from siglum.lineage.pipeline_files import Declared, beside_stages, of_stage
+from siglum.lineage.run_writer import Later, RunWriter
+from siglum.lineage.running import HeldNote, Note
+from siglum.lineage.stage_inputs import results_of
+from siglum.lineage.stage_links import links_of, made_by, result_name
+from siglum.lineage.stage_record import (
+    LOG_FILE,
+    Circumstances,
+    StageEnd,
+    StageRow,
+    repro_end,
+    repro_run,
+    stage_end,
+    stage_inputs,
+    stage_run,
+)
+from siglum.lineage.stage_values import flat_params, metric_points, plot_points
+from siglum.lineage.stage_variables import stage_variables
+from siglum.lineage.trace import RecordSource
+from siglum.lineage.unsent import Unsent
+from siglum.pipeline.events import (
+    Event,
+    StageFailed,
+    StageFinished,
+    StageRestored,
+    StageSkipped,
+    StageStarted,
+    StageUnchanged,
+    StageVerified,
+)
+from siglum.pipeline.load import Pipeline
+from siglum.pipeline.lock import StageLock
+from siglum.pipeline.paths import parents
+from siglum.pipeline.stages import Stage
+from siglum.tracking.entities import Metric, RunStatus
+from siglum.workspace.git import Git
+from siglum.workspace.repository import Repository
+
+PATIENCE_SECONDS = 1.0
+"""How long a stage waits for its run to be made, so that its script can go on with it."""
+CLOSING_SECONDS = 10.0
+"""How long the end waits for a store that is slow: the rest is kept, and sent later."""
+_QUESTIONS = 100
+_KEPT = ("unchanged", "restored", "verified")
+"""Outcomes of stages whose outputs an earlier run has made."""
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """What came of recording: the run, whether some of it waits to be sent, and what went wrong."""
+
+    run_id: str
+    waits: bool = False
+    problem: str | None = None
+
+
+class ReproRecorder:
+    """Records one `repro`. Made when the first stage runs; methods are called from one thread.
+
+    Args:
+        repo: The repository.
+        pipeline: Its pipeline.
+        order: The stages that the `repro` goes through.
+        place: The store.
+        shared: The circumstances of all its runs.
+        name: The name of its run.
+        environment: That of the stages.
+        open_source: Opens the store; called once, in another thread.
+    """
+
+    def __init__(
+        self,
+        repo: Repository,
+        pipeline: Pipeline,
+        order: Sequence[str],
+        place: Place,
+        shared: Circumstances,
+        name: str,
+        environment: Mapping[str, str],
+        open_source: Callable[[], RecordSource],
+    ) -> None:
+        self.run_id = uuid.uuid4().hex
+        self._repo = repo
+        self._pipeline = pipeline
+        self._order = order
+        self._place = place
+        self._shared = shared
+        self._environment = environment
+        self._links = links_of(repo.tmp_dir, place.uri)
+        self._unsent = Unsent(place.unsent, self.run_id, place.uri)
+        self.earlier = EarlierRecords(place)
+        self.writer = RunWriter(open_source, self._unsent)
+        self._note = HeldNote(place.underway, Note(self.run_id, place.uri))
+        self._children: dict[str, str] = {}
+        self._running: dict[str, StageStarted] = {}
+        self._rows: dict[str, StageRow] = {}
+        self._locks: dict[str, StageLock] = {}
+        self._owners = {out.key: stage for stage in pipeline.stages.values() for out in stage.outs}
+        self._code: dict[str, str] = {}
+        self._begun = threading.Event()
+        self.writer.create(repro_run(shared, self.run_id, name, now_ms()))
+        self.writer.write(self.run_id, self._begin)
+        self.writer.write(self.run_id, self.earlier.send)
+
+    # What is reported
+
+    def on_event(self, event: Event) -> None:
+        """Take note of one event."""
+        match event:
+            case StageStarted():
+                self._start(event)
+            case StageFinished(stage, lock, reasons, run):
+                self._locks[stage.address] = lock
+                seconds = None if run is None else round(run.ended_at - run.started_at, 3)
+                self._end_stage(StageEnd(stage=stage, reasons=reasons, run=run, lock=lock), "ran", seconds)
+            case StageFailed(stage, error, reasons, inputs, run):
+                seconds = None if run is None else round(run.ended_at - run.started_at, 3)
+                end = StageEnd(
+                    stage=stage, reasons=reasons, run=run, inputs=inputs, error=error, status=RunStatus.FAILED
+                )
+                self._end_stage(end, "failed", seconds)
+            case StageRestored(stage, _, lock):
+                self._pass(stage, "restored", lock)
+            case StageUnchanged(stage, lock):
+                self._pass(stage, "unchanged", lock)
+            case StageVerified(stage, _, lock):
+                self._pass(stage, "verified", lock)
+            case StageSkipped(stage, failed):
+                self._rows[stage.address] = StageRow(stage=stage.address, outcome="skipped", error=f"'{failed}' failed")
+
+    def variables(self, stage: Stage) -> dict[str, str]:
+        """Return what a stage's commands are told, so that a run which they start becomes a part of the stage's."""
+        child = self._children.get(stage.address)
+        offered = child is not None and self._is_offered(child)
+        return stage_variables(
+            self._environment, self._place.uri, self.writer.id_of(child) if child and offered else None
+        )
+
+    def _is_offered(self, child: str) -> bool:
+        """Whether a stage's script can go on with its run. It need not be there yet: the script looks for it a while.
+
+        A server may give runs other ids than were asked for, as MLflow's does; then the run has to be there.
+        """
+        if not self._place.is_server:
+            return self.writer.sends
+        if not self.writer.made(self.run_id, PATIENCE_SECONDS):
+            return False
+        return self.writer.id_of(self.run_id) == self.run_id or self.writer.made(child, PATIENCE_SECONDS)
+
+    def end(self, error: BaseException | None = None) -> Recorded:
+        """End all runs that are under way, and return when all is on record or kept for later."""
+        killed = error is not None and not isinstance(error, SiglumError)
+        for started in tuple(self._running.values()):
+            end = StageEnd(stage=started.stage, reasons=started.reasons, inputs=started.inputs, status=RunStatus.KILLED)
+            self._end_stage(end, "killed", None)
+        failed = any(row.outcome == "failed" for row in self._rows.values())
+        status = RunStatus.KILLED if killed else RunStatus.FAILED if failed or error else RunStatus.FINISHED
+        now = now_ms()
+        self.writer.write_last(self.run_id, lambda source: self._ended(source, status, now))
+        self.writer.close(CLOSING_SECONDS)
+        self._unsent.close()
+        self._links.save()
+        self._note.close()
+        return Recorded(self.writer.id_of(self.run_id), bool(self._unsent.count), self.writer.problem)
+
+    # Stages
+
+    def _start(self, event: StageStarted) -> None:
+        stage, child = event.stage, uuid.uuid4().hex
+        self._children[stage.address] = child
+        self._running[stage.address] = event
+        self.writer.create(stage_run(self._shared, child, self.run_id, stage, int(event.started_at * 1000)))
+        if event.inputs is not None:
+            self.writer.write(child, self._inputs(stage, child, event.inputs))
+
+    def _inputs(self, stage: Stage, child: str, inputs: StageLock) -> Later:
+        owners = {dep.key: owner for dep in stage.deps if (owner := self._owner(dep.key)) is not None}
+        children = {key: self._children.get(owner.address) for key, owner in owners.items()}
+        locks = {key: self._locks.get(owner.address) for key, owner in owners.items()}
+
+        def work(source: RecordSource | None) -> list[Operation]:
+            makers = {}
+            for key, owner in owners.items():
+                maker = children[key] or self._maker(locks[key], source)
+                makers[key] = (owner.file if owner.is_data else owner.lock_path, maker)
+            self._begun.wait()
+            return stage_inputs(child, stage, inputs, self._code.get("mlflow.source.git.commit"), makers)
+
+        return work
+
+    def _end_stage(self, end: StageEnd, outcome: str, seconds: float | None) -> None:
+        stage = end.stage
+        started = self._running.pop(stage.address, None)
+        child = None if started is None else self._children[stage.address]
+        self._rows[stage.address] = StageRow(
+            stage=stage.address, outcome=outcome, run_id=child, seconds=seconds, error=end.error
+        )
+        if started is None or child is None:
+            return
+        log = end.run.log if end.run is not None else started.log
+        self.writer.write(child, self._stage_ended(child, end, log, now_ms()))
+
+    def _stage_ended(self, child: str, end: StageEnd, log: str | None, now: int) -> Later:
+        def work(_: RecordSource | None) -> list[Operation]:
+            self._begun.wait()
+            declared = of_stage(end.stage) if end.lock is not None else Declared()
+            metrics, files = self._values(child, declared, now)
+            path = None if log is None else os.path.join(self._repo.root, log)
+            if path is not None and _has_content(path):
+                files.append(PutFile(child, LOG_FILE, path))
+            if end.lock is not None:
+                self._links.put(result_name(end.lock), self.writer.id_of(child))
+            return stage_end(child, end, metrics=metrics, files=files, tags=self._code, now=now)
+
+        return work
+
+    def _pass(self, stage: Stage, outcome: str, lock: StageLock | None) -> None:
+        if lock is not None:
+            self._locks[stage.address] = lock
+        if not stage.is_data:
+            self._rows[stage.address] = StageRow(stage=stage.address, outcome=outcome)
+
+    def _owner(self, key: str) -> Stage | None:
+        return next((self._owners[path] for path in (key, *reversed(parents(key))) if path in self._owners), None)
+
+    # In the writer's thread
+
+    def _begin(self, _: RecordSource | None) -> Iterator[Operation]:
+        """See which code runs, and note the id that the run got."""
+        try:
+            self._code = code_tags(self._repo.root, self._pipeline)
+        finally:
+            self._begun.set()
+        yield LogToRun(self.run_id, tags=self._code)
+        self._note.rename(self.writer.id_of(self.run_id))
+
+    def _maker(self, lock: StageLock | None, source: RecordSource | None) -> str | None:
+        if lock is None or not lock.outs:
+            return None
+        result = result_name(lock)
+        return (self._links.get(result) or None) if source is None else made_by(result, self._links, source.tracking)
+
+    def _ended(self, source: RecordSource | None, status: RunStatus, now: int) -> list[Operation]:
+        rows = list(self._linked_rows(source))
+        own = beside_stages(self._pipeline)
+        shown = Declared()
+        for stage in (self._pipeline.stages[address] for address in self._order):
+            shown.metrics |= of_stage(stage).metrics
+        shown.add(own)
+        metrics, _ = self._values(self.run_id, shown, now)
+        params: dict[str, str] = {}
+        for entry in self._locks.values():
+            params |= flat_params(entry.params)
+        files = own.files(self.run_id, self._repo.root)
+        return repro_end(self.run_id, rows, params=params, metrics=metrics, files=files, status=status, now=now)
+
+    def _linked_rows(self, source: RecordSource | None) -> Iterator[StageRow]:
+        """Yield the stages with the runs that made their outputs; for what is not remembered, the store is asked."""
+        questions = 0
+        for address in self._order:
+            row = self._rows.get(address)
+            if row is None:
+                continue
+            if row.outcome not in _KEPT:
+                made = None if row.run_id is None else self.writer.id_of(row.run_id)
+            else:
+                lock = self._locks.get(address)
+                questions += lock is not None and self._links.get(result_name(lock)) is None
+                made = self._maker(lock, source if questions <= _QUESTIONS else None)
+            yield msgspec.structs.replace(row, run_id=made)
+
+    def _values(self, run_id: str, declared: Declared, now: int) -> tuple[tuple[Metric, ...], list[PutFile]]:
+        if not declared:
+            return (), []
+        metrics, plots = declared.read(self._repo.root)
+        series = plot_points(plots, now)
+        keys = {point.key for point in series}
+        numbers = (point for point in metric_points(metrics, now) if point.key not in keys)
+        return (*numbers, *series), declared.files(run_id, self._repo.root)
+
+
+def code_tags(root: str, pipeline: Pipeline) -> dict[str, str]:
+    """Return the tags that say which commit was checked out, and whether anything but results differed from it."""
+    git = Git.find(root)
+    commit = None if git is None else git.head_commit()
+    if git is None or commit is None:
+        return {}
+    below = os.path.relpath(root, git.root).replace(os.sep, "/")
+    results = [path if below == "." else f"{below}/{path}" for path in results_of(pipeline)]
+    tags = {
+        "mlflow.source.git.commit": commit,
+        "mlflow.source.git.branch": git.branch(),
+        "mlflow.source.git.repoURL": git.remote_url(),
+        "siglum.git.dirty": str(git.is_dirty(results)).lower(),
+    }
+    return {key: value for key, value in tags.items() if value is not None}
+
+
+def _has_content(path: str) -> bool:
+    try:
+        return os.path.getsize(path) > 0
+    except OSError:
+        return False
