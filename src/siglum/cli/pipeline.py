@@ -76,7 +76,7 @@ def repro(
     from siglum.cli.explain import ReproExplainer
     from siglum.cli.repro_recording import ReproRecording, is_wanted
     from siglum.cli.repro_report import ReproReport
-    from siglum.pipeline.examine import no_run
+    from siglum.cli.run_finder import RunFinder
     from siglum.pipeline.repro import repro as run_repro
     from siglum.pipeline.repro import result_values
     from siglum.pipeline.selection import folder_of
@@ -87,7 +87,8 @@ def repro(
         raise UsageError("--keep-going and --ignore-errors exclude each other.")
     repo = Repository.open()
     folder = folder_of(repo)
-    explainer = ReproExplainer(repo, no_run, dry=dry) if explain else None
+    run_of = RunFinder(repo, tracking_uri)
+    explainer = ReproExplainer(repo, run_of, dry=dry) if explain else None
     report = ReproReport(
         console,
         folder,
@@ -106,7 +107,7 @@ def repro(
         records=record and not dry and is_wanted(repo, environment),
         verbose=verbose,
     )
-    with recording:
+    with recording, run_of:
         results = run_repro(
             repo,
             targets,

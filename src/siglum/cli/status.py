@@ -86,6 +86,7 @@ def _workspace_status(
 
 def _explain(console: Console, repo: Repository, targets: Sequence[str], *, with_deps: bool, recursive: bool) -> None:
     from siglum.cli.explain import names_from, say_explanations
+    from siglum.cli.run_finder import RunFinder
     from siglum.pipeline.examine import explain_pipeline
     from siglum.pipeline.explain import Action
     from siglum.pipeline.load import load_pipeline
@@ -93,7 +94,8 @@ def _explain(console: Console, repo: Repository, targets: Sequence[str], *, with
 
     pipeline = load_pipeline(repo)
     chosen = select(repo, pipeline, targets, with_deps=with_deps, recursive=recursive)
-    found = explain_pipeline(repo, pipeline, [each.stage.address for each in chosen])
+    with RunFinder(repo) as run_of:
+        found = explain_pipeline(repo, pipeline, [each.stage.address for each in chosen], run_of=run_of)
     console.result({"stages": found})
     say_explanations(console, found, names_from(repo, pipeline))
     if console.quiet and any(each.action is not Action.NOTHING for each in found):

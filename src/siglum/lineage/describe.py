@@ -189,10 +189,10 @@ def _model(version: VersionRecord) -> Section:
 def _run(run: RunRecord | None) -> list[Section]:
     if run is None:
         return []
+    around = [("repro", run.repro)] if run.repro else []
     took = f", {(run.end_time - run.start_time) / 1000:.1f} s" if run.end_time is not None else ""
-    return [
-        Section("run", f"{run.run_id} {run.name}", ((run.status.lower(), f"{timestamp(run.start_time)}{took}"),)),
-    ]
+    rows = ((run.status.lower(), f"{timestamp(run.start_time)}{took}"), *around)
+    return [Section("run", f"{run.run_id} {run.name}", rows)]
 
 
 def _mapping(title: str, values: dict[str, str]) -> Section:

@@ -97,7 +97,11 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The run that made the version. Times are milliseconds since the epoch."""
+    """The run that made the version. Times are milliseconds since the epoch.
+
+    `stage` is the pipeline stage that it is the run of, or was started in; `repro` the run of the `siglum repro` that
+    ran this stage.
+    """
 
     run_id: str
     name: str
@@ -107,6 +111,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     end_time: int | None = None
     command: tuple[str, ...] = ()
     stage: str | None = None
+    repro: str | None = None
     artifact_uri: str = ""
 
 

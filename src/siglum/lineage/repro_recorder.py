@@ -122,6 +122,7 @@ class ReproRecorder:
         self._locks: dict[str, StageLock] = {}
         self._owners = {out.key: stage for stage in pipeline.stages.values() for out in stage.outs}
         self._code: dict[str, str] = {}
+        self._asks = True
         self._begun = threading.Event()
         self.writer.create(repro_run(shared, self.run_id, name, now_ms()))
         self.writer.write(self.run_id, self._begin)
@@ -263,7 +264,13 @@ class ReproRecorder:
         if lock is None or not lock.outs:
             return None
         result = result_name(lock)
-        return (self._links.get(result) or None) if source is None else made_by(result, self._links, source.tracking)
+        if source is None or not self._asks:
+            return self._links.get(result) or None
+        try:
+            return made_by(result, self._links, source.tracking)
+        except SiglumError:  # a link is worth no failure, and no second attempt
+            self._asks = False
+            return None
 
     def _ended(self, source: RecordSource | None, status: RunStatus, now: int) -> list[Operation]:
         rows = list(self._linked_rows(source))

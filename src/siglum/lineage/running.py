@@ -13,8 +13,7 @@ from collections.abc import Iterator
 import msgspec
 
 from siglum.core.errors import NotFoundError
-from siglum.lineage.store_writer import PARENT_TAG
-from siglum.lineage.trace import RecordSource
+from siglum.lineage.trace import PARENT_TAG, RecordSource
 from siglum.tracking.entities import RunStatus
 from siglum.tracking.store import TrackingStore
 

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from siglum.core.errors import SiglumError
 from siglum.pipeline.lock import StageLock, encode_entry
 from siglum.pipeline.run_cache import value_of
 from siglum.storage.durability import temporary_name
@@ -73,14 +72,11 @@ def links_of(tmp_dir: str, uri: str) -> StageLinks:
 def made_by(result: str, links: StageLinks, tracking: TrackingStore) -> str | None:
     """Return the run that made a result: the one remembered, else the latest in the store; None when none is known.
 
-    What the store said is remembered. One that does not answer is as good as one that does not know.
+    What the store said is remembered. Raises what the store raises.
     """
     known = links.get(result)
     if known is None:
-        try:
-            known = find_run(tracking, experiment_ids(tracking), result) or ""
-        except SiglumError:
-            return None  # a link is worth no failure
+        known = find_run(tracking, experiment_ids(tracking), result) or ""
         links.put(result, known)
     return known or None
 

@@ -13,15 +13,13 @@ from siglum.lineage.inputs import DataInput
 from siglum.lineage.operations import CreateRun, EndRun, LogInputs, LogToRun, Operation, PutFile
 from siglum.lineage.stage_links import RESULT_TAG, result_name
 from siglum.lineage.stage_values import flat_params
+from siglum.lineage.trace import KIND_TAG, REPRO_KIND, STAGE_KIND
 from siglum.pipeline.events import CommandRun
 from siglum.pipeline.lock import StageLock, encode_entry
 from siglum.pipeline.stages import Stage
 from siglum.pipeline.staleness import Reason
 from siglum.tracking.entities import Metric, RunStatus
 
-KIND_TAG = "siglum.kind"
-REPRO_KIND = "repro"
-STAGE_KIND = "stage"
 STAGE_TAG = "siglum.stage"
 STAGES_TAG = "siglum.stages"
 NOTE_TAG = "mlflow.note.content"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from siglum.lineage.store_writer import PARENT_TAG
+PARENT_TAG = "mlflow.parentRunId"
 
 RUN_VARIABLE = "SIGLUM_RUN_ID"
 STAGE_RUN_VARIABLE = "SIGLUM_STAGE_RUN_ID"

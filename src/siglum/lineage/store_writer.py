@@ -13,11 +13,9 @@ from siglum.core.errors import AlreadyExistsError, ConflictError, NotFoundError,
 from siglum.lineage.datasets import dataset_input
 from siglum.lineage.inputs import DataInput
 from siglum.lineage.operations import CreateRun, EndRun, LogInputs, LogToRun, Operation, PutFile
-from siglum.lineage.trace import RecordSource
+from siglum.lineage.trace import PARENT_TAG, RecordSource
 from siglum.tracking.entities import LifecycleStage, Param, Tag
 from siglum.tracking.store import TrackingStore
-
-PARENT_TAG = "mlflow.parentRunId"
 
 T = TypeVar("T")
 

@@ -30,6 +30,13 @@ from siglum.tracking.entities import Run
 from siglum.tracking.store import TrackingStore
 from siglum.workspace.git import Git
 
+PARENT_TAG = "mlflow.parentRunId"
+KIND_TAG = "siglum.kind"
+"""Says of a run that Siglum started by itself what it is the run of."""
+REPRO_KIND = "repro"
+STAGE_KIND = "stage"
+_MAX_DEPTH = 10
+
 MAX_SMALL_FILE = 32 * 1024 * 1024
 """Bytes of a recorded recipe, environment or diff that are read at most; what Siglum writes is far shorter."""
 
@@ -101,7 +108,7 @@ def record_of(source: RecordSource, project: Project | None, version: ModelVersi
         created=version.creation_timestamp,
         created_by=version.user_id,
         recipe_digest=recipe.digest if recipe else None,
-        run=_run_record(run, recipe),
+        run=_run_record(source, run, recipe),
         code=_code(source, recipe, run, history, project),
         data=_data(recipe, run, history),
         parameters=params,
@@ -260,7 +267,7 @@ def _files_below(store: ArtifactStore, path: str = "") -> Iterator[ArtifactEntry
             yield entry
 
 
-def _run_record(run: Run | None, recipe: Recipe | None) -> RunRecord | None:
+def _run_record(source: RecordSource, run: Run | None, recipe: Recipe | None) -> RunRecord | None:
     if run is None:
         return None
     command: Iterable[str] = recipe.command if recipe else ()
@@ -275,5 +282,21 @@ def _run_record(run: Run | None, recipe: Recipe | None) -> RunRecord | None:
         end_time=run.info.end_time,
         command=tuple(command),
         stage=run.data.tags.get("siglum.stage"),
+        repro=_repro_around(source, run),
         artifact_uri=run.info.artifact_uri,
     )
+
+
+def _repro_around(source: RecordSource, run: Run) -> str | None:
+    """Return the `repro` that a run is a part of: nested in it, in the run of one of its stages, or deeper."""
+    for _ in range(_MAX_DEPTH):
+        parent = run.data.tags.get(PARENT_TAG)
+        if parent is None:
+            return None
+        try:
+            run = source.tracking.get_run(parent)
+        except NotFoundError:
+            return None
+        if run.data.tags.get(KIND_TAG) == REPRO_KIND:
+            return run.info.run_id
+    return None
