@@ -8,10 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.faults.figures import summary
+from tests.postgres import PostgresServer
 
 # Failing contracts then show their values.
 pytest.register_assert_rewrite("siglum.testing")
@@ -70,6 +72,14 @@ def dvc_command() -> str:
 def mlflow_python() -> str:
     """The path of a Python that has the real MLflow client, scikit-learn and pandas, and no Siglum."""
     return str(install_peer("mlflow") / "python")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A real PostgreSQL server; `new_schema` gives a database to fill."""
+    server = PostgresServer(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.close()
 
 
 @pytest.fixture(autouse=True)

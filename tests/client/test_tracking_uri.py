@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from siglum.client.tracking_uri import DatabaseLocation, ServerLocation, default_tracking_uri, parse_tracking_uri
+from siglum.client.tracking_uri import (
+    DatabaseLocation,
+    PostgresLocation,
+    ServerLocation,
+    default_tracking_uri,
+    parse_tracking_uri,
+)
 from siglum.core.errors import InvalidInputError, NotSupportedError, SiglumError
+from siglum.tracking.sql.postgres_uri import parse_postgres_uri
 
 
 @pytest.mark.parametrize(
@@ -44,8 +51,10 @@ def test_artifacts_lie_beside_the_database() -> None:
         ("htp://localhost:5000", InvalidInputError, "Did you mean 'http'"),
         ("sqlit:///x.db", InvalidInputError, "Did you mean 'sqlite'"),
         ("databricks://x", InvalidInputError, "http://host:port"),
-        ("postgresql://localhost/x", NotSupportedError, "SQLite"),
-        ("mysql+pymysql://localhost/x", NotSupportedError, "SQLite"),
+        ("mysql+pymysql://ann:secret@localhost/x", NotSupportedError, "mysql"),
+        ("postgresl://ann:secret@localhost/x", InvalidInputError, "Did you mean 'postgresql'"),
+        ("postgresql://ann:sec%ret@localhost/x", InvalidInputError, "%40"),
+        ("postgresql://ann:sec/ret@localhost/x", InvalidInputError, "%2F"),
         ("sqlite://x.db", InvalidInputError, "sqlite:///relative"),
         ("sqlite:///", NotSupportedError, "memory"),
         ("sqlite:///:memory:", NotSupportedError, "memory"),
@@ -57,6 +66,30 @@ def test_refused(uri: str, kind: type[SiglumError], words: str) -> None:
     with pytest.raises(kind) as caught:
         parse_tracking_uri(uri, "/cwd")
     assert words in str(caught.value)
+    assert "sec" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "connection", "shown"),
+    [
+        ("postgresql://h/d", "postgresql://h/d", "postgresql://h/d"),
+        ("postgres://ann@h:5433/d", "postgresql://ann@h:5433/d", "postgresql://ann@h:5433/d"),
+        ("postgresql+psycopg2://ann:secret@h/d", "postgresql://ann:secret@h/d", "postgresql://ann@h/d"),
+        ("postgresql://ann:p:%40@h/d", "postgresql://ann:p%3A%40@h/d", "postgresql://ann@h/d"),
+        ("postgresql:///d?host=/run/pg", "postgresql:///d?host=/run/pg", "postgresql:///d?host=/run/pg"),
+        (
+            "postgresql://h/d?password=secret&sslmode=require",
+            "postgresql://h/d?password=secret&sslmode=require",
+            "postgresql://h/d?password=…&sslmode=require",
+        ),
+    ],
+)
+def test_postgresql(uri: str, connection: str, shown: str) -> None:
+    location = parse_tracking_uri(uri, "/cwd")
+    assert isinstance(location, PostgresLocation)
+    assert (location.shown, location.artifact_root) == (shown, "/cwd/.siglum/artifacts")
+    assert parse_postgres_uri(uri).connection == connection
+    assert parse_tracking_uri(location.uri, "/cwd") == location
 
 
 def test_the_default_is_the_environment_then_the_project(tmp_path: Path) -> None:

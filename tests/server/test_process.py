@@ -89,7 +89,7 @@ def test_a_taken_port(server: ServerProcess, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--backend-store-uri", "postgresql://host/db"], "SQLite only"),
+        (["--backend-store-uri", "postgresql://localhost:1/db"], "PostgreSQL does not answer"),
         (["--backend-store-uri", "http://localhost:5000"], "is a server, not a database"),
         (["--backend-store-uri", "sqlite:///x.db", "--default-artifact-root", "s3://bucket"], "folder of this machine"),
         (["--backend-store-uri", "sqlite:///x.db", "--host", "no such host"], "no host"),

@@ -68,7 +68,7 @@ def test_bad_uris_say_what_is_supported(uri: str) -> None:
         parse_sqlite_path(uri)
 
 
-@pytest.mark.parametrize("uri", ["postgresql://u@h/d", "postgresql+psycopg2://u@h/d", "mysql://h/d"])
+@pytest.mark.parametrize("uri", ["mysql://h/d", "mysql+pymysql://u@h/d", "mssql://h/d"])
 def test_databases_that_are_not_supported(uri: str) -> None:
     with pytest.raises(NotSupportedError, match="sqlite:///relative"):
         parse_sqlite_path(uri)
@@ -224,7 +224,7 @@ def test_no_connection_is_open_while_the_process_forks(database: Database) -> No
     numbers(database)
     pid = os.fork()
     if pid == 0:
-        inherited = [f for f in os.listdir("/proc/self/fd") if _target(f).startswith(database.path)]
+        inherited = [f for f in os.listdir("/proc/self/fd") if _target(f).startswith(database.place)]
         os._exit(len(inherited))
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert numbers(database) == [1]

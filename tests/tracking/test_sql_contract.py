@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.postgres import PostgresServer
 
 from siglum.testing.tracking import TrackingStoreContract
 from siglum.tracking.sql.database import open_database
@@ -17,3 +18,16 @@ class TestSqliteTrackingStore(TrackingStoreContract):
         store = SqlTrackingStore(open_database(f"sqlite:///{tmp_path}/siglum.db"))
         yield store
         store.close()
+
+
+@pytest.fixture(scope="module")
+def shared(postgres: PostgresServer) -> Iterator[TrackingStore]:
+    store = SqlTrackingStore(open_database(postgres.new_schema()))
+    yield store
+    store.close()
+
+
+class TestPostgresTrackingStore(TrackingStoreContract):
+    @pytest.fixture
+    def store(self, shared: TrackingStore) -> TrackingStore:
+        return shared

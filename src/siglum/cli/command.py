@@ -65,6 +65,6 @@ def tracking_option(function: F) -> F:
     return click.option(
         "--tracking-uri",
         metavar="URI",
-        help="A server's URL or a database URI (sqlite:///path). Default: SIGLUM_TRACKING_URI, MLFLOW_TRACKING_URI, "
-        "else the project's embedded store.",
+        help="A server's URL or a database URI (sqlite:///path, postgresql://user@host/name). "
+        "Default: SIGLUM_TRACKING_URI, MLFLOW_TRACKING_URI, else the project's embedded store.",
     )(function)

@@ -14,14 +14,16 @@ from siglum.cli.console import Console
 @click.option(
     "--backend-store-uri",
     metavar="URI",
-    help="The database of runs and models: sqlite:///path. Default: the embedded store of the project here.",
+    help="The database of runs and models: sqlite:///path or postgresql://user:password@host/name. "
+    "Default: the embedded store of the project here.",
 )
 @click.option(
     "--default-artifact-root",
     "--artifacts-destination",
     "artifact_root",
     metavar="FOLDER",
-    help="Where the server keeps files; clients never see it. Default: 'artifacts' beside the database.",
+    help="Where the server keeps files; clients never see it. Default: 'artifacts' beside the database; with "
+    "PostgreSQL, '.siglum/artifacts' of the project here.",
 )
 @click.option("-h", "--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 for all.")
 @click.option(
@@ -33,6 +35,12 @@ from siglum.cli.console import Console
     default="",
     help="More names that clients may know this server by, with commas: ml.example.com, *.example.com, or * for any.",
 )
+@click.option(
+    "--webhook-hosts",
+    metavar="NAMES",
+    default="",
+    help="Hosts that webhooks may go to though their address is not public, with commas: ci.internal, 10.0.0.5:8080.",
+)
 def server(
     console: Console,
     backend_store_uri: str | None,
@@ -40,6 +48,7 @@ def server(
     host: str,
     port: int,
     allowed_hosts: str,
+    webhook_hosts: str,
 ) -> None:
     """Serve runs and models to MLflow and Siglum clients, until stopped by Ctrl-C or SIGTERM.
 
@@ -52,9 +61,11 @@ def server(
     from siglum.server import run
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    names = tuple(name.strip() for name in allowed_hosts.split(",") if name.strip())
+    names = _names(allowed_hosts)
     own_name = () if run.is_any_address(host) else (f"[{host}]" if ":" in host else host,)
-    with run.open_served_stores(backend_store_uri, artifact_root, (*names, *own_name), os.getcwd()) as config:
+    with run.open_served_stores(
+        backend_store_uri, artifact_root, (*names, *own_name), os.getcwd(), _names(webhook_hosts)
+    ) as config:
         listening = run.listen(host, port)
         url = run.url_of(listening, host)
         if not run.is_loopback(host):
@@ -71,3 +82,7 @@ def server(
         with listening:
             run.serve(config, listening, ready)
     console.say("Stopped.")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -21,6 +21,8 @@ from siglum.client.rest.tracking import RestTrackingStore
 from siglum.client.tracking_uri import (
     EMBEDDED_FOLDER,
     DatabaseLocation,
+    Location,
+    PostgresLocation,
     ServerLocation,
     default_tracking_uri,
     environment_value,
@@ -124,7 +126,7 @@ def open_stores(
     whatever is asked for.
 
     Args:
-        uri: `http(s)://…` or `sqlite:///…`.
+        uri: `http(s)://…`, `sqlite:///…` or `postgresql://…`.
         cwd: What relative paths and the embedded store are found from; the current folder when None.
         registry_uri: Where models are registered; the tracking URI when None and none is in the environment.
         create: Whether a database that was named may be created: not by who only looks, for whom it is a typo.
@@ -132,7 +134,7 @@ def open_stores(
     Raises:
         NotFoundError: A named database is not there, without `create`.
         InvalidInputError: A scheme that there is not.
-        NotSupportedError: A file store, or a database other than SQLite.
+        NotSupportedError: A file store or another kind of database, or its driver is not installed.
     """
     cwd = os.getcwd() if cwd is None else cwd
     if isolated := os.environ.get(ISOLATION_VARIABLE):
@@ -151,17 +153,17 @@ def open_stores(
     return Stores(location.uri, opened.tracking, other.registry, opened.proxied, closing)
 
 
-def _open(location: ServerLocation | DatabaseLocation) -> _Opened:
+def _open(location: Location) -> _Opened:
     if isinstance(location, ServerLocation):
         session = _session(location.url)
         return _Opened(RestTrackingStore(session), RestRegistryStore(session), RestArtifactStore(session), (session,))
-    prepare_folder(os.path.dirname(location.path))
+    prepare_location(location)
     database = open_database(location.uri)
     artifacts = LocalArtifactStore(location.artifact_root, SqlArtifactIndex(database))
     return _Opened(SqlTrackingStore(database), SqlRegistryStore(database), artifacts, (database,))
 
 
-def _check_is_there(location: ServerLocation | DatabaseLocation, embedded: ServerLocation | DatabaseLocation) -> None:
+def _check_is_there(location: Location, embedded: Location) -> None:
     if isinstance(location, DatabaseLocation) and location != embedded and not os.path.exists(location.path):
         raise NotFoundError(
             f"There is no database {location.path}.",
@@ -171,6 +173,12 @@ def _check_is_there(location: ServerLocation | DatabaseLocation, embedded: Serve
 
 def _session(url: str) -> RestSession:
     return RestSession(url, Credentials.from_environment(os.environ))
+
+
+def prepare_location(location: DatabaseLocation | PostgresLocation) -> None:
+    """Create the folder that a database, or the files that belong to it, are in."""
+    path = location.path if isinstance(location, DatabaseLocation) else location.artifact_root
+    prepare_folder(os.path.dirname(path))
 
 
 def prepare_folder(folder: str) -> None:

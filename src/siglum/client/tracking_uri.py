@@ -6,19 +6,24 @@ import os
 import re
 import urllib.parse
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import msgspec
 
 from siglum.core.errors import InvalidInputError, NotSupportedError
 from siglum.core.text import did_you_mean
 from siglum.lineage.project import project_root
+from siglum.tracking.sql.postgres_uri import is_postgres_uri, parse_postgres_uri
 
 EMBEDDED_FOLDER = ".siglum"
 EMBEDDED_DATABASE = "siglum.db"
+ARTIFACTS_FOLDER = "artifacts"
 
-_SCHEMES = ("http", "https", "sqlite")
-_WHAT_TO_USE = "Use the URL of a server (http://host:port) or a database (sqlite:///path/to/file.db)."
-_OTHER_DATABASES = ("postgresql", "postgres", "mysql", "mssql", "oracle")
+_SCHEMES = ("http", "https", "sqlite", "postgresql")
+_WHAT_TO_USE = (
+    "Use the URL of a server (http://host:port) or a database (sqlite:///path/to/file.db, postgresql://user@host/name)."
+)
+_OTHER_DATABASES = ("mysql", "mssql", "oracle")
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*):")
 
 
@@ -33,10 +38,24 @@ class ServerLocation(msgspec.Struct, frozen=True):
         return self.url
 
 
+class PostgresLocation(msgspec.Struct, frozen=True):
+    """A PostgreSQL database. Only `shown` is without the password."""
+
+    uri: str
+    shown: str
+    artifact_root: str
+    """The folder of the files of its runs and models, unless told otherwise: on this machine, in the project."""
+
+
 class DatabaseLocation(msgspec.Struct, frozen=True):
     """A SQLite database at an absolute path."""
 
     path: str
+
+    @property
+    def shown(self) -> str:
+        """The URI as people may see it."""
+        return self.uri
 
     @property
     def uri(self) -> str:
@@ -46,7 +65,10 @@ class DatabaseLocation(msgspec.Struct, frozen=True):
     @property
     def artifact_root(self) -> str:
         """The folder of the files of its runs and models, unless told otherwise."""
-        return os.path.join(os.path.dirname(self.path), "artifacts")
+        return os.path.join(os.path.dirname(self.path), ARTIFACTS_FOLDER)
+
+
+Location: TypeAlias = ServerLocation | DatabaseLocation | PostgresLocation
 
 
 def environment_value(environ: Mapping[str, str], name: str = "TRACKING_URI") -> str | None:
@@ -62,12 +84,12 @@ def default_tracking_uri(environ: Mapping[str, str], cwd: str) -> str:
     return DatabaseLocation(os.path.join(project_root(cwd), EMBEDDED_FOLDER, EMBEDDED_DATABASE)).uri
 
 
-def parse_tracking_uri(uri: str, cwd: str) -> ServerLocation | DatabaseLocation:
+def parse_tracking_uri(uri: str, cwd: str) -> Location:
     """Say what a tracking or registry URI names; relative database paths are taken from `cwd`.
 
     Raises:
         InvalidInputError: A scheme that there is not, or a URI without its rest.
-        NotSupportedError: A file store, an in-memory database or a database other than SQLite.
+        NotSupportedError: A file store, an in-memory database or another kind of database.
     """
     match = _SCHEME.match(uri)
     scheme = match["scheme"].lower() if match else ""
@@ -75,15 +97,24 @@ def parse_tracking_uri(uri: str, cwd: str) -> ServerLocation | DatabaseLocation:
         return _server(uri)
     if scheme == "sqlite":
         return _database(uri, cwd)
+    if is_postgres_uri(uri):
+        root = os.path.join(project_root(cwd), EMBEDDED_FOLDER, ARTIFACTS_FOLDER)
+        return PostgresLocation(uri, parse_postgres_uri(uri).shown, root)
     if not match or scheme == "file":
         raise NotSupportedError(f"{uri!r} is a folder: runs are not kept in plain files.", hint=_WHAT_TO_USE)
     if scheme.partition("+")[0] in _OTHER_DATABASES:
-        raise NotSupportedError(f"{uri!r}: this version keeps runs in SQLite only.", hint=_WHAT_TO_USE)
+        raise NotSupportedError(f"Runs cannot be kept in a database of the kind {scheme}:.", hint=_WHAT_TO_USE)
     near = did_you_mean(scheme, _SCHEMES)
     raise InvalidInputError(
-        f"{uri!r}: there is no scheme {scheme!r} for a tracking URI.",
+        f"{_without_login(uri)!r}: there is no scheme {scheme!r} for a tracking URI.",
         hint=f"{near} {_WHAT_TO_USE}" if near else _WHAT_TO_USE,
     )
+
+
+def _without_login(uri: str) -> str:
+    """Return what may be repeated to the user: what stands before an @ may hold a password."""
+    scheme, separator, rest = uri.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else uri
 
 
 def _server(uri: str) -> ServerLocation:

@@ -14,10 +14,11 @@ from urllib.parse import unquote, urlsplit
 
 import uvicorn
 
-from siglum.client.stores import prepare_folder
+from siglum.client.stores import prepare_location
 from siglum.client.tracking_uri import ServerLocation, default_tracking_uri, parse_tracking_uri
 from siglum.core.errors import BusyError, InvalidInputError, NotSupportedError, PermissionDeniedError
 from siglum.registry.sql.store import SqlRegistryStore
+from siglum.registry.sql.webhooks import SqlWebhookStore
 from siglum.server.app import ServerConfig, create_app
 from siglum.server.exchange import Receive, Scope, Send
 from siglum.storage.artifacts.local import LocalArtifactStore
@@ -33,27 +34,37 @@ GRACE_SECONDS = 10
 
 @contextlib.contextmanager
 def open_served_stores(
-    backend_uri: str | None, artifact_root: str | None, allowed_hosts: tuple[str, ...], cwd: str
+    backend_uri: str | None,
+    artifact_root: str | None,
+    allowed_hosts: tuple[str, ...],
+    cwd: str,
+    webhook_hosts: tuple[str, ...] = (),
 ) -> Iterator[ServerConfig]:
     """Open a database and the folder of its artifacts, and close them in the end.
 
     Without a URI it is the embedded store of the project around `cwd`. Without a folder, artifacts are beside the
-    database. Raises InvalidInputError or NotSupportedError for what cannot be served.
+    database, or in the project's `.siglum` where that is PostgreSQL. Raises InvalidInputError or NotSupportedError for
+    what cannot be served.
     """
     # The environment's tracking URI is where clients connect to, often this very server: it is not asked.
     location = parse_tracking_uri(backend_uri or default_tracking_uri({}, cwd), cwd)
     if isinstance(location, ServerLocation):
-        raise InvalidInputError(f"{backend_uri!r} is a server, not a database.", hint="Use sqlite:///path/to/file.db.")
+        raise InvalidInputError(
+            f"{backend_uri!r} is a server, not a database.",
+            hint="Use sqlite:///path/to/file.db or postgresql://user@host/name.",
+        )
     folder = location.artifact_root if artifact_root is None else _local_folder(artifact_root, cwd)
-    prepare_folder(os.path.dirname(location.path))
+    prepare_location(location)
     database = open_database(location.uri)
     try:
         yield ServerConfig(
             tracking=SqlTrackingStore(database),
             registry=SqlRegistryStore(database),
             artifacts=LocalArtifactStore(folder, SqlArtifactIndex(database)),
+            webhooks=SqlWebhookStore(database),
+            webhook_hosts=webhook_hosts,
             allowed_hosts=allowed_hosts,
-            tracking_uri=location.uri,
+            tracking_uri=location.shown,
         )
     finally:
         database.close()

@@ -2,9 +2,10 @@
 
     open_database("sqlite:///siglum.db")       a path relative to the working folder
     open_database("sqlite:////var/siglum.db")  an absolute path
+    open_database("postgresql://user:password@host:5432/name")
 
-Readers see the last commit and are never blocked by the writer. Several processes may use one file at once. A process
-that forks while the database is open goes on using it, and so does its child: SQLite's connections must not cross a
+Readers see the last commit and are never blocked by the writer. Several processes may use one database at once. A
+process that forks while the database is open goes on using it, and so does its child: connections must not cross a
 fork, so they are closed just before it and opened again on next use.
 """
 
@@ -21,16 +22,18 @@ from typing import Any, Final, TypeVar
 from urllib.parse import unquote
 
 from siglum.core.clock import Clock, now_ms
-from siglum.core.errors import ConflictError, InvalidInputError, NotSupportedError, SiglumError
+from siglum.core.errors import ConflictError, InvalidInputError, NotSupportedError, SiglumError, UnavailableError
 from siglum.tracking.sql.group_commit import GroupCommit
-from siglum.tracking.sql.migrate import migrate
-from siglum.tracking.sql.port import Session, Sql
-from siglum.tracking.sql.sqlite import SqliteSession
+from siglum.tracking.sql.migrate import Upgrade, migrate
+from siglum.tracking.sql.port import Backend, Session, Sql, TransactionLostError
+from siglum.tracking.sql.postgres_uri import is_postgres_uri
+from siglum.tracking.sql.retry import retried
+from siglum.tracking.sql.sqlite import SqliteBackend
 
 T = TypeVar("T")
 
 _IDLE_READERS: Final = 8
-_SUPPORTED: Final = "Supported: sqlite:///relative.db, sqlite:////absolute/path.db"
+_SUPPORTED: Final = "Supported: sqlite:///relative.db, sqlite:////absolute/path.db, postgresql://user@host/name"
 
 
 def parse_sqlite_path(uri: str) -> str:
@@ -38,7 +41,7 @@ def parse_sqlite_path(uri: str) -> str:
     scheme, separator, rest = uri.partition("://")
     if not separator:
         raise InvalidInputError(f"{uri!r} is not a database URI.", hint=_SUPPORTED)
-    if scheme.partition("+")[0] in ("postgresql", "postgres", "mysql", "mssql", "oracle", "mariadb"):
+    if scheme.partition("+")[0] in ("mysql", "mssql", "oracle", "mariadb"):
         raise NotSupportedError(f"{scheme} databases are not supported.", hint=_SUPPORTED)
     if scheme != "sqlite":
         raise InvalidInputError(f"{uri!r} is not a database URI.", hint=_SUPPORTED)
@@ -48,14 +51,24 @@ def parse_sqlite_path(uri: str) -> str:
     return path
 
 
+def _backend(uri: str) -> Backend:
+    if is_postgres_uri(uri):
+        # The driver is an extra, and takes its time to import.
+        from siglum.tracking.sql.postgres import PostgresBackend
+
+        return PostgresBackend(uri)
+    # absolute at once: the process may change its working folder before the next connection is opened
+    return SqliteBackend(os.path.abspath(parse_sqlite_path(uri)))
+
+
 def open_database(uri: str, clock: Clock = now_ms) -> Database:
     """Open a database, created and migrated as needed. See the module for what a URI looks like.
 
-    Raises FileFormatError for a file of another kind, IntegrityError for a damaged one, ConflictError when a newer
-    Siglum has written it, NotFoundError and PermissionDeniedError when it cannot be reached.
+    Raises FileFormatError for a database of another kind, IntegrityError for a damaged one, ConflictError when a newer
+    Siglum has written it or it has to be upgraded by command, NotFoundError, PermissionDeniedError and
+    UnavailableError when it cannot be reached, NotSupportedError when the driver for it is not installed.
     """
-    # absolute at once: the process may change its working folder before the next connection is opened
-    database = Database(uri, os.path.abspath(parse_sqlite_path(uri)), clock)
+    database = Database(uri, _backend(uri), clock)
     try:
         database.check()
     except BaseException:
@@ -64,14 +77,25 @@ def open_database(uri: str, clock: Clock = now_ms) -> Database:
     return database
 
 
+def upgrade_database(uri: str, clock: Clock = now_ms, *, dry_run: bool = False) -> Upgrade:
+    """Bring the schema of a database up to date; a `dry_run` tries it and undoes it. Raises as `open_database` does."""
+    backend = _backend(uri)
+    session = backend.connect(writes=True, on_statement=lambda: None)
+    try:
+        return migrate(session, backend, clock, upgrade=True, dry_run=dry_run)
+    finally:
+        session.close()
+
+
 class Database:
     """An open database, shared by the stores on it. Any method may be called from any thread."""
 
-    def __init__(self, uri: str, path: str, clock: Clock) -> None:
+    def __init__(self, uri: str, backend: Backend, clock: Clock) -> None:
         self.uri = uri
-        self.path = path
+        self.place = backend.place
         self.clock = clock
         self.statements = 0
+        self._backend = backend
         self._closed = False
         self._reset()
         _OPEN.add(self)
@@ -82,11 +106,15 @@ class Database:
         self._active = 0
         self._frozen = False
         self._idle: deque[Session] = deque()
+        self._reading = threading.BoundedSemaphore(self._backend.readers)
         self._write_session: Session | None = None
         self._writer: GroupCommit | None = None
 
     def check(self) -> None:
         """Open and migrate, so that what is wrong is found now and not at the first write."""
+        retried(self._open_writer)
+
+    def _open_writer(self) -> None:
         with self._writing():
             pass
 
@@ -105,21 +133,27 @@ class Database:
         if writer is None:
             with self._gate:
                 if self._closed:
-                    raise ConflictError(f"{self.path}: the database has been closed.")
+                    raise ConflictError(f"{self.place}: the database has been closed.")
                 if self._writer is None:
-                    self._writer = GroupCommit(self._writing, f"siglum-writer {os.path.basename(self.path)}")
+                    self._writer = GroupCommit(self._writing, f"siglum-writer {os.path.basename(self.place)}")
                 writer = self._writer
         return writer.submit(work, weight)
 
     def read(self, work: Callable[[Sql], T]) -> T:
         """Run `work` on one snapshot of what is committed."""
         if self._closed:
-            raise ConflictError(f"{self.path}: the database has been closed.")
-        with self._entered():
+            raise ConflictError(f"{self.place}: the database has been closed.")
+        return retried(lambda: self._read_once(work))
+
+    def _read_once(self, work: Callable[[Sql], T]) -> T:
+        with self._entered(), self._reading:
             session = self._take_reader()
             try:
-                session.run("BEGIN")
+                session.begin()
                 return work(session)
+            except TransactionLostError:
+                self._drop_idle()  # what cut this connection has most likely cut those that wait, too
+                raise
             finally:
                 self._give_back(session)
 
@@ -153,34 +187,46 @@ class Database:
     def _writing(self) -> Iterator[Session]:
         with self._entered():
             if self._write_session is None:
-                session = SqliteSession(self.path, writes=True, on_statement=self._count)
+                session = self._backend.connect(writes=True, on_statement=self._count)
                 try:
-                    migrate(session, self.path, self.clock)
+                    migrate(session, self._backend, self.clock)
                 except BaseException:
                     session.close()
                     raise
                 self._write_session = session
-            yield self._write_session
+            try:
+                yield self._write_session
+            except UnavailableError:
+                self._write_session.close()
+                self._write_session = None
+                raise
 
     def _take_reader(self) -> Session:
         with self._gate:
             if self._idle:
                 return self._idle.pop()
-        return SqliteSession(self.path, writes=False, on_statement=self._count)
+        return self._backend.connect(writes=False, on_statement=self._count)
 
     def _give_back(self, session: Session) -> None:
         """End a reader's transaction and keep its connection for the next, unless that fails or enough are kept."""
         try:
-            if session.in_transaction:
-                session.run("ROLLBACK")
+            usable = session.in_transaction
+            if usable:
+                session.rollback()
         except SiglumError:
             session.close()
             raise
         with self._gate:
-            if len(self._idle) < _IDLE_READERS and not self._closed:
+            if usable and len(self._idle) < _IDLE_READERS and not self._closed:
                 self._idle.append(session)
                 return
         session.close()
+
+    def _drop_idle(self) -> None:
+        with self._gate:
+            idle, self._idle = self._idle, deque()
+        for session in idle:
+            session.close()
 
     def _drop_connections(self) -> None:
         while self._idle:

@@ -2,11 +2,13 @@
 
 Callers queue units of work. One thread takes what has gathered, runs each unit under a savepoint of its own in one
 transaction, commits once, and only then tells the callers. While it waits for the disk, the next group gathers, so the
-cost of a flush is shared by as many as are waiting.
+cost of a flush is shared by as many as are waiting. Where a connection is lost before the commit, the group is run
+again; so a unit may run more than once, and must not change anything but the database.
 """
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from typing import Any, Final, TypeVar
 
 from siglum.core.errors import ConflictError, InternalError, SiglumError
 from siglum.tracking.sql.port import Session, Sql
+from siglum.tracking.sql.retry import retried
 
 T = TypeVar("T")
 
@@ -80,12 +83,17 @@ class GroupCommit:
                 return
             group, open_for_more = self._gather(first)
             try:
-                with self._session() as session:
-                    _commit_group(session, group)
+                retried(functools.partial(self._commit, group))
             except BaseException as error:  # noqa: BLE001  whatever it was, the callers must hear of it
                 _fail(group, error)
             for unit in group:
                 unit.resolve()
+
+    def _commit(self, group: list[_Unit]) -> None:
+        for unit in group:
+            unit.result = unit.failure = None  # of an attempt whose transaction was lost
+        with self._session() as session:
+            _commit_group(session, group)
 
     def _gather(self, first: _Unit) -> tuple[list[_Unit], bool]:
         group, weight = [first], first.weight
@@ -102,14 +110,14 @@ class GroupCommit:
 
 
 def _commit_group(session: Session, group: list[_Unit]) -> None:
-    session.run("BEGIN IMMEDIATE")
+    session.begin()
     try:
         for unit in group:
             _run_unit(session, unit, alone=len(group) == 1)
-        session.run("COMMIT")
+        session.commit()
     except BaseException:
         if session.in_transaction:
-            session.run("ROLLBACK")
+            session.rollback()
         raise
 
 

@@ -1,15 +1,30 @@
 """What the stores ask of a database driver, so that SQLite and PostgreSQL look alike to them.
 
 Statements use `?` for bound values and what both databases understand: `RETURNING`, `ON CONFLICT`, window functions.
-`LIKE` is case-sensitive; `fold(text)` returns lower case by Unicode's rules. Floats: NaN is stored as NULL.
+`LIKE` is case-sensitive and has no escape character; `fold(text)` returns lower case by Unicode's rules. Texts compare
+by code points. Floats: NaN is stored as NULL.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import enum
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
+from siglum.core.errors import UnavailableError
+
 Row: TypeAlias = tuple[Any, ...]
+
+
+class Dialect(enum.StrEnum):
+    """The databases there are; the value is part of the names of migrations that are for one of them only."""
+
+    SQLITE = "sqlite"
+    POSTGRESQL = "postgresql"
+
+
+class TransactionLostError(UnavailableError):
+    """The connection broke, or did not come about, and nothing of the transaction is stored: it may be run again."""
 
 
 class Sql(Protocol):
@@ -36,16 +51,67 @@ class Session(Sql, Protocol):
     """A connection, as the database module drives it."""
 
     @property
+    def dialect(self) -> Dialect:
+        """Which database this is."""
+        ...
+
+    @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open; some errors end one."""
         ...
 
+    def begin(self) -> None:
+        """Open a transaction: a reader's on one snapshot, a writer's once no other writer has one open."""
+        ...
+
+    def commit(self) -> None:
+        """Make the transaction durable. Raises TransactionLostError when it is known that nothing is stored."""
+        ...
+
+    def rollback(self) -> None:
+        """End the transaction and undo it."""
+        ...
+
+    def tables(self) -> set[str]:
+        """Return the names of all tables."""
+        ...
+
     def script(self, statements: str) -> None:
-        """Run many statements that bind no values."""
+        """Run many statements that bind no values, written for SQLite."""
         ...
 
     def close(self) -> None:
         """Release the connection."""
+        ...
+
+
+class Backend(Protocol):
+    """One database: where it is, and how to connect to it."""
+
+    @property
+    def place(self) -> str:
+        """How messages name it; no password is in it."""
+        ...
+
+    @property
+    def readers(self) -> int:
+        """How many may read at once."""
+        ...
+
+    @property
+    def upgrades_itself(self) -> bool:
+        """Whether opening may bring its schema up to date, or only the administrator."""
+        ...
+
+    def connect(self, *, writes: bool, on_statement: Callable[[], None]) -> Session:
+        """Open a connection. Raises TransactionLostError when the database does not answer now."""
+        ...
+
+    def back_up(self, version: int) -> str | None:
+        """Keep a copy of the database before its schema is changed, and return where; None where others do it.
+
+        It is called inside the transaction of the change, before anything is changed.
+        """
         ...
 
 

@@ -23,18 +23,65 @@ from siglum.core.errors import (
     StorageFullError,
     UnavailableError,
 )
-from siglum.tracking.sql.port import Row
+from siglum.core.failures import file_errors
+from siglum.storage.durability import fsync_path
+from siglum.tracking.sql.port import Dialect, Row
 
 BUSY_TIMEOUT_MS: Final = 30_000
 _JOURNAL_ATTEMPTS: Final = 200
 
 
+class SqliteBackend:
+    """A file. Readers are not limited; its schema is brought up to date when it is opened."""
+
+    readers = 1_000
+    upgrades_itself = True
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    @property
+    def place(self) -> str:
+        return self.path
+
+    def connect(self, *, writes: bool, on_statement: Callable[[], None]) -> SqliteSession:
+        return SqliteSession(self.path, writes=writes, on_statement=on_statement)
+
+    def back_up(self, version: int) -> str:
+        """Copy the file, as it is before the open transaction, to `siglum.db.before-schema-3` or the next free name."""
+        target = first = f"{self.path}.before-schema-{version + 1}"
+        number = 1
+        while os.path.exists(target):
+            number += 1
+            target = f"{first}-{number}"
+        partial = f"{target}.partial"
+        try:
+            if os.path.exists(partial):
+                os.unlink(partial)  # of an attempt that was killed
+            source = apsw.Connection(self.path, flags=apsw.SQLITE_OPEN_READONLY)
+            try:
+                source.execute("VACUUM INTO ?", (partial,))
+            finally:
+                source.close()
+            with file_errors(partial):
+                os.chmod(partial, os.stat(self.path).st_mode & 0o777)
+                fsync_path(partial)
+                os.rename(partial, target)
+                fsync_path(os.path.dirname(target))
+        except apsw.Error as error:
+            raise translate(error, partial) from error
+        return target
+
+
 class SqliteSession:
     """One connection to one file. `on_statement` is called before each statement, for those who count."""
+
+    dialect = Dialect.SQLITE
 
     def __init__(self, path: str, *, writes: bool, on_statement: Callable[[], None]) -> None:
         self._path = path
         self._count = on_statement
+        self._begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
         folder = os.path.dirname(path) or "."
         if not os.path.isdir(folder):
             raise NotFoundError(
@@ -74,6 +121,18 @@ class SqliteSession:
     @property
     def in_transaction(self) -> bool:
         return self._connection.in_transaction
+
+    def begin(self) -> None:
+        self.run(self._begin)
+
+    def commit(self) -> None:
+        self.run("COMMIT")
+
+    def rollback(self) -> None:
+        self.run("ROLLBACK")
+
+    def tables(self) -> set[str]:
+        return {name for (name,) in self.all("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
     def all(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
         self._count()

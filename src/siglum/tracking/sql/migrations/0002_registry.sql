@@ -88,13 +88,3 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_by_model ON audit (model_key, alias, seq);
 CREATE INDEX audit_by_name ON audit (model, seq);
-
-CREATE TRIGGER audit_is_appended_to BEFORE INSERT ON audit
-WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM audit)
-BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-
-CREATE TRIGGER audit_is_not_updated BEFORE UPDATE ON audit
-BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-
-CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
-BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
