@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from siglum.registry.sql.store import SqlRegistryStore
+from siglum.registry.sql.webhooks import SqlWebhookStore
 from siglum.server.app import ServerConfig, create_app
 from siglum.server.dispatch import Dispatcher
 from siglum.storage.artifacts.local import LocalArtifactStore
@@ -24,6 +25,8 @@ def stores(folder: Path) -> Iterator[ServerConfig]:
         tracking=SqlTrackingStore(database),
         registry=SqlRegistryStore(database),
         artifacts=LocalArtifactStore(str(folder / "artifacts"), SqlArtifactIndex(database)),
+        webhooks=SqlWebhookStore(database),
+        webhook_hosts=("localhost", "127.0.0.1"),
         max_json=1_000_000,
     )
     database.close()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from siglum.registry.store import RegistryStore
+from siglum.registry.webhooks import WebhookStore
 from siglum.server.dispatch import Dispatcher
 from siglum.server.guard import Guard
 from siglum.server.route import Services
 from siglum.server.routes import ROUTES
+from siglum.server.webhooks.sender import WebhookSender
+from siglum.server.webhooks.targets import TargetRules
 from siglum.storage.artifacts.base import ArtifactStore
 from siglum.tracking.store import TrackingStore
 
@@ -19,18 +22,22 @@ MAX_JSON = 64 * 1024 * 1024
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What a server serves, and to whom. Who made the stores closes them, after the server has stopped.
 
-    `tracking_uri` is for the person who started the server; no client sees it.
+    `tracking_uri` is for the person who started the server; no client sees it. `webhook_hosts` are those that webhooks
+    may go to whatever their address is.
     """
 
     tracking: TrackingStore
     registry: RegistryStore
     artifacts: ArtifactStore
+    webhooks: WebhookStore
     tracking_uri: str = ""
     allowed_hosts: tuple[str, ...] = ()
+    webhook_hosts: tuple[str, ...] = ()
     max_json: int = MAX_JSON
 
 
 def create_app(config: ServerConfig) -> Dispatcher:
     """Return the ASGI application that serves these stores."""
-    services = Services(config.tracking, config.registry, config.artifacts)
+    sender = WebhookSender(config.webhooks, config.registry, TargetRules(config.webhook_hosts))
+    services = Services(config.tracking, config.registry, config.artifacts, config.webhooks, sender)
     return Dispatcher(ROUTES, services, Guard(config.allowed_hosts), max_json=config.max_json)

@@ -168,6 +168,7 @@ class Dispatcher:
         """Wait for what is under way and end the threads. An ASGI server does it at its end."""
         self._api.shutdown()
         self._files.shutdown()
+        self._services.sender.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:

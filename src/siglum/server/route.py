@@ -10,6 +10,8 @@ import msgspec
 
 from siglum.registry.entities import Change
 from siglum.registry.store import RegistryStore
+from siglum.registry.webhooks import WebhookStore
+from siglum.server.webhooks.sender import WebhookSender
 from siglum.storage.artifacts.base import ArtifactStore
 from siglum.tracking.messages import Message
 from siglum.tracking.store import TrackingStore
@@ -41,11 +43,13 @@ class Api(enum.Enum):
 
 
 class Services(msgspec.Struct, frozen=True):
-    """The stores behind the routes. `artifacts` holds what `mlflow-artifacts:/` names."""
+    """The stores behind the routes. `artifacts` holds what `mlflow-artifacts:/` names; `sender` tells `webhooks`."""
 
     tracking: TrackingStore
     registry: RegistryStore
     artifacts: ArtifactStore
+    webhooks: WebhookStore
+    sender: WebhookSender
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from siglum.registry import wire
+from siglum.registry import webhook_wire, wire
 from siglum.server.handlers import (
     artifacts,
     bulk,
@@ -13,6 +13,7 @@ from siglum.server.handlers import (
     runs,
     server_level,
     transfers,
+    webhooks,
 )
 from siglum.server.route import Api, JsonHandler, Permission, Route, StreamHandler
 from siglum.tracking import browser_calls, calls
@@ -54,6 +55,7 @@ def _stream(
 
 _E, _R, _L = "/mlflow/experiments", "/mlflow/runs", "/mlflow/logged-models"
 _M, _V, _A = "/mlflow/registered-models", "/mlflow/model-versions", "/mlflow-artifacts/artifacts"
+_W = "/mlflow/webhooks"
 
 ROUTES: tuple[Route, ...] = (
     # -- experiments
@@ -231,6 +233,22 @@ ROUTES: tuple[Route, ...] = (
     _row("GET", f"{_V}/get-download-uri", wire.VersionName, wire.DownloadUriAnswer, READ, model_versions.download_uri),
     _row("POST", f"{_V}/set-tag", wire.SetModelVersionTag, calls.Empty, WRITE, model_versions.set_tag),
     _row("DELETE", f"{_V}/delete-tag", wire.DeleteModelVersionTag, calls.Empty, WRITE, model_versions.delete_tag),
+    # -- webhooks
+    _row("POST", _W, webhook_wire.CreateWebhook, webhook_wire.WebhookAnswer, MANAGE, webhooks.create),
+    _row("GET", _W, webhook_wire.ListWebhooks, webhook_wire.WebhooksAnswer, READ, webhooks.list_all),
+    _row("GET", f"{_W}/{{webhook_id}}", webhook_wire.WebhookId, webhook_wire.WebhookAnswer, READ, webhooks.get),
+    _row(
+        "PATCH", f"{_W}/{{webhook_id}}", webhook_wire.UpdateWebhook, webhook_wire.WebhookAnswer, MANAGE, webhooks.update
+    ),
+    _row("DELETE", f"{_W}/{{webhook_id}}", webhook_wire.WebhookId, calls.Empty, MANAGE, webhooks.delete),
+    _row(
+        "POST",
+        f"{_W}/{{webhook_id}}/test",
+        webhook_wire.TestWebhook,
+        webhook_wire.TestWebhookAnswer,
+        MANAGE,
+        webhooks.test,
+    ),
     # -- Siglum's own
     _row(
         "POST",

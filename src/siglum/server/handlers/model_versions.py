@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from siglum.core.errors import InvalidInputError
 from siglum.registry import wire
+from siglum.registry.webhooks import VERSION_CREATED, VERSION_TAG_DELETED, VERSION_TAG_SET
 from siglum.server.route import Call, Services
 from siglum.server.sources import resolve_source
 from siglum.tracking.calls import Empty
@@ -34,6 +35,14 @@ def create(services: Services, request: wire.CreateModelVersion, call: Call) -> 
         model_id=source.model_id,
         storage_location=source.storage_location,
     )
+    told = {
+        "version": made.version,
+        "source": made.source,
+        "run_id": made.run_id or None,
+        "tags": made.tags,
+        "description": request.description,
+    }
+    services.sender.notify(VERSION_CREATED, made.name, told)
     return wire.ModelVersionAnswer(model_version=wire.write_model_version(made))
 
 
@@ -85,13 +94,17 @@ def search(services: Services, request: wire.Search, _call: Call) -> wire.ModelV
 def set_tag(services: Services, request: wire.SetModelVersionTag, call: Call) -> Empty:
     """Set a tag."""
     tag = Tag(request.key, request.value)
-    services.registry.set_model_version_tag(request.name, str(request.version), tag, change=call.change)
+    version = str(request.version)
+    services.registry.set_model_version_tag(request.name, version, tag, change=call.change)
+    services.sender.notify(VERSION_TAG_SET, request.name, {"version": version, "key": tag.key, "value": tag.value})
     return Empty()
 
 
 def delete_tag(services: Services, request: wire.DeleteModelVersionTag, call: Call) -> Empty:
     """Remove a tag."""
-    services.registry.delete_model_version_tag(request.name, str(request.version), request.key, change=call.change)
+    version = str(request.version)
+    services.registry.delete_model_version_tag(request.name, version, request.key, change=call.change)
+    services.sender.notify(VERSION_TAG_DELETED, request.name, {"version": version, "key": request.key})
     return Empty()
 
 

@@ -6,6 +6,8 @@ import msgspec
 
 from siglum.core.errors import NotFoundError
 from siglum.registry import wire
+from siglum.registry.entities import AliasMove
+from siglum.registry.webhooks import ALIAS_CREATED, ALIAS_DELETED, MODEL_CREATED
 from siglum.server.errors import RefusedError
 from siglum.server.route import Call, Services
 from siglum.tracking.calls import Empty
@@ -20,6 +22,7 @@ def create(services: Services, request: wire.CreateRegisteredModel, call: Call) 
     made = services.registry.create_registered_model(
         request.name, change=call.change, tags=request.tags, description=request.description
     )
+    services.sender.notify(MODEL_CREATED, made.name, {"tags": made.tags, "description": request.description})
     return wire.RegisteredModelAnswer(registered_model=wire.write_registered_model(made))
 
 
@@ -82,13 +85,13 @@ def delete_tag(services: Services, request: wire.DeleteRegisteredModelTag, call:
 
 def set_alias(services: Services, request: wire.SetAlias, call: Call) -> Empty:
     """Point an alias at a version, as MLflow answers."""
-    services.registry.set_alias(request.name, request.alias, str(request.version), change=call.change)
+    move_alias(services, request, call)
     return Empty()
 
 
 def delete_alias(services: Services, request: wire.AliasName, call: Call) -> Empty:
     """Remove an alias, as MLflow answers."""
-    services.registry.delete_alias(request.name, request.alias, change=call.change)
+    drop_alias(services, request, call)
     return Empty()
 
 
@@ -107,21 +110,33 @@ def get_by_alias(services: Services, request: wire.AliasName, _call: Call) -> wi
 
 def move_alias(services: Services, request: wire.SetAlias, call: Call) -> wire.AliasMoveAnswer:
     """Point an alias at a version, and say where it pointed before."""
-    version = str(request.version)
-    return wire.AliasMoveAnswer(
-        move=services.registry.set_alias(request.name, request.alias, version, change=call.change)
-    )
+    move = services.registry.set_alias(request.name, request.alias, str(request.version), change=call.change)
+    _tell(services, move)
+    return wire.AliasMoveAnswer(move=move)
 
 
 def drop_alias(services: Services, request: wire.AliasName, call: Call) -> wire.AliasMoveAnswer:
     """Remove an alias, and say where it pointed."""
-    return wire.AliasMoveAnswer(move=services.registry.delete_alias(request.name, request.alias, change=call.change))
+    move = services.registry.delete_alias(request.name, request.alias, change=call.change)
+    _tell(services, move)
+    return wire.AliasMoveAnswer(move=move)
 
 
 def rollback(services: Services, request: wire.Rollback, call: Call) -> wire.AliasMoveAnswer:
     """Point an alias back at the version before."""
     change = msgspec.structs.replace(call.change, reason=request.reason or call.change.reason)
-    return wire.AliasMoveAnswer(move=services.registry.rollback(request.name, request.alias, change=change))
+    move = services.registry.rollback(request.name, request.alias, change=change)
+    _tell(services, move)
+    return wire.AliasMoveAnswer(move=move)
+
+
+def _tell(services: Services, move: AliasMove) -> None:
+    """Tell webhooks where an alias points now, or that it is gone."""
+    if move.to_version is None:
+        if move.from_version is not None:
+            services.sender.notify(ALIAS_DELETED, move.name, {"alias": move.alias})
+    else:
+        services.sender.notify(ALIAS_CREATED, move.name, {"alias": move.alias, "version": move.to_version})
 
 
 def audit(services: Services, request: wire.GetAudit, _call: Call) -> wire.AuditAnswer:

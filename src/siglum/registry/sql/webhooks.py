@@ -1,0 +1,175 @@
+"""`WebhookStore` on a database, which it shares with the stores of runs and models and does not own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+from siglum.core import limits
+from siglum.core.errors import NotFoundError
+from siglum.core.names import check_page_size
+from siglum.registry.webhooks import (
+    Receiver,
+    Webhook,
+    WebhookAction,
+    WebhookChange,
+    WebhookEntity,
+    WebhookEvent,
+    WebhookStatus,
+)
+from siglum.tracking.search.compile import SortKey
+from siglum.tracking.search.paging import query_digest
+from siglum.tracking.sql.database import Database
+from siglum.tracking.sql.pages import PageQuery, grouped
+from siglum.tracking.sql.port import Row, Sql, marks
+from siglum.tracking.store import Page
+
+_COLUMNS: Final = "webhook_id, name, description, url, status, creation_timestamp, last_updated_timestamp"
+
+
+class SqlWebhookStore:
+    """Webhooks in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def create_webhook(self, change: WebhookChange) -> Webhook:
+        change.check()
+        webhook_id, now = str(uuid.uuid4()), self.database.clock()
+        status = change.status or WebhookStatus.ACTIVE
+
+        def work(sql: Sql) -> Webhook:
+            sql.run(
+                f"INSERT INTO webhooks ({_COLUMNS}, secret) VALUES ({marks(8)})",  # noqa: S608
+                (
+                    webhook_id,
+                    change.name,
+                    change.description,
+                    change.url,
+                    status.value,
+                    now,
+                    now,
+                    change.secret or None,
+                ),
+            )
+            _put_events(sql, webhook_id, change.events or ())
+            return _get(sql, webhook_id)
+
+        return self.database.write(work)
+
+    def get_webhook(self, webhook_id: str) -> Webhook:
+        return self.database.read(lambda sql: _get(sql, webhook_id))
+
+    def list_webhooks(self, *, max_results: int = 100, page_token: str | None = None) -> Page[Webhook]:
+        check_page_size(max_results, limits.WEBHOOKS_PAGE)
+        query = PageQuery(
+            columns=_COLUMNS,
+            source="webhooks",
+            conditions=(),
+            keys=(SortKey("creation_timestamp", descending=True), SortKey("webhook_id")),
+            digest=query_digest("webhooks"),
+            max_results=max_results,
+            page_token=page_token,
+        )
+
+        def work(sql: Sql) -> Page[Webhook]:
+            rows, token = query.run(sql)
+            return Page(tuple(_load(sql, rows)), token)
+
+        return self.database.read(work)
+
+    def update_webhook(self, webhook_id: str, change: WebhookChange) -> Webhook:
+        change.check()
+        now = self.database.clock()
+
+        def work(sql: Sql) -> Webhook:
+            _get(sql, webhook_id)
+            new = {
+                "name": change.name,
+                "description": change.description,
+                "url": change.url,
+                "secret": change.secret,
+                "status": change.status and change.status.value,
+            }
+            changed = {column: value for column, value in new.items() if value is not None}
+            assignments = "".join(f"{column} = ?, " for column in changed)
+            sql.run(
+                f"UPDATE webhooks SET {assignments}last_updated_timestamp = ? WHERE webhook_id = ?",  # noqa: S608
+                (*changed.values(), now, webhook_id),
+            )
+            if change.events is not None:
+                sql.run("DELETE FROM webhook_events WHERE webhook_id = ?", (webhook_id,))
+                _put_events(sql, webhook_id, change.events)
+            return _get(sql, webhook_id)
+
+        return self.database.write(work)
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        def work(sql: Sql) -> None:
+            _get(sql, webhook_id)
+            sql.run("DELETE FROM webhook_events WHERE webhook_id = ?", (webhook_id,))
+            sql.run("DELETE FROM webhooks WHERE webhook_id = ?", (webhook_id,))
+
+        self.database.write(work)
+
+    def webhook_receiver(self, webhook_id: str) -> Receiver:
+        row = self.database.read(
+            lambda sql: sql.one("SELECT url, secret FROM webhooks WHERE webhook_id = ?", (webhook_id,))
+        )
+        if row is None:
+            raise _not_found(webhook_id)
+        return Receiver(*row)
+
+    def webhook_receivers(self, event: WebhookEvent) -> Sequence[Receiver]:
+        rows = self.database.read(
+            lambda sql: sql.all(
+                """SELECT w.url, w.secret FROM webhooks w JOIN webhook_events e ON e.webhook_id = w.webhook_id
+                   WHERE e.entity = ? AND e.action = ? AND w.status = ? ORDER BY w.creation_timestamp, w.webhook_id""",
+                (event.entity.value, event.action.value, WebhookStatus.ACTIVE.value),
+            )
+        )
+        return [Receiver(*row) for row in rows]
+
+
+def _put_events(sql: Sql, webhook_id: str, events: Sequence[WebhookEvent]) -> None:
+    sql.many(
+        "INSERT INTO webhook_events (webhook_id, entity, action) VALUES (?, ?, ?)",
+        [(webhook_id, event.entity.value, event.action.value) for event in dict.fromkeys(events)],
+    )
+
+
+def _get(sql: Sql, webhook_id: str) -> Webhook:
+    row = sql.one(f"SELECT {_COLUMNS} FROM webhooks WHERE webhook_id = ?", (webhook_id,))  # noqa: S608
+    if row is None:
+        raise _not_found(webhook_id)
+    return _load(sql, [row])[0]
+
+
+def _load(sql: Sql, rows: Sequence[Row]) -> list[Webhook]:
+    ids = [row[0] for row in rows]
+    events = grouped(
+        sql.all(
+            f"""SELECT webhook_id, entity, action FROM webhook_events WHERE webhook_id IN ({marks(len(ids))})
+                ORDER BY entity, action""",  # noqa: S608
+            ids,
+        ),
+        lambda entity, action: WebhookEvent(WebhookEntity(entity), WebhookAction(action)),
+    )
+    return [
+        Webhook(
+            webhook_id=row[0],
+            name=row[1],
+            description=row[2],
+            url=row[3],
+            events=tuple(events.get(row[0], ())),
+            status=WebhookStatus(row[4]),
+            creation_timestamp=row[5],
+            last_updated_timestamp=row[6],
+        )
+        for row in rows
+    ]
+
+
+def _not_found(webhook_id: str) -> NotFoundError:
+    return NotFoundError(f"Webhook with ID {webhook_id} not found.")

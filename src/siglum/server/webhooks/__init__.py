@@ -1,0 +1,1 @@
+"""Deliveries of webhooks: where they may go, what they say, and how they are sent."""
