@@ -21,7 +21,7 @@ SHELL = """#!/bin/sh
 printf '%s\\t%s\\n' "$DVC_STAGE" "$2" >> "$TRACE"
 exec /bin/sh -c "$2"
 """
-PRIVATE = (".git", "tmp")
+PRIVATE = (".git", ".siglum", "tmp")
 
 
 def main() -> None:
