@@ -10,6 +10,7 @@ from siglum.server.dispatch import Dispatcher
 from siglum.server.guard import Guard
 from siglum.server.route import Services
 from siglum.server.routes import ROUTES
+from siglum.server.statistics import RequestStatistics
 from siglum.server.webhooks.sender import WebhookSender
 from siglum.server.webhooks.targets import TargetRules
 from siglum.storage.artifacts.base import ArtifactStore
@@ -39,5 +40,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
 def create_app(config: ServerConfig) -> Dispatcher:
     """Return the ASGI application that serves these stores."""
     sender = WebhookSender(config.webhooks, config.registry, TargetRules(config.webhook_hosts))
-    services = Services(config.tracking, config.registry, config.artifacts, config.webhooks, sender)
+    services = Services(
+        config.tracking, config.registry, config.artifacts, config.webhooks, sender, RequestStatistics()
+    )
     return Dispatcher(ROUTES, services, Guard(config.allowed_hosts), max_json=config.max_json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 import typing
 from collections.abc import Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -17,6 +18,7 @@ from siglum.server import errors
 from siglum.server.errors import RefusedError
 from siglum.server.exchange import ClientGoneError, Exchange, Receive, Scope, Send
 from siglum.server.guard import Guard, Headers, change_of, check_json_type, read_headers
+from siglum.server.out_of_scope import area_of, refusal
 from siglum.server.route import Call, Route, Services
 from siglum.tracking.messages import Message
 
@@ -25,6 +27,9 @@ MAX_QUERY_FIELDS = 10_000
 API_THREADS = 64
 """Requests that wait for the store at once: those that wait for the same commit share it."""
 FILE_THREADS = 32
+
+_COUNTED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""All others are counted as one: a client may invent a method with each request."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -110,6 +115,7 @@ class Dispatcher:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
+        begun = time.perf_counter()
         exchange = Exchange(Headers(), receive, send, self._files)
         try:
             await self._answer(scope, exchange)
@@ -122,12 +128,16 @@ class Dispatcher:
             if exchange.started:
                 raise  # the server then cuts the connection, which is all that can be said now
             await exchange.respond(status, body, JSON_HEADERS + further)
+        finally:
+            method = scope["method"] if scope["method"] in _COUNTED_METHODS else "other"
+            self._services.statistics.count(method, exchange.route, exchange.status, time.perf_counter() - begun)
 
     async def _answer(self, scope: Scope, exchange: Exchange) -> None:
         exchange.headers = headers = read_headers(scope["headers"])
         method = scope["method"]
         self._guard.check(method, headers)
         endpoint, parameters = self._find(method, scope.get("raw_path") or scope["path"].encode())
+        exchange.route = endpoint.route.path
         call = Call(change_of(headers, _address(scope)))
         query = scope["query_string"]
         if endpoint.route.stream is not None:
@@ -155,6 +165,9 @@ class Dispatcher:
                     parameters = {name: _decoded(value) for name, value in match.groupdict().items()}
                     break
         if methods is None:
+            area = area_of(path)
+            if area is not None:
+                raise refusal(area)
             raise RefusedError(404, "ENDPOINT_NOT_FOUND", "This server has no such endpoint.")
         endpoint = methods.get("GET" if method == "HEAD" else method)
         if endpoint is None:

@@ -36,13 +36,18 @@ COMMON_HEADERS: HeaderList = (
 
 
 class Exchange(msgspec.Struct):
-    """A request with what is needed to answer it. `files` is the pool for threads that wait for disk and client."""
+    """A request with what is needed to answer it. `files` is the pool for threads that wait for disk and client.
+
+    `route` is the path of the row that answers, `status` what was answered: both are for the statistics.
+    """
 
     headers: Headers
     receive: Receive
     send: Send
     files: Executor
     started: bool = False
+    route: str = ""
+    status: int = 0
 
     async def respond(self, status: int, body: bytes, headers: HeaderList = ()) -> None:
         """Answer at once with a whole body."""
@@ -52,6 +57,7 @@ class Exchange(msgspec.Struct):
     async def start(self, status: int, headers: HeaderList) -> None:
         """Send status and headers; from here on an error can only cut the connection."""
         self.started = True
+        self.status = status
         all_headers = [*COMMON_HEADERS, *headers]
         await self.send({"type": "http.response.start", "status": status, "headers": all_headers})
 

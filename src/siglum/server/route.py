@@ -11,6 +11,7 @@ import msgspec
 from siglum.registry.entities import Change
 from siglum.registry.store import RegistryStore
 from siglum.registry.webhooks import WebhookStore
+from siglum.server.statistics import RequestStatistics
 from siglum.server.webhooks.sender import WebhookSender
 from siglum.storage.artifacts.base import ArtifactStore
 from siglum.tracking.messages import Message
@@ -50,6 +51,7 @@ class Services(msgspec.Struct, frozen=True):
     artifacts: ArtifactStore
     webhooks: WebhookStore
     sender: WebhookSender
+    statistics: RequestStatistics
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -291,5 +291,6 @@ ROUTES: tuple[Route, ...] = (
     ),
     _stream("GET", "/health", calls.Empty, PUBLIC, server_level.health, Api.ROOT),
     _stream("GET", "/version", calls.Empty, PUBLIC, server_level.version, Api.ROOT),
+    _stream("GET", "/metrics", calls.Empty, READ, server_level.metrics, Api.ROOT),
     _stream("GET", "/", calls.Empty, PUBLIC, server_level.page, Api.ROOT),
 )

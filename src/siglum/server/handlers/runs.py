@@ -111,7 +111,13 @@ def delete_tag(services: Services, request: calls.DeleteTag, _call: Call) -> cal
 
 def log_batch(services: Services, request: calls.LogBatch, _call: Call) -> calls.Empty:
     """Store many things of one run, all or nothing."""
-    services.tracking.log_batch(request.run, metrics=request.metrics, params=request.params, tags=request.tags)
+    services.tracking.log_batch(
+        request.run,
+        metrics=request.metrics,
+        params=request.params,
+        tags=request.tags,
+        idempotency_key=request.idempotency_key,
+    )
     return calls.Empty()
 
 

@@ -10,6 +10,7 @@ from siglum.server.route import Call, Services
 from siglum.tracking.messages import Message
 
 _TEXT = ((b"content-type", b"text/plain; charset=utf-8"),)
+_PROMETHEUS = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
 _HTML = (
     (b"content-type", b"text/html; charset=utf-8"),
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"),
@@ -76,6 +77,11 @@ async def health(_services: Services, _request: Message, exchange: Exchange) -> 
 async def version(_services: Services, _request: Message, exchange: Exchange) -> None:
     """Answer with Siglum's version."""
     await exchange.respond(200, __version__.encode(), _TEXT)
+
+
+async def metrics(services: Services, _request: Message, exchange: Exchange) -> None:
+    """Answer with what Prometheus collects."""
+    await exchange.respond(200, await exchange.in_thread(services.statistics.render), _PROMETHEUS)
 
 
 async def page(_services: Services, _request: Message, exchange: Exchange) -> None:
