@@ -337,3 +337,43 @@ def test_targets_of_update(source: QuickProject, here: QuickProject) -> None:
     done = json.loads(here.done("update", "-R", ".", "--json"))["imported"]
     assert sorted(each["path"] for each in done) == ["below/data", "model"]
     assert here.done("update", "-R", "below").startswith("below/data")
+
+
+USES_MODEL = "stages: {s: {cmd: cat model > o, deps: [model], outs: [o]}}\n"
+
+
+def test_a_run_of_a_pipeline_brings_an_import_that_is_not_frozen_up_to_date(
+    source: QuickProject, here: QuickProject
+) -> None:
+    here.write({"dvc.yaml": USES_MODEL})
+    here.done("import", "../up", "model")
+    here.done("repro")
+    new = change(source)
+    here.done("repro")
+    assert here.read("o") == "1", "it is frozen"
+    here.done("unfreeze", "model.dvc")
+    assert "Would record 'model.dvc'" in here.done("repro", "--dry")
+    assert here.read("model") == "1"
+    here.done("repro")
+    assert (here.read("model"), here.read("o")) == ("22", "22")
+    assert f"rev_lock: {new}" in here.read("model.dvc")
+    assert "up to date" in here.done("repro")
+    change(source, "333")
+    here.write({"model": "edited by hand"})
+    refused = here.run("repro")
+    assert refused.status == 1
+    assert "changes that are in no cache" in refused.err
+    assert here.read("model") == "edited by hand"
+
+
+def test_a_run_of_a_pipeline_fetches_an_import_that_was_only_promised(source: QuickProject, here: QuickProject) -> None:
+    here.write({"dvc.yaml": USES_MODEL})
+    here.done("import", "--no-download", "../up", "model")
+    recorded = here.read("model.dvc")
+    change(source)
+    here.done("repro", "--dry")
+    assert here.read("model.dvc") == recorded
+    here.done("repro")
+    assert here.read("o") == "1", "what the commit had that was recorded"
+    assert "md5: c4ca4238a0b923820dcc509a6f75849b" in here.read("model.dvc")
+    assert "up to date" in here.done("repro")

@@ -143,4 +143,14 @@ def _read_pointer(files: Files, path: str) -> Stage:
     own = [dep for dep in data.deps if dep.repo is None]
     deps = tuple(Dependency(dep.path, join(wdir, dep.path)) for dep in own)
     name = posixpath.basename(path)
-    return Stage(path, name, path, wdir, deps=deps, outs=outs, frozen=data.frozen, desc=data.desc)
+    return Stage(
+        path,
+        name,
+        path,
+        wdir,
+        deps=deps,
+        outs=outs,
+        frozen=data.is_frozen,
+        desc=data.desc,
+        is_import=bool(data.deps),
+    )

@@ -32,6 +32,7 @@ from siglum.pipeline.lock import LockedPath, StageLock
 from siglum.pipeline.observe import Inputs, lock_inputs, observe_inputs, recorded_lock, why_inputs, why_outputs
 from siglum.pipeline.options import Options
 from siglum.pipeline.record import Recorder
+from siglum.pipeline.renew import is_promise, renew, why_renew
 from siglum.pipeline.run_cache import FoundRun, RunCache, can_be_cached, may_be_saved
 from siglum.pipeline.stage_run import StageRun
 from siglum.pipeline.stages import Output, Stage
@@ -100,6 +101,8 @@ class Performer:
             raise NotSupportedError(f"Stage '{stage.address}' depends on {unknown.path}, which is not a local path.")
         if self._options.confirm is not None and not self._options.confirm(stage):
             raise ConflictError(f"Stage '{stage.address}' was not to be run: nothing more is done.")
+        if stage.is_import and (is_promise(stage) or reasons[0].cause is Cause.DEPENDENCY):
+            return self._renew(stage, reasons)
         if stage.is_data or stage.frozen:
             return self._verify(stage, reasons, inputs)
         if self._options.dry and upstream is not None:
@@ -112,7 +115,7 @@ class Performer:
         if forced and not stage.is_data:
             return (Reason(Cause.FORCED),)
         if stage.is_data:
-            found = why_outputs(self._repo, stage, lock)
+            found = why_renew(self._repo, stage) or why_outputs(self._repo, stage, lock)
         else:
             found = why_inputs(stage, lock, inputs)
             if self._options.allow_missing:
@@ -150,13 +153,22 @@ class Performer:
 
     # What is never run
 
+    def _renew(self, stage: Stage, reasons: tuple[Reason, ...]) -> StageResult:
+        """Take an import from its source."""
+        if not self._options.dry:
+            renew(self._repo, stage)
+        self._on_event(StageVerified(stage, reasons))
+        return StageResult(stage.address, Outcome.WOULD_RUN if self._options.dry else Outcome.VERIFIED, reasons)
+
     def _verify(self, stage: Stage, reasons: tuple[Reason, ...], inputs: Inputs) -> StageResult:
         """Record what a `.dvc` file or a frozen stage stands for as it is now; bring it back where it is missing."""
         lock = recorded_lock(self._locks, stage)
+        outcome = Outcome.VERIFIED
         for out in stage.outs:
             recorded = None if lock is None else lock.out(out.path)
             if os.path.lexists(self._path(out)):
                 continue
+            outcome = Outcome.WOULD_RUN if self._options.dry else outcome  # what is below cannot be looked at yet
             data = None if recorded is None else recorded.data_hash
             self._pull([] if recorded is None else [(out, recorded)])
             if data is None or not is_cached(self._repo, data):
@@ -177,7 +189,7 @@ class Performer:
                 self.record(stage, lock_inputs(stage, inputs))
         lock = self._locks.get(stage.address)
         self._on_event(StageVerified(stage, reasons, lock))
-        return StageResult(stage.address, Outcome.VERIFIED, reasons, lock)
+        return StageResult(stage.address, outcome, reasons, lock)
 
     # What is missing
 

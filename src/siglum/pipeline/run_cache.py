@@ -41,7 +41,10 @@ def may_be_saved(stage: Stage) -> bool:
 
 
 def key_of(entry: dict[str, Any], out_paths: list[str]) -> str:
-    """Return the key of an entry: command and inputs with their hashes, outputs by path only."""
+    """Return the key of an entry: command and inputs with their hashes, outputs by path only.
+
+    Raises TypeError for parameters with a mapping whose keys are of kinds that have no order among each other.
+    """
     return _digest({**entry, "outs": sorted(out_paths)})
 
 
@@ -78,12 +81,16 @@ class RunCache:
 
         It is not flushed to the disk: one that a power cut tears is not what its name says, and is passed over.
 
-        As in DVC, a parameters file in which nothing is set keeps a run out of it.
+        As in DVC, a parameters file in which nothing is set keeps a run out of it; and so do mappings in parameters
+        that have keys of several kinds, for which DVC's names are not defined.
         """
         if not all(lock.params.values()):
             return
         entry = encode_entry(lock)
-        folder = self._folder(key_of(entry, [out.path for out in lock.outs]))
+        try:
+            folder = self._folder(key_of(entry, [out.path for out in lock.outs]))
+        except TypeError:
+            return
         path = f"{folder}/{value_of(entry)}"
         text = (plain_entry(entry) or dump_yaml(entry)).encode()
         if _size_of(path) == len(text):
@@ -110,11 +117,11 @@ class RunCache:
         DVC's names leave out everything that is called `size` or `nfiles`, parameters as well: an entry is compared,
         so that a stage with a parameter of that name is not given the result of another value.
         """
-        folder = self._folder(key_of(encode_entry(inputs), out_paths))
         try:
+            folder = self._folder(key_of(encode_entry(inputs), out_paths))
             with os.scandir(folder) as found:
                 files = sorted((-item.stat().st_mtime_ns, item.path) for item in found if not item.name.startswith("."))
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, TypeError):
             return
         for _, path in files:
             try:
@@ -125,7 +132,7 @@ class RunCache:
                     entry = parse_entry(Document(path, text.decode(), data), (), data)
                     if _same_params(entry, inputs):
                         yield FoundRun(entry, name)
-            except (FileFormatError, NotFoundError, UnicodeDecodeError):
+            except (FileFormatError, NotFoundError, UnicodeDecodeError, TypeError):
                 continue
 
     def _folder(self, key: str) -> str:

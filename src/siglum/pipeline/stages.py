@@ -84,6 +84,8 @@ class Stage(msgspec.Struct, frozen=True):
     meta: Any = None
     settings: StageSettings = DEFAULT
     """What `meta.siglum` says."""
+    is_import: bool = False
+    """For a `.dvc` file: whether its data was imported."""
     used_params: dict[str, dict[str, Any]] = {}
     """Values of parameters files that the stage's templates used, by file and dotted key."""
 

@@ -50,6 +50,7 @@ class UpdateOptions(msgspec.Struct, frozen=True, kw_only=True):
         to_remote: Send what is new to this remote, not into cache and workspace; for imports from URLs.
         force: Replace content of the workspace that is kept nowhere else.
         jobs: How many transfers at once.
+        latest: Follow the revision of a repository to where it is now, and not to where it was.
     """
 
     rev: str | None = None
@@ -57,6 +58,7 @@ class UpdateOptions(msgspec.Struct, frozen=True, kw_only=True):
     to_remote: Remote | None = None
     force: bool = False
     jobs: int | None = None
+    latest: bool = True
 
 
 def update(
@@ -82,6 +84,12 @@ def update(
         _check_options(repo, pointer, options)
     externals = Externals([os.getcwd(), repo.root])
     return tuple(_Updater(repo, externals, options, progress).update(pointer) for pointer in pointers)
+
+
+def update_one(repo: Repository, pointer: Pointer, options: UpdateOptions) -> Import:
+    """Do as `update` for one `.dvc` file."""
+    _check_options(repo, pointer, options)
+    return _Updater(repo, Externals([os.getcwd(), repo.root]), options, None).update(pointer)
 
 
 def find_imports(repo: Repository, targets: Sequence[str], *, recursive: bool = False) -> list[Pointer]:
@@ -144,8 +152,8 @@ class _Updater:
     ) -> Import:
         shown = shown_source(dep.path, source.url)
         wanted = msgspec.structs.replace(source, rev=self._options.rev or source.rev)
-        there = self._externals.open(wanted, bases=[folder_of(self._repo, pointer)], latest=True)
-        now = locked(wanted, there)
+        there = self._externals.open(wanted, bases=[folder_of(self._repo, pointer)], latest=self._options.latest)
+        now = locked(wanted, there) if self._options.latest else source
         if now == source and self._is_settled(out, key):
             return self._unchanged(pointer, out, key, shown)
         self._check_kept(out, key)

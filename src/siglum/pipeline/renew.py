@@ -1,0 +1,45 @@
+"""Imports in a run of a pipeline: one that is not frozen follows its source, one that was only promised is fetched."""
+
+from __future__ import annotations
+
+import os
+
+from siglum.pipeline.stages import Stage
+from siglum.pipeline.staleness import Cause, Change, Reason
+from siglum.pipeline.update import UpdateOptions, update_one
+from siglum.workspace.import_status import import_changes
+from siglum.workspace.pointers import Pointer, read_pointer
+from siglum.workspace.repository import Repository
+
+
+def is_promise(stage: Stage) -> bool:
+    """Whether a `.dvc` file records an import without its data."""
+    return stage.is_import and all(out.recorded is None for out in stage.outs)
+
+
+def why_renew(repo: Repository, stage: Stage) -> tuple[Reason, ...]:
+    """Return why an import is to be taken from its source once more; nothing for what is frozen or no import.
+
+    Asks the source. Raises NotFoundError where it is gone, UnavailableError where it cannot be reached.
+    """
+    if not stage.is_import or stage.frozen:
+        return ()
+    changes = import_changes(repo, [_pointer(repo, stage)]).get(stage.file)
+    sources = {} if changes is None else changes.sources
+    key = stage.deps[0].key if stage.deps else None
+    return tuple(
+        Reason(Cause.DEPENDENCY, key or source, Change.DELETED if change == "deleted" else Change.MODIFIED)
+        for source, change in sources.items()
+    )
+
+
+def renew(repo: Repository, stage: Stage) -> None:
+    """Bring an import to what its source has, or to what was promised: cache, `.dvc` file, workspace.
+
+    Raises WouldLoseDataError for changes in the workspace that are in no cache, and what reaching the source raises.
+    """
+    update_one(repo, _pointer(repo, stage), UpdateOptions(latest=not stage.frozen))
+
+
+def _pointer(repo: Repository, stage: Stage) -> Pointer:
+    return Pointer(stage.file, read_pointer(os.path.join(repo.root, stage.file), stage.file))
