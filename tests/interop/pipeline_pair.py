@@ -95,19 +95,29 @@ def _in_order(case: Case, tool: str) -> dict[str, Any]:
     return {"files": case.files, "config": case.config, "steps": steps}
 
 
-def comparable(step: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what both tools have to agree on after a step: success, what ran in which order, state and files.
+def comparable(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what both tools have to agree on after each step: success, what ran in which order, state and files.
 
-    After a failure, DVC takes back the lines that it added to .gitignore; that is left out.
+    After a failure, DVC takes back the lines that it added to .gitignore; from then on that is left out.
     """
-    failed = any(each["failed"] for each in step["commands"])
+    failed = False
+    found = []
+    for step in steps:
+        failed = failed or any(each["failed"] for each in step["commands"])
+        found.append(_comparable(step, with_gitignore=not failed))
+    return found
+
+
+def _comparable(step: Mapping[str, Any], *, with_gitignore: bool) -> dict[str, Any]:
     return {
         "commands": [
             {
                 "line": [word for word in each["line"] if word not in ("-j", "1")],
                 "failed": each["failed"],
                 "ran": each["ran"],
-                "status": json.loads(each["out"]) if each["line"] == STATUS and not each["failed"] else None,
+                "status": json.loads(each["out"].replace(step["top"], ""))
+                if each["line"][:2] == STATUS and not each["failed"]
+                else None,
             }
             for each in step["commands"]
         ],
@@ -115,7 +125,7 @@ def comparable(step: Mapping[str, Any]) -> dict[str, Any]:
             # DVC adds lines to .gitignore in an order that it does not fix.
             path: sorted(text.splitlines()) if path.endswith(".gitignore") else text
             for path, text in step["files"].items()
-            if not path.startswith(CACHE) and not (failed and path.endswith(".gitignore"))
+            if not path.startswith(CACHE) and (with_gitignore or not path.endswith(".gitignore"))
         },
     }
 
@@ -142,9 +152,10 @@ def assert_same(case: Case, ours: list[dict[str, Any]], theirs: list[dict[str, A
     assert len(ours) == len(theirs) == len(case.steps)
     for step in ours:
         assert_plain_words(step)
+    one, other = comparable(ours), comparable(theirs)
     if case.better:
-        assert [comparable(step) for step in ours] != [comparable(step) for step in theirs]
+        assert one != other
         return
-    for one, other in zip(ours, theirs, strict=True):
-        assert comparable(one) == comparable(other)
-        assert_cached(one["files"], other["files"])
+    for number in range(len(one)):
+        assert one[number] == other[number]
+        assert_cached(ours[number]["files"], theirs[number]["files"])

@@ -2,8 +2,8 @@
 
 Arguments: the module and the function that run a command line, and a folder to work in. Standard input: JSON, of each
 case its name, its files and its steps; a step writes files (null deletes one) and then runs command lines. Standard
-output: of each case and step what each command line ended with, which stages ran which commands, and every file that
-is there afterwards. The commands of stages run in a shell of ours that notes them.
+output: of each case and step what each command line ended with, which stages ran which commands, every file that is
+there afterwards, and the folder that all is in. The commands of stages run in a shell of ours that notes them.
 """
 
 from __future__ import annotations
@@ -46,14 +46,15 @@ def take(run: Callable[[list[str]], int], root: str, case: dict[str, Any]) -> li
     for step in case["steps"]:
         write(step.get("write", {}))
         commands = [observe(run, arguments) for arguments in step["run"]]
-        steps.append({"commands": commands, "files": everything()})
+        steps.append({"commands": commands, "files": everything(), "top": os.path.dirname(root)})
     return steps
 
 
 def write(files: dict[str, str | None]) -> None:
     for path, text in files.items():
         if text is None:
-            os.unlink(path)
+            if os.path.lexists(path):  # one of the tools may not have made it
+                os.unlink(path)
             continue
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         if os.path.lexists(path):
