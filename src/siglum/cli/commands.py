@@ -60,6 +60,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "dag": CommandEntry("siglum.cli.dag", "dag", PIPELINES, "Draw which stage needs which."),
     "metrics": CommandEntry("siglum.cli.metrics", "metrics", PIPELINES, "Show metrics, and compare them."),
     "params": CommandEntry("siglum.cli.params", "params", PIPELINES, "Compare parameters."),
+    "plots": CommandEntry("siglum.cli.plots", "plots", PIPELINES, "Show plots, compare them, say how they look."),
     "trace": CommandEntry("siglum.cli.lineage", "trace", MODELS, "Say what a model version was made from."),
     "reproduce": CommandEntry("siglum.cli.lineage", "reproduce", MODELS, "Rebuild a model version and compare."),
     "models": CommandEntry("siglum.cli.models", "models", MODELS, "List and show registered models."),

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from operator import is_
 from typing import Any, TextIO
 
 import msgspec
@@ -14,17 +15,36 @@ import msgspec
 from siglum.cli.tables import table_lines
 from siglum.core.errors import SiglumError
 
+_PLAIN = frozenset({str, int, bool, type(None)})
 
-def _finite(value: Any) -> Any:
-    """Replace NaN and infinities by their names, which JSON has no numbers for; an encoder would make them null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+def finite(value: Any) -> Any:
+    """Replace NaN and infinities by their names, which JSON has no numbers for; an encoder would make them null.
+
+    What holds none is returned as it is, not as a copy: results may be large.
+    """
+    if isinstance(value, float):
+        return (
+            value if math.isfinite(value) else "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        )
+    if value is None or isinstance(value, str | int):
+        return value
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    return [_finite(each) for each in value] if isinstance(value, list) else value
+        if _PLAIN.issuperset(map(type, value.values())):
+            return value
+        changed = {key: made for key, each in value.items() if (made := finite(each)) is not each}
+        return {**value, **changed} if changed else value
+    if isinstance(value, list | tuple):
+        if _PLAIN.issuperset(map(type, value)):
+            return value
+        listed = [finite(each) for each in value]
+        return value if all(map(is_, listed, value)) else listed
+    return finite(msgspec.to_builtins(value))
 
 
-_STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+_STYLES = {
+    "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36",
+}  # fmt: skip
 
 
 class Console:
@@ -57,7 +77,7 @@ class Console:
     def result(self, value: Any) -> None:
         """Print the outcome as one line of JSON under `--json`; nothing otherwise."""
         if self.json:
-            print(msgspec.json.encode(_finite(msgspec.to_builtins(value))).decode(), file=self._out, flush=True)
+            print(msgspec.json.encode(finite(value)).decode(), file=self._out, flush=True)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows in aligned columns under a header; nothing under `--json` or `--quiet`.

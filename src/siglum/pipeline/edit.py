@@ -16,7 +16,7 @@ _GENERATORS = ("foreach", "matrix")
 def set_frozen(text: bytes, stage: Stage, frozen: bool) -> str:
     """Return a dvc.yaml in which a stage says whether it is frozen. Raises InvalidInputError for a generated stage."""
     document = load_for_edit(text, stage.file)
-    entry = _entry(document, stage)
+    entry = stage_entry(stage, document)
     if frozen:
         entry["frozen"] = True
     else:
@@ -53,7 +53,7 @@ def without_stage(text: bytes, stage: Stage) -> str | None:
     Raises InvalidInputError for a generated stage.
     """
     document = load_for_edit(text, stage.file)
-    _entry(document, stage)
+    stage_entry(stage, document)
     return _without(document, stage.name)
 
 
@@ -76,11 +76,11 @@ def _without(document: Any, name: str) -> str | None:
 
 def check_own_entry(stage: Stage, document: Any) -> None:
     """Raise InvalidInputError for a stage that `foreach` or `matrix` makes: it has no entry that could be changed."""
-    _entry(document, stage)
+    stage_entry(stage, document)
 
 
-def _entry(document: Any, stage: Stage) -> Any:
-    """Return what a dvc.yaml says of one stage."""
+def stage_entry(stage: Stage, document: Any) -> Any:
+    """Return what a dvc.yaml says of one stage. Raises InvalidInputError for a generated stage."""
     entry = (document.get("stages") or {}).get(stage.name)
     if entry is None or any(key in entry for key in _GENERATORS):
         group = stage.name.partition("@")[0]
