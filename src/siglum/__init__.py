@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from siglum.client.data_files import open as open  # noqa: A004  -- not listed: see below
     from siglum.client.fluent import (
+        ActiveModel,
         ActiveRun,
         active_run,
+        clear_active_model,
         create_experiment,
+        create_external_model,
         delete_experiment,
         delete_experiment_tag,
         delete_logged_model_tag,
@@ -24,7 +28,9 @@ if TYPE_CHECKING:
         end_run,
         finalize_logged_model,
         flush,
+        flush_artifact_async_logging,
         flush_async_logging,
+        get_active_model_id,
         get_artifact_uri,
         get_experiment,
         get_experiment_by_name,
@@ -36,6 +42,8 @@ if TYPE_CHECKING:
         initialize_logged_model,
         is_tracking_uri_set,
         last_active_run,
+        last_logged_model,
+        load_table,
         log_artifact,
         log_artifacts,
         log_dict,
@@ -46,9 +54,11 @@ if TYPE_CHECKING:
         log_metric,
         log_metrics,
         log_model_params,
+        log_outputs,
         log_param,
         log_params,
         log_stream,
+        log_table,
         log_text,
         register_model,
         restore_experiment,
@@ -59,6 +69,7 @@ if TYPE_CHECKING:
         search_registered_models,
         search_runs,
         seed_everything,
+        set_active_model,
         set_experiment,
         set_experiment_tag,
         set_experiment_tags,
@@ -74,11 +85,14 @@ if TYPE_CHECKING:
 
 # Written out, since type checkers read it.
 __all__ = [
+    "ActiveModel",
     "ActiveRun",
     "MlflowClient",
     "__version__",
     "active_run",
+    "clear_active_model",
     "create_experiment",
+    "create_external_model",
     "delete_experiment",
     "delete_experiment_tag",
     "delete_logged_model_tag",
@@ -87,7 +101,9 @@ __all__ = [
     "end_run",
     "finalize_logged_model",
     "flush",
+    "flush_artifact_async_logging",
     "flush_async_logging",
+    "get_active_model_id",
     "get_artifact_uri",
     "get_experiment",
     "get_experiment_by_name",
@@ -99,6 +115,8 @@ __all__ = [
     "initialize_logged_model",
     "is_tracking_uri_set",
     "last_active_run",
+    "last_logged_model",
+    "load_table",
     "log_artifact",
     "log_artifacts",
     "log_dict",
@@ -109,9 +127,11 @@ __all__ = [
     "log_metric",
     "log_metrics",
     "log_model_params",
+    "log_outputs",
     "log_param",
     "log_params",
     "log_stream",
+    "log_table",
     "log_text",
     "register_model",
     "restore_experiment",
@@ -122,6 +142,7 @@ __all__ = [
     "search_registered_models",
     "search_runs",
     "seed_everything",
+    "set_active_model",
     "set_experiment",
     "set_experiment_tag",
     "set_experiment_tags",
@@ -134,7 +155,11 @@ __all__ = [
     "start_run",
 ]  # fmt: skip
 
-_WHERE = dict.fromkeys(__all__, "siglum.client.fluent") | {"MlflowClient": "siglum.client.mlflow_client"}
+# `open` is not listed: a star import would hide Python's own.
+_WHERE = dict.fromkeys(__all__, "siglum.client.fluent") | {
+    "MlflowClient": "siglum.client.mlflow_client",
+    "open": "siglum.client.data_files",
+}
 _SUBMODULES = ("api", "artifacts", "data", "models", "pyfunc", "repo", "sklearn", "tracking")
 
 
@@ -149,4 +174,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_SUBMODULES])
+    return sorted([*__all__, "open", *_SUBMODULES])

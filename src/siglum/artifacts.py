@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from siglum.client.artifact_access import download_artifacts, list_artifacts, load_dict, load_text
+from siglum.client.artifact_access import download_artifacts, list_artifacts, load_dict, load_image, load_text
 
-__all__ = ["download_artifacts", "list_artifacts", "load_dict", "load_text"]
+__all__ = ["download_artifacts", "list_artifacts", "load_dict", "load_image", "load_text"]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from siglum.client.datasets import DataSet, from_numpy, from_pandas
+from siglum.client.datasets import DataSet, from_numpy, from_pandas, from_polars, get_source
 
-__all__ = ["DataSet", "from_numpy", "from_pandas"]
+__all__ = ["DataSet", "from_numpy", "from_pandas", "from_polars", "get_source"]

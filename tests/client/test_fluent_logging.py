@@ -127,7 +127,9 @@ def test_an_input_by_path(project: Path) -> None:
     by_name = {entry.dataset.name: entry for entry in found.inputs.dataset_inputs}
     train = by_name["data/train.csv"]
     assert train.dataset.digest == "e5ebd4c02cefbe7955977c67ada242b7"
-    assert {(tag.key, tag.value) for tag in train.tags} == {("mlflow.data.context", "training"), ("split", "all")}
+    assert {(tag.key, tag.value) for tag in train.tags} == {
+        ("mlflow.data.context", "training"), ("split", "all"), ("siglum.data.tracked_by", "nothing"),
+    }  # fmt: skip
     source = json.loads(train.dataset.source)
     assert source["path"] == "data/train.csv"
     assert source["hash"] == f"md5:{train.dataset.digest}"

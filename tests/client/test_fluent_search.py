@@ -69,6 +69,20 @@ def test_searching_experiments(project: Path) -> None:
     assert [each.name for each in siglum.search_experiments(ViewType.DELETED_ONLY)] == ["a"]
 
 
+def test_runs_as_a_polars_table(project: Path) -> None:
+    polars = pytest.importorskip("polars")
+    siglum.set_experiment("churn")
+    assert siglum.search_runs(output_format="polars").shape == (0, 6)
+    three_runs()
+    table = siglum.search_runs(order_by=["params.n"], output_format="polars")
+    assert table["params.n"].to_list() == ["0", "1", "2"]
+    assert table.schema["metrics.score"] == polars.Float64
+    assert table.schema["start_time"] == polars.Datetime("ms", "UTC")
+    siglum.initialize_logged_model("m", params={"a": 1})
+    models = siglum.search_logged_models(output_format="polars")
+    assert models["params"].to_list() == [[{"key": "a", "value": "1"}]]
+
+
 def test_runs_as_a_list(project: Path) -> None:
     siglum.set_experiment("churn")
     three_runs()
@@ -83,7 +97,7 @@ def test_runs_as_a_list(project: Path) -> None:
     with pytest.raises(NotFoundError, match="Did you mean 'churn'"):
         siglum.search_runs(experiment_names=["chrn"])
     with pytest.raises(InvalidInputError):
-        siglum.search_runs(output_format="polars")
+        siglum.search_runs(output_format="polar")
 
 
 def test_runs_as_a_table(project: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import tempfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,6 +17,9 @@ from siglum.client.stores import Stores
 from siglum.core.errors import FileFormatError, InvalidInputError
 from siglum.core.uris import RunArtifact, parse_model_uri
 from siglum.tracking.entities import FileInfo
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -82,6 +86,23 @@ def load_dict(artifact_uri: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise FileFormatError(artifact_uri, f"{error.msg}.", line=error.lineno, column=error.colno) from error
+
+
+def load_image(artifact_uri: str) -> Image:
+    """Return a picture as a Pillow image. Raises FileFormatError for another file."""
+    # Optional: whoever loads pictures has Pillow.
+    from PIL import Image as pillow  # noqa: N813
+    from PIL import UnidentifiedImageError
+
+    place = _find(state.session().stores, artifact_uri, None, None)
+    with place.files.open(place.path) as file:
+        content = file.read()
+    try:
+        picture: Image = pillow.open(io.BytesIO(content))
+        picture.load()
+    except (UnidentifiedImageError, OSError) as error:
+        raise FileFormatError(artifact_uri, f"it is not a picture: {error}.") from error
+    return picture
 
 
 def _find(stores: Stores, uri: str | None, run_id: str | None, path: str | None) -> _Place:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from siglum.client import recording
+from siglum.client import recording, state
 from siglum.client.active import RunScope
 from siglum.client.artifact_folder import upload_folder
 from siglum.client.fluent.runs import current_scope
@@ -105,6 +105,7 @@ def log_model(
             store.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
             raise
         logged = store.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+        state.set_last_model_id(logged.model_id)
     finally:
         shutil.rmtree(private, ignore_errors=True)
     info = _info(model, logged, scope.run_id, content_hash)

@@ -56,7 +56,7 @@ def register(
         model_id=resolved.model_id,
         reason=reason,
     )
-    return _await_ready(stores, version, await_seconds)
+    return await_ready(stores, version, await_seconds)
 
 
 def create_version(
@@ -148,7 +148,7 @@ def _link(stores: Stores, logged: LoggedModel, version: ModelVersion) -> None:
         stores.tracking.set_logged_model_tags(logged.model_id, [Tag(VERSIONS_TAG, json.dumps(versions))])
 
 
-def _await_ready(stores: Stores, version: ModelVersion, seconds: float) -> ModelVersion:
+def await_ready(stores: Stores, version: ModelVersion, seconds: float) -> ModelVersion:
     """Return the version once it is ready: at once with Siglum's stores, later where a server copies files."""
     deadline = time.monotonic() + seconds
     while version.status != "READY" and seconds > 0:

@@ -49,6 +49,7 @@ class _Process:
         self.uri_cwd: str | None = None
         self.experiment_id: str | None = None
         self.last_run_id: str | None = None
+        self.last_model_id: str | None = None
         self.sessions: dict[tuple[str, str], Session] = {}
         self.inherited: list[Session] = []
         self.generation = 0
@@ -127,6 +128,16 @@ def last_run_id() -> str | None:
 def set_last_run_id(run_id: str) -> None:
     """Remember the run that was last made active."""
     _process.last_run_id = run_id
+
+
+def last_model_id() -> str | None:
+    """Return the logged model that this process made last."""
+    return _process.last_model_id
+
+
+def set_last_model_id(model_id: str) -> None:
+    """Remember the logged model that was made last."""
+    _process.last_model_id = model_id
 
 
 def close_all() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
-from siglum.core.errors import NotFoundError
+from siglum.core.errors import NotFoundError, SiglumError
 from siglum.core.hashes import DataHash
 from siglum.lineage.inputs import DataInput
 from siglum.lineage.project import project_root, relative_to_root
+from siglum.pipeline.reading import Source
 from siglum.storage.hashing import md5_file
 from siglum.storage.tree import scan_tree
 from siglum.workspace.git import Git
@@ -25,15 +26,27 @@ def input_of_path(path: str, cwd: str, context: str) -> DataInput:
     if not os.path.exists(absolute):
         raise NotFoundError(f"There is no file or folder {path!r}: it cannot be an input.")
     root = project_root(cwd)
-    pointer = absolute + ".dvc"
-    pointed = os.path.isfile(pointer)
+    pointer = _pointer_of(absolute)
     return DataInput(
         path=relative_to_root(absolute, root),
         hash=str(hash_of(absolute)),
-        pointer=relative_to_root(pointer, root) if pointed else None,
-        rev=head_commit(os.path.dirname(absolute)) if pointed else None,
+        pointer=relative_to_root(pointer, root) if pointer is not None else None,
+        rev=head_commit(os.path.dirname(absolute)) if pointer is not None else None,
         context=context,
     )
+
+
+def _pointer_of(absolute: str) -> str | None:
+    """Return the `.dvc` or `dvc.lock` file that records what is at a path, or a folder that it is in; None without."""
+    if os.path.isfile(absolute + ".dvc"):
+        return absolute + ".dvc"
+    root = find_root(os.path.dirname(absolute))
+    if root is None:
+        return None
+    try:
+        return os.path.join(root, Source(Repository.open(root), None, None).record(absolute).pointer)
+    except SiglumError:  # not recorded, or the records cannot be read: no pointer can be named
+        return None
 
 
 def hash_of(absolute: str) -> DataHash:

@@ -16,12 +16,14 @@ from siglum.client.fluent.experiments import (
 )
 from siglum.client.fluent.files import (
     get_artifact_uri,
+    load_table,
     log_artifact,
     log_artifacts,
     log_dict,
     log_figure,
     log_image,
     log_stream,
+    log_table,
     log_text,
 )
 from siglum.client.fluent.logging import (
@@ -30,18 +32,25 @@ from siglum.client.fluent.logging import (
     log_inputs,
     log_metric,
     log_metrics,
+    log_outputs,
     log_param,
     log_params,
     set_tag,
     set_tags,
 )
 from siglum.client.fluent.models import (
+    ActiveModel,
+    clear_active_model,
+    create_external_model,
     delete_logged_model_tag,
     finalize_logged_model,
+    get_active_model_id,
     get_logged_model,
     initialize_logged_model,
+    last_logged_model,
     log_model_params,
     register_model,
+    set_active_model,
     set_logged_model_tags,
     set_model_version_tag,
 )
@@ -64,6 +73,7 @@ from siglum.client.fluent.search import (
 )
 from siglum.client.fluent.settings import (
     flush,
+    flush_artifact_async_logging,
     flush_async_logging,
     get_registry_uri,
     get_tracking_uri,
@@ -74,14 +84,16 @@ from siglum.client.fluent.settings import (
 from siglum.lineage.seeds import seed_everything
 
 __all__ = [
-    "ActiveRun", "active_run", "create_experiment", "delete_experiment", "delete_experiment_tag",
-    "delete_logged_model_tag", "delete_run", "delete_tag", "end_run", "finalize_logged_model", "flush",
-    "flush_async_logging", "get_artifact_uri", "get_experiment", "get_experiment_by_name", "get_logged_model",
-    "get_parent_run", "get_registry_uri", "get_run", "get_tracking_uri", "initialize_logged_model",
-    "is_tracking_uri_set", "last_active_run", "log_artifact", "log_artifacts", "log_dict", "log_figure", "log_image",
-    "log_input", "log_inputs", "log_metric", "log_metrics", "log_model_params", "log_param", "log_params",
-    "log_stream", "log_text", "register_model", "restore_experiment", "restore_run", "search_experiments",
-    "search_logged_models", "search_model_versions", "search_registered_models", "search_runs", "seed_everything",
-    "set_experiment", "set_experiment_tag", "set_experiment_tags", "set_logged_model_tags", "set_model_version_tag",
+    "ActiveModel", "ActiveRun", "active_run", "clear_active_model", "create_experiment", "create_external_model",
+    "delete_experiment", "delete_experiment_tag", "delete_logged_model_tag", "delete_run", "delete_tag", "end_run",
+    "finalize_logged_model", "flush", "flush_artifact_async_logging", "flush_async_logging", "get_active_model_id",
+    "get_artifact_uri", "get_experiment", "get_experiment_by_name", "get_logged_model", "get_parent_run",
+    "get_registry_uri", "get_run", "get_tracking_uri", "initialize_logged_model", "is_tracking_uri_set",
+    "last_active_run", "last_logged_model", "load_table", "log_artifact", "log_artifacts", "log_dict", "log_figure",
+    "log_image", "log_input", "log_inputs", "log_metric", "log_metrics", "log_model_params", "log_outputs",
+    "log_param", "log_params", "log_stream", "log_table", "log_text", "register_model", "restore_experiment",
+    "restore_run", "search_experiments", "search_logged_models", "search_model_versions",
+    "search_registered_models", "search_runs", "seed_everything", "set_active_model", "set_experiment",
+    "set_experiment_tag", "set_experiment_tags", "set_logged_model_tags", "set_model_version_tag",
     "set_registry_uri", "set_tag", "set_tags", "set_tracking_uri", "start_run",
 ]  # fmt: skip

@@ -10,8 +10,11 @@ from typing import Any
 
 import msgspec
 
+from siglum.client import active_model, data_files, parameters
 from siglum.client.datasets import DataSet
 from siglum.client.fluent.runs import current_scope, session_of
+from siglum.client.parameters import OnConflict
+from siglum.client.pending import PendingWrites, handle
 from siglum.client.state import Session
 from siglum.core import limits
 from siglum.core.errors import InvalidInputError
@@ -19,23 +22,11 @@ from siglum.core.names import check_int64, check_key
 from siglum.lineage.data_inputs import input_of_path
 from siglum.lineage.datasets import dataset_input
 from siglum.lineage.inputs import DataInput, record_input
-from siglum.tracking.entities import DatasetInput, LoggedModelInput, Metric, Param, Tag
+from siglum.tracking.entities import DatasetInput, LoggedModelInput, LoggedModelOutput, Metric, Tag
 
 _MAX_KNOWN_KEYS = 10_000
 _INT32 = 2**31
 _known_keys: set[str] = set()
-
-
-class PendingWrites:
-    """Points on their way to the store. MLflow's name for this is RunOperations."""
-
-    def __init__(self, session: Session, run_id: str) -> None:
-        self._session = session
-        self._run_id = run_id
-
-    def wait(self) -> None:
-        """Return when they are stored. Raises what storing them raised."""
-        self._session.queue.flush(self._run_id)
 
 
 def log_metric(
@@ -57,7 +48,7 @@ def log_metric(
         synchronous: True returns when the point is stored; False returns a handle to wait on.
         timestamp: Milliseconds since the epoch; now when None.
         run_id: Another run than the active one.
-        model_id: The logged model that was measured.
+        model_id: The logged model that was measured; the one of `set_active_model` when None.
         dataset: The data set that was measured on; it becomes an input of the run.
 
     Raises:
@@ -96,24 +87,35 @@ def log_metrics(
     return None if synchronous is None else _pending(session, run_id, synchronous)
 
 
-def log_param(key: str, value: Any, synchronous: bool | None = None) -> Any:
-    """Log a parameter and return its value. Raises ConflictError when it was logged with another value.
+def log_param(key: str, value: Any, synchronous: bool | None = None, *, on_conflict: OnConflict = "error") -> Any:
+    """Log a parameter and return its value.
 
-    With `synchronous=False` it returns a handle whose `wait()` finds the parameter stored already.
+    Args:
+        key: The parameter's name.
+        value: Becomes a string.
+        synchronous: False returns a handle, whose `wait()` finds the parameter stored already.
+        on_conflict: What to do when it was logged with another value: `error` raises, `keep` leaves that value,
+            `replace` takes the new one and keeps the old in the tag `siglum.params.replaced`.
+
+    Raises:
+        ConflictError: Another value is there, with `error`.
+        NotSupportedError: `replace`, and the server is not Siglum's.
     """
-    pending = log_params({key: value}, synchronous)
+    pending = log_params({key: value}, synchronous, on_conflict=on_conflict)
     return value if pending is None else pending
 
 
 def log_params(
-    params: Mapping[str, Any], synchronous: bool | None = None, run_id: str | None = None
+    params: Mapping[str, Any],
+    synchronous: bool | None = None,
+    run_id: str | None = None,
+    *,
+    on_conflict: OnConflict = "error",
 ) -> PendingWrites | None:
-    """Log several parameters, 100 in a transaction."""
+    """Log several parameters, 100 in a transaction; see `log_param`."""
     run_id, session = _target(run_id)
-    listed = [Param(check_key(key, "key"), str(value)) for key, value in params.items()]
-    for start in range(0, len(listed), limits.BATCH_PARAMS):
-        session.stores.tracking.log_batch(run_id, params=listed[start : start + limits.BATCH_PARAMS])
-    return PendingWrites(session, run_id) if synchronous is False else None
+    parameters.log(session.stores.tracking, run_id, params, on_conflict)
+    return handle(session, run_id, synchronous)
 
 
 def set_tag(key: str, value: Any, synchronous: bool | None = None) -> PendingWrites | None:
@@ -127,7 +129,7 @@ def set_tags(tags: Mapping[str, Any], synchronous: bool | None = None) -> Pendin
     listed = [Tag(check_key(key, "key"), str(value)) for key, value in tags.items()]
     for start in range(0, len(listed), limits.BATCH_TAGS):
         session.stores.tracking.log_batch(run_id, tags=listed[start : start + limits.BATCH_TAGS])
-    return PendingWrites(session, run_id) if synchronous is False else None
+    return handle(session, run_id, synchronous)
 
 
 def delete_tag(key: str) -> None:
@@ -187,6 +189,13 @@ def log_inputs(
         scope.session.stores.tracking.log_inputs(scope.run_id, datasets=found, models=read)
 
 
+def log_outputs(models: Sequence[LoggedModelOutput] | None = None) -> None:
+    """Record logged models that the active run made."""
+    scope = current_scope()
+    if models:
+        scope.session.stores.tracking.log_outputs(scope.run_id, models)
+
+
 def _target(run_id: str | None) -> tuple[str, Session]:
     if run_id is not None:
         return run_id, session_of(run_id)
@@ -215,7 +224,7 @@ def _point(key: str, value: float, step: int | None, timestamp: int | None, mode
         timestamp = _integer(timestamp, "timestamp")
         if timestamp < 0:
             raise InvalidInputError(f"The timestamp of metric {key!r} is negative: {timestamp}.")
-    return Metric(key, number, timestamp, step, model_id)
+    return Metric(key, number, timestamp, step, model_id or active_model.get_id())
 
 
 def _integer(value: Any, what: str) -> int:
@@ -251,4 +260,5 @@ def _input(dataset: DataSet | str | os.PathLike[str], context: str) -> tuple[Dat
             hint="Make a data set of a table with siglum.data.from_pandas().",
         )
     item = input_of_path(os.fspath(dataset), os.getcwd(), context)
-    return item, dataset_input(item)
+    made = dataset_input(item)
+    return item, DatasetInput(dataset=made.dataset, tags=(*made.tags, data_files.tracked_tag(item)))

@@ -13,6 +13,7 @@ from typing import Any, Self
 from siglum.client import active, recording, stage_run, state
 from siglum.client.active import RunScope, parse_status
 from siglum.client.fluent.experiments import as_tags, current_experiment_id
+from siglum.client.forking import copy_series, fork_tags
 from siglum.client.tracking_uri import environment_value
 from siglum.core.clock import now_ms
 from siglum.core.errors import ConflictError, InvalidInputError, NotSupportedError, SiglumError
@@ -45,6 +46,9 @@ def start_run(
     tags: Mapping[str, Any] | None = None,
     description: str | None = None,
     log_system_metrics: bool | None = None,
+    *,
+    fork_from: str | None = None,
+    fork_step: int | None = None,
 ) -> ActiveRun:
     """Start a run, or go on with the one named by `run_id` (or by SIGLUM_RUN_ID, MLFLOW_RUN_ID, once).
 
@@ -54,13 +58,30 @@ def start_run(
     In a stage that `siglum repro` runs, the first run of a process is the stage's own; what it cannot be, since it
     belongs to another experiment, and all further runs are nested in that one.
 
+    Args:
+        run_id: Go on with this run.
+        experiment_id: The experiment of a new run; the current one when None.
+        run_name: Its name; one is made up when None.
+        nested: Start it inside the run that is active.
+        parent_run_id: Nest it in this run, active or not.
+        tags: Tags to begin with; values become strings.
+        description: A text about it, kept in the tag `mlflow.note.content`.
+        log_system_metrics: True is refused: this version does not sample them.
+        fork_from: Go on, in a new run, from another run: it gets that run's series.
+        fork_step: Up to and including this step; all of them when None.
+
     Raises:
+        InvalidInputError: A fork of a run that is resumed, or `fork_step` without `fork_from`.
         ConflictError: Another run is active in this thread and `nested` is false, or the run has been deleted.
         NotFoundError: No such run, parent or experiment.
         NotSupportedError: `log_system_metrics=True`; this version does not sample them.
     """
     if log_system_metrics:
         raise NotSupportedError("System metrics are not sampled by this version.", hint="Leave log_system_metrics out.")
+    if fork_from is None and fork_step is not None:
+        raise InvalidInputError("fork_step says up to where a run is forked: it needs fork_from.")
+    if run_id is not None and fork_from is not None:
+        raise InvalidInputError("A run is either resumed or forked.", hint="Leave run_id or fork_from out.")
     parents = active.stack()
     if parents and not nested:
         raise ConflictError(
@@ -70,6 +91,9 @@ def start_run(
     resumed, around = run_id, parents[-1].run_id if parents else None
     if run_id is None and not parents:
         resumed, around = _in_stage(_run_id_from_environment(), experiment_id, parent_run_id)
+    source = get_run(fork_from) if fork_from is not None else None
+    if source is not None and resumed is not None:
+        resumed, around = None, resumed  # a fork is always a new run: in a stage, one below the stage's
     if resumed is not None:
         scope = _resume(resumed, experiment_id, run_name, _with_note(tags, description))
     else:
@@ -78,8 +102,10 @@ def start_run(
             run_name,
             parent_run_id or around,
             parents[-1] if parents else None,
-            _with_note(tags, description),
+            _with_note(tags, description) | (fork_tags(source, fork_step) if source is not None else {}),
         )
+        if source is not None:
+            copy_series(scope.session.stores.tracking, source, scope.run_id, fork_step)
     parents.append(scope)
     state.set_last_run_id(scope.run_id)
     return scope.run

@@ -52,6 +52,10 @@ def flush() -> None:
     session.queue.flush()
 
 
+def flush_artifact_async_logging() -> None:
+    """Return at once: files are stored when the call that logs them returns."""
+
+
 def flush_async_logging() -> None:
     """Do the same as `flush`, under MLflow's name."""
     flush()

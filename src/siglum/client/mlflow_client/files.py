@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
-from typing import Any, BinaryIO
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from siglum.client import artifact_content
+from siglum.client import artifact_content, logged_images, logged_tables
 from siglum.client.artifact_folder import ArtifactFolder, download, put_path, upload_folder
 from siglum.client.mlflow_client.base import ClientBase
+from siglum.client.paging import collect
+from siglum.client.pending import PendingWrites, handle
 from siglum.core.errors import NotFoundError
 from siglum.tracking.entities import FileInfo
+
+if TYPE_CHECKING:
+    import pandas
 
 
 class FileMethods(ClientBase):
@@ -46,10 +51,63 @@ class FileMethods(ClientBase):
         content = artifact_content.figure_bytes(figure, artifact_file, save_kwargs)
         artifact_content.put(self._run_files(run_id), artifact_file, content)
 
-    def log_image(self, run_id: str, image: Any, artifact_file: str) -> None:
-        """Store a Pillow image or an array in the format that the name ends in."""
-        content = artifact_content.image_bytes(image, artifact_file)
-        artifact_content.put(self._run_files(run_id), artifact_file, content)
+    def log_image(
+        self,
+        run_id: str,
+        image: Any,
+        artifact_file: str | None = None,
+        key: str | None = None,
+        step: int | None = None,
+        timestamp: int | None = None,
+        synchronous: bool | None = None,
+    ) -> PendingWrites | None:
+        """Store a Pillow image or an array as a file, or as one of a series by key and step; see `siglum.log_image`."""
+        files = self._run_files(run_id)
+        logged_images.log(self._tracking, files, run_id, image, artifact_file, key=key, step=step, timestamp=timestamp)
+        return handle(self._session, run_id, synchronous)
+
+    def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
+        """Store a table, or append its rows to the one that is there under this name; see `siglum.log_table`."""
+        logged_tables.log(self._tracking, self._run_files(run_id), run_id, data, artifact_file)
+
+    def load_table(
+        self,
+        experiment_id: str,
+        artifact_file: str,
+        run_ids: Sequence[str] | None = None,
+        extra_columns: Sequence[str] | None = None,
+    ) -> pandas.DataFrame:
+        """Return the tables that an experiment's runs logged under this name, one below the other.
+
+        Raises:
+            NotFoundError: No run (of `run_ids`, when given) has such a table.
+        """
+        import pandas  # optional: only for who asks for a table
+
+        if run_ids is not None:
+            runs = [self._tracking.get_run(run_id) for run_id in run_ids]
+        else:
+            runs = collect(
+                lambda size, token: self._tracking.search_runs(
+                    [str(experiment_id)],
+                    filter_string=logged_tables.filter_for(artifact_file),
+                    max_results=size,
+                    page_token=token,
+                ),
+                None,
+            )
+        found = [run for run in runs if logged_tables.has_table(run, artifact_file)]
+        if not found:
+            raise NotFoundError(
+                f"No run of experiment {experiment_id} has a table {artifact_file!r}.",
+                hint="Give the name that log_table() was given.",
+            )
+        artifacts_for = self._session.stores.artifacts_for
+        tables = [
+            logged_tables.read(artifacts_for(run.info.artifact_uri), artifact_file, run, extra_columns or ())
+            for run in found
+        ]
+        return pandas.concat(tables, ignore_index=True)
 
     def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
         """Return what is directly in a folder of a run's files; paths are relative to all its files."""

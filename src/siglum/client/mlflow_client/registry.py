@@ -8,7 +8,7 @@ from typing import Any
 from siglum.client.change import change_from_here
 from siglum.client.mlflow_client.base import ClientBase
 from siglum.client.paging import PagedList
-from siglum.client.registration import copy_version, create_version
+from siglum.client.registration import await_ready, copy_version, create_version
 from siglum.core.errors import InvalidInputError
 from siglum.registry.entities import AliasMove, ModelVersion, RegisteredModel, Stage
 from siglum.tracking.entities import Tag
@@ -102,12 +102,16 @@ class RegistryMethods(ClientBase):
         tags: Mapping[str, Any] | None = None,
         run_link: str | None = None,
         description: str | None = None,
-        *,
+        await_creation_for: float = 300,
         model_id: str | None = None,
+        *,
         reason: str | None = None,
     ) -> ModelVersion:
-        """Create the next version of a registered model that exists; it is ready at once."""
-        return create_version(
+        """Create the next version of a registered model that exists.
+
+        It is ready at once, but for servers that copy its files: `await_creation_for` is how many seconds to wait.
+        """
+        made = create_version(
             self._session.stores,
             name,
             source,
@@ -118,6 +122,7 @@ class RegistryMethods(ClientBase):
             model_id=model_id,
             reason=reason,
         )
+        return await_ready(self._session.stores, made, await_creation_for)
 
     def copy_model_version(self, src_model_uri: str, dst_name: str, *, reason: str | None = None) -> ModelVersion:
         """Register the files of a version (`models:/<name>/<version>` or `@<alias>`) under another name too."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from siglum.client import parameters
 from siglum.client.active import parse_status
 from siglum.client.mlflow_client.base import ClientBase
 from siglum.client.paging import PagedList, collect
+from siglum.client.pending import PendingWrites, handle
 from siglum.core.clock import now_ms
 from siglum.lineage.capture import user_name
 from siglum.tracking.entities import (
@@ -25,7 +27,7 @@ _HISTORY_PAGE = 25_000
 
 
 class RunMethods(ClientBase):
-    """Runs by id. `synchronous=False` is taken for MLflow's sake only where it changes nothing: see each method."""
+    """Runs by id. What is logged is stored on return; `synchronous=False` returns a handle whose `wait()` finds so."""
 
     def create_run(
         self,
@@ -91,11 +93,11 @@ class RunMethods(ClientBase):
         value: float,
         timestamp: int | None = None,
         step: int | None = None,
-        *,
+        synchronous: bool | None = None,
         dataset_name: str | None = None,
         dataset_digest: str | None = None,
         model_id: str | None = None,
-    ) -> None:
+    ) -> PendingWrites | None:
         """Log one point and return when it is stored. For many points use `log_batch` or the fluent API."""
         self._flush(run_id)
         point = Metric(
@@ -108,26 +110,46 @@ class RunMethods(ClientBase):
             dataset_digest,
         )
         self._tracking.log_batch(run_id, metrics=[point])
+        return handle(self._session, run_id, synchronous)
 
-    def log_param(self, run_id: str, key: str, value: Any) -> Any:
-        """Log a parameter and return its value. Raises ConflictError when it was logged with another value."""
-        self._tracking.log_batch(run_id, params=[Param(key, str(value))])
-        return value
+    def log_param(
+        self,
+        run_id: str,
+        key: str,
+        value: Any,
+        synchronous: bool | None = None,
+        *,
+        on_conflict: parameters.OnConflict = "error",
+    ) -> Any:
+        """Log a parameter and return its value.
 
-    def set_tag(self, run_id: str, key: str, value: Any) -> None:
+        `on_conflict` says what to do when it was logged with another value: `error` raises ConflictError, `keep`
+        leaves that value, `replace` takes the new one and keeps the old in the tag `siglum.params.replaced`.
+        """
+        parameters.log(self._tracking, run_id, {key: value}, on_conflict)
+        return handle(self._session, run_id, synchronous) or value
+
+    def set_tag(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> PendingWrites | None:
         """Set or replace a tag."""
         self._tracking.log_batch(run_id, tags=[Tag(key, str(value))])
+        return handle(self._session, run_id, synchronous)
 
     def delete_tag(self, run_id: str, key: str) -> None:
         """Remove a tag. Raises NotFoundError when it is not there."""
         self._tracking.delete_tag(run_id, key)
 
     def log_batch(
-        self, run_id: str, metrics: Sequence[Metric] = (), params: Sequence[Param] = (), tags: Sequence[Tag] = ()
-    ) -> None:
+        self,
+        run_id: str,
+        metrics: Sequence[Metric] = (),
+        params: Sequence[Param] = (),
+        tags: Sequence[Tag] = (),
+        synchronous: bool | None = None,
+    ) -> PendingWrites | None:
         """Log points, parameters and tags of one run, all or nothing."""
         self._flush(run_id)
         self._tracking.log_batch(run_id, metrics=metrics, params=params, tags=tags)
+        return handle(self._session, run_id, synchronous)
 
     def log_inputs(
         self,
