@@ -75,11 +75,10 @@ def mlflow_python() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL server; `new_schema` gives a database to fill."""
-    server = PostgresServer(tmp_path_factory.mktemp("postgres"))
-    yield server
-    server.close()
+    with PostgresServer() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import uuid
 import warnings
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote
 
 
 class PostgresServer:
     """A server on a socket in a folder of its own, from the wheel `pgserver`. Everybody who connects is trusted."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it is told where no runtime folder of the user is set
             from pgserver.postgres_server import PostgresServer as Server
 
-        folder.mkdir(parents=True, exist_ok=True)
-        self._server = Server(folder, cleanup_mode="stop")
-        self.folder = folder
-        self.admin_uri = f"postgresql://postgres@/postgres?host={quote(str(folder))}"
+        # not below pytest's folder, which the user that the server runs as may not enter
+        self.folder = Path(tempfile.mkdtemp(prefix="siglum-postgres-"))
+        self._server = Server(self.folder, cleanup_mode="stop")
+        self.admin_uri = f"postgresql://postgres@/postgres?host={quote(str(self.folder))}"
 
     def run(self, *statements: str) -> None:
         """Run statements as the administrator, each in a transaction of its own."""
@@ -41,8 +44,15 @@ class PostgresServer:
 
         pg_ctl(list(arguments), pgdata=self.folder, user=self._server.system_user)
 
-    def close(self) -> None:
-        """Stop the server."""
-        self.control("stop", "-m", "immediate")
-        self._server.cleanup_mode = None
+    def start(self) -> None:
+        """Start the server again after `control("stop")`."""
+        options = f'-h "" -k {self.folder}'
+        self.control("start", "-w", "-l", str(self.folder / "log"), "-o", options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._server.cleanup()
+        self._server.cleanup_mode = None  # it would do it once more at exit
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -16,11 +16,12 @@ from siglum.core.errors import ConflictError
 from siglum.registry.entities import Change
 from siglum.registry.sql.store import SqlRegistryStore
 from siglum.testing.tracking_fixtures import unique
-from siglum.tracking.entities import Dataset, DatasetInput, Metric, Param, Tag
+from siglum.tracking.entities import Dataset, DatasetInput, Metric, Param, RunStatus, Tag
 from siglum.tracking.sql.artifact_index import SqlArtifactIndex
 from siglum.tracking.sql.database import Database, open_database
-from siglum.tracking.sql.points import JOURNAL_ENTRIES, JOURNAL_POINTS, MetricSummary
+from siglum.tracking.sql.points import MetricSummary
 from siglum.tracking.sql.port import Sql
+from siglum.tracking.sql.segments import JOURNAL_ENTRIES, JOURNAL_POINTS
 from siglum.tracking.sql.store import SqlTrackingStore
 
 
@@ -106,6 +107,32 @@ def test_a_series_takes_few_rows_and_few_bytes(database: Database, store: SqlTra
     assert size / points <= 12
     history = store.metric_history(run, "n").items
     assert [p.step for p in history] == list(range(JOURNAL_ENTRIES + 50))
+
+
+def test_an_ended_run_is_packed(database: Database, store: SqlTrackingStore) -> None:
+    run = store.create_run("0").info.run_id
+
+    def rows() -> dict[str, list[int]]:
+        def read(sql: Sql) -> dict[str, list[int]]:
+            return {
+                table: sorted(count for (count,) in sql.all(f"SELECT count FROM {table}"))
+                for table in ("metric_segments", "metric_journal")
+            }
+
+        return database.read(read)
+
+    for step in range(JOURNAL_ENTRIES * 2 + 40):
+        few = [Metric(f"few-{step}", 1.0, step, step)] if step % 260 == 0 else []
+        store.log_batch(run, metrics=[Metric("m", float(step), step, step), *few])
+    assert len(rows()["metric_journal"]) == 40
+    store.update_run(run, status=RunStatus.FINISHED)
+    packed = {"metric_segments": [1, 1, 1, 1, 40, JOURNAL_ENTRIES, JOURNAL_ENTRIES], "metric_journal": [1]}
+    assert rows() == packed
+    before = database.statements
+    store.update_run(run, status=RunStatus.FINISHED)
+    assert database.statements - before <= 8, "a run that is packed is left alone"
+    assert rows() == packed
+    assert [p.step for p in store.metric_history(run, "m").items] == list(range(JOURNAL_ENTRIES * 2 + 40))
 
 
 def test_random_batches_against_a_set(store: SqlTrackingStore) -> None:

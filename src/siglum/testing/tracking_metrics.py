@@ -16,6 +16,7 @@ from siglum.testing.tracking_fixtures import TrackingFixtures
 from siglum.tracking.entities import (
     Metric,
     Param,
+    RunStatus,
     Tag,
 )
 from siglum.tracking.store import TrackingStore
@@ -44,6 +45,39 @@ class MetricContract(TrackingFixtures):
         assert store.get_run(run_id).data.metrics == {"m": 0.5}
         store.log_batch(run_id, metrics=[Metric("m", 7.0, 100, step=-1)])
         assert store.get_run(run_id).data.metrics == {"m": 0.5}
+
+    def test_nan_counts_as_0_where_points_are_compared(self, store: TrackingStore, run_id: str) -> None:
+        """As in MLflow: for the last of several points of one step and time, and in the order of a history."""
+        for key, values in (
+            ("a", (-1.0, math.nan)),
+            ("b", (1.0, math.nan)),
+            ("c", (math.nan, -1.0)),
+            ("d", (math.nan, 1.0)),
+        ):
+            store.log_batch(run_id, metrics=[Metric(key, values[0], 5, step=1)])
+            store.log_batch(run_id, metrics=[Metric(key, values[1], 5, step=1)])
+            store.log_batch(run_id, metrics=[Metric(f"{key}-at-once", value, 5, step=1) for value in values])
+        found = store.get_run(run_id).data.metrics
+        assert [key for key in sorted(found) if math.isnan(found[key])] == ["a", "a-at-once", "c", "c-at-once"]
+        assert found["b"] == found["d"] == found["b-at-once"] == found["d-at-once"] == 1.0
+        assert math.isnan(store.metric_history(run_id, "a").items[1].value)
+        assert math.isnan(store.metric_history(run_id, "b").items[0].value)
+
+    def test_a_run_that_ended_and_goes_on_keeps_its_points(self, store: TrackingStore, run_id: str) -> None:
+        expected: list[Metric] = []
+        for part in range(4):
+            points = [Metric("m", math.cos(i), i, step=i) for i in range(part * 400, part * 400 + 400)]
+            few = [Metric("few", float(part), part, step=part)]
+            for batch in (points, few):
+                store.log_batch(run_id, metrics=batch)
+            expected += points
+            before = store.get_run(run_id).data.metrics
+            store.update_run(run_id, status=RunStatus.FINISHED if part % 2 else RunStatus.KILLED, end_time=part)
+            assert store.get_run(run_id).data.metrics == before
+            assert store.metric_history(run_id, "m").items == tuple(expected)
+        store.log_batch(run_id, metrics=[*expected[600:1400], Metric("few", 2.0, 2, step=2)])
+        assert store.metric_history(run_id, "m").items == tuple(expected)
+        assert [p.value for p in store.metric_history(run_id, "few").items] == [0.0, 1.0, 2.0, 3.0]
 
     def test_history_is_ordered_by_timestamp_then_step(self, store: TrackingStore, run_id: str) -> None:
         points = [Metric("m", float(v), ts, step=step) for v, ts, step in [(1, 5, 0), (2, 4, 7), (3, 4, 6), (4, 9, -2)]]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import math
 import uuid
 
 import pytest
@@ -180,6 +181,45 @@ class RunContract(TrackingFixtures):
             )
         store.log_batch(run_id, metrics=[Metric(f"m{i}", 1.0, 1) for i in range(1000)])
         assert len(store.get_run(run_id).data.metrics) == 1000
+
+    def test_a_batch_that_comes_again_with_its_key_is_stored_once(self, store: TrackingStore, run_id: str) -> None:
+        def log_first(key: str | None) -> None:
+            store.log_batch(
+                run_id,
+                metrics=[Metric("m", 1.0, 1, step=1), Metric("n", math.nan, 1)],
+                params=[Param("p", "1")],
+                tags=[Tag("t", "first")],
+                idempotency_key=key,
+            )
+
+        log_first("batch 1")
+        store.log_batch(run_id, tags=[Tag("t", "second")], idempotency_key="batch 2")
+        before = store.get_run(run_id)
+        log_first("batch 1")
+        assert store.get_run(run_id).data.tags == before.data.tags
+        assert before.data.tags["t"] == "second"
+        assert len(store.metric_history(run_id, "m").items) == 1
+        log_first(None)
+        assert store.get_run(run_id).data.tags["t"] == "first", "without a key it is another batch"
+
+    def test_a_key_is_of_one_batch_of_one_run(self, store: TrackingStore, run_id: str, experiment_id: str) -> None:
+        store.log_batch(run_id, tags=[Tag("t", "1")], idempotency_key="k")
+        with pytest.raises(ConflictError, match="'k'"):
+            store.log_batch(run_id, tags=[Tag("t", "2")], idempotency_key="k")
+        assert store.get_run(run_id).data.tags["t"] == "1"
+        other = store.create_run(experiment_id).info.run_id
+        store.log_batch(other, tags=[Tag("t", "2")], idempotency_key="k")
+        assert store.get_run(other).data.tags["t"] == "2"
+        for bad in ("", "k" * 256):
+            with pytest.raises(InvalidInputError):
+                store.log_batch(run_id, tags=[Tag("t", "3")], idempotency_key=bad)
+
+    def test_a_batch_that_failed_leaves_its_key_free(self, store: TrackingStore, run_id: str) -> None:
+        store.log_batch(run_id, params=[Param("p", "1")])
+        with pytest.raises(ConflictError):
+            store.log_batch(run_id, params=[Param("p", "2")], idempotency_key="k")
+        store.log_batch(run_id, params=[Param("q", "2")], idempotency_key="k")
+        assert store.get_run(run_id).data.params == {"p": "1", "q": "2"}
 
     def test_inputs_and_outputs(self, store: TrackingStore, run_id: str, experiment_id: str) -> None:
         dataset = Dataset(

@@ -198,11 +198,12 @@ class DeleteTag(RunIdRequest, kw_only=True):
 
 
 class LogBatch(RunIdRequest, kw_only=True):
-    """POST runs/log-batch."""
+    """POST runs/log-batch. `idempotency_key` is Siglum's own: the same batch with the same key is stored once."""
 
     metrics: list[MetricMessage] = []
     params: list[ParamMessage] = []
     tags: list[TagMessage] = []
+    idempotency_key: str | None = None
 
 
 class ReplaceParams(RunIdRequest, kw_only=True):

@@ -36,11 +36,11 @@ _WORTH_DEFLATING: Final = 200
 _TYPECODES: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
-def point_order(point: Point) -> tuple[int, int, bool, float]:
-    """Sort key of a history: by timestamp, step, value; NaN after all numbers."""
+def point_order(point: Point) -> tuple[int, int, float, bool]:
+    """Sort key of a history: by timestamp, step, value; NaN as 0 and after it, as in MLflow."""
     step, timestamp, value = point
     nan = value != value
-    return timestamp, step, nan, 0.0 if nan else value
+    return timestamp, step, 0.0 if nan else value, nan
 
 
 def point_bytes(point: Point) -> bytes:

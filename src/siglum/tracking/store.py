@@ -165,8 +165,13 @@ class TrackingStore(Protocol):
         metrics: Sequence[Metric] = (),
         params: Sequence[Param] = (),
         tags: Sequence[Tag] = (),
+        idempotency_key: str | None = None,
     ) -> None:
-        """Store metric points, parameters and tags of one run, all or nothing."""
+        """Store metric points, parameters and tags of one run, all or nothing.
+
+        A batch that comes again with the same `idempotency_key`, which the client chooses, is stored once; another
+        batch with the same key raises ConflictError. A key belongs to its run and is remembered for a week at least.
+        """
         ...
 
     def replace_params(self, run_id: str, params: Sequence[Param]) -> None:

@@ -83,6 +83,13 @@ def check_batch_sizes(metrics: int, params: int, tags: int) -> None:
             )
 
 
+def check_idempotency_key(key: str) -> str:
+    """Hold a client's key of a batch to its length."""
+    if not key:
+        raise InvalidInputError("Missing value for required parameter 'idempotency_key'.")
+    return check_text(key, "idempotency_key", limits.IDEMPOTENCY_KEY)
+
+
 def check_dataset_input(item: DatasetInput, where: str) -> None:
     """Hold a data set and its tags to their rules."""
     _check_dataset(item.dataset, f"{where}.dataset")

@@ -187,12 +187,15 @@ class RestTrackingStore:
         metrics: Sequence[Metric] = (),
         params: Sequence[Param] = (),
         tags: Sequence[Tag] = (),
+        idempotency_key: str | None = None,
     ) -> None:
+        """Store a batch. A server that does not know idempotency keys, as MLflow's, passes over the key."""
         request = calls.LogBatch(
             run_id=run_id,
             metrics=list(map(wire.write_metric, metrics)),
             params=wire.write_params(params),
             tags=wire.write_tags(tags),
+            idempotency_key=idempotency_key,
         )
         self._send(f"{_R}log-batch", request)  # the same points again are stored once, so it may be repeated
 

@@ -1,36 +1,20 @@
-"""Metric points in the database: a summary for each (run, key), a journal for each run, and packed segments.
+"""Metric points in the database: what is added goes to a summary of each (run, key) and to the journal of the run.
 
-A batch is written as one journal entry, however many keys it has. When the journal of a run is long enough, its points
-are moved to a small segment for each key; when the small segments of a series hold enough points, they are merged into
-one that stays as it is. So an append rewrites nothing but summaries, and each point is packed about twice in its life.
+A batch is written as one journal entry, however many keys it has; `segments` packs what gathers there. So an append
+rewrites nothing but summaries.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from siglum.tracking.series import (
-    Point,
-    decode_journal,
-    decode_segment,
-    encode_journal,
-    encode_segment,
-    point_bytes,
-    point_order,
-)
+from siglum.tracking.series import Point, decode_segment, point_bytes, point_order
 from siglum.tracking.sql.port import Row, Sql, marks
-
-JOURNAL_ENTRIES: Final = 512
-JOURNAL_POINTS: Final = 65_536
-"""How long the journal of a run gets: reading a series has to look through all of it."""
-
-SEGMENT_POINTS: Final = 1_000
-FINAL_POINTS: Final = 500
-"""A segment with this many points is never merged again."""
+from siglum.tracking.sql.segments import add_to_journal, pack_long_journal, read_journal
 
 _SUMMARY_COLUMNS: Final = "count, last_step, last_timestamp, last_value, min_value, min_step, max_value, max_step"
 _ADD_SUMMARY: Final = f"""
@@ -44,7 +28,7 @@ _CHANGE_SUMMARY: Final = """
 
 
 class MetricSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A series in a few numbers. `last_*` is the greatest point by (step, timestamp, value), NaN below all numbers.
+    """A series in a few numbers. `last_*` is the greatest point by (step, timestamp, value), NaN as 0, as in MLflow.
 
     Minimum and maximum leave NaN out and are None when there is nothing else; their steps are the first that came.
     """
@@ -83,11 +67,8 @@ def append_points(
         sql.many(_CHANGE_SUMMARY, changed)
     records = [(key_id, *point) for key_id, series in fresh.items() for point in series]
     if records:
-        sql.run(
-            "INSERT INTO metric_journal (run_key, count, data) VALUES (?, ?, ?)",
-            (run_key, len(records), encode_journal(records)),
-        )
-        _compact(sql, run_key)
+        add_to_journal(sql, run_key, records)
+        pack_long_journal(sql, run_key)
     return new_keys
 
 
@@ -131,7 +112,7 @@ def _without_duplicates(
         else:
             fresh[key_id] = list(distinct.values())
     if suspects:
-        for key_id, step, timestamp, value in _journal(sql, run_key):
+        for key_id, step, timestamp, value in read_journal(sql, run_key):
             if key_id in suspects:
                 suspects[key_id].pop(point_bytes((step, timestamp, value)), None)
         for key_id, distinct in suspects.items():
@@ -156,28 +137,10 @@ def _drop_stored(sql: Sql, run_key: int, key_id: int, distinct: dict[bytes, Poin
             distinct.pop(point_bytes(point), None)
 
 
-def _journal(sql: Sql, run_key: int) -> Iterator[tuple[int, int, int, float]]:
-    for (data,) in sql.all("SELECT data FROM metric_journal WHERE run_key = ?", (run_key,)):
-        yield from decode_journal(data)
-
-
-def _compact(sql: Sql, run_key: int) -> None:
-    """Move the journal of a run to segments, once it is long."""
-    row = sql.one("SELECT count(*), sum(count) FROM metric_journal WHERE run_key = ?", (run_key,))
-    if row is None or (row[0] < JOURNAL_ENTRIES and row[1] < JOURNAL_POINTS):
-        return
-    series: dict[int, list[Point]] = {}
-    for key_id, step, timestamp, value in _journal(sql, run_key):
-        series.setdefault(key_id, []).append((step, timestamp, value))
-    for key_id, points in series.items():
-        _add_segments(sql, run_key, key_id, points)
-    sql.run("DELETE FROM metric_journal WHERE run_key = ?", (run_key,))
-
-
-def _last_order(point: Point) -> tuple[int, int, bool, float]:
+def _last_order(point: Point) -> tuple[int, int, float]:
+    """Sort key of what is the last point: MLflow compares NaN as 0, and keeps the first of two that are equal so."""
     step, timestamp, value = point
-    number = value == value
-    return step, timestamp, number, value if number else 0.0
+    return step, timestamp, value if value == value else 0.0
 
 
 def _summarise(row: Row | None, fresh: Sequence[Point]) -> tuple[object, ...]:
@@ -213,32 +176,6 @@ def _summarise(row: Row | None, fresh: Sequence[Point]) -> tuple[object, ...]:
     return count + len(fresh), *last, low, low_step, high, high_step
 
 
-def _add_segments(sql: Sql, run_key: int, key_id: int, points: list[Point]) -> None:
-    """Store points as segments, merged with the small ones once they are enough together."""
-    small = sql.all(
-        "SELECT segment_id, count FROM metric_segments WHERE run_key = ? AND key_id = ? AND count < ?",
-        (run_key, key_id, FINAL_POINTS),
-    )
-    if len(points) < FINAL_POINTS and sum(count for _, count in small) + len(points) >= SEGMENT_POINTS:
-        ids = [segment_id for segment_id, _ in small]
-        where = f"WHERE segment_id IN ({marks(len(ids))})"
-        for (data,) in sql.all(f"SELECT data FROM metric_segments {where}", ids):  # noqa: S608
-            points.extend(decode_segment(data))
-        sql.run(f"DELETE FROM metric_segments {where}", ids)  # noqa: S608
-    points.sort(key=point_order)
-    pieces = max(1, round(len(points) / SEGMENT_POINTS))
-    size = -(-len(points) // pieces)
-    for start in range(0, len(points), size):
-        piece = points[start : start + size]
-        steps = [p[0] for p in piece]
-        sql.run(
-            """INSERT INTO metric_segments
-               (run_key, key_id, count, min_step, max_step, min_timestamp, max_timestamp, data)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-            (run_key, key_id, len(piece), min(steps), max(steps), piece[0][1], piece[-1][1], encode_segment(piece)),
-        )
-
-
 # -- reading -----------------------------------------------------------------------------------------------------------
 def read_summaries(sql: Sql, run_key: int) -> dict[str, MetricSummary]:
     """Return the summaries of all series of a run, by key."""
@@ -268,7 +205,7 @@ def read_series(sql: Sql, run_key: int, key: str, after: Point | None, limit: in
     if row is None:
         return []
     key_id = row[0]
-    waiting = [(step, timestamp, value) for of, step, timestamp, value in _journal(sql, run_key) if of == key_id]
+    waiting = [(step, timestamp, value) for of, step, timestamp, value in read_journal(sql, run_key) if of == key_id]
     segments = sql.all(
         """SELECT segment_id, min_timestamp FROM metric_segments
            WHERE run_key = ? AND key_id = ? AND max_timestamp >= ? ORDER BY min_timestamp""",

@@ -25,11 +25,13 @@ from siglum.tracking.entities import (
     Tag,
 )
 from siglum.tracking.series import Point
+from siglum.tracking.sql.batch_keys import is_repeated
 from siglum.tracking.sql.experiments import require_active
 from siglum.tracking.sql.pages import grouped
 from siglum.tracking.sql.pins import refuse_if_run_is_pinned
 from siglum.tracking.sql.points import append_points, from_column
 from siglum.tracking.sql.port import Row, Sql, marks
+from siglum.tracking.sql.segments import pack_ended_run
 
 RUN_NAME_TAG: Final = "mlflow.runName"
 RUN_COLUMNS: Final = (
@@ -116,6 +118,8 @@ def update(sql: Sql, run_id: str, *, status: RunStatus | None, end_time: int | N
         sql.run(f"UPDATE runs SET {assignments} WHERE run_key = ?", (*changes.values(), key))  # noqa: S608
     if run_name:
         _put_tags(sql, key, {RUN_NAME_TAG: run_name})
+    if status is not None and status.is_final:
+        pack_ended_run(sql, key)
     row = sql.one(f"SELECT {RUN_COLUMNS} FROM runs r WHERE r.run_key = ?", (key,))  # noqa: S608
     assert row is not None, "it was there a moment ago, in this transaction"
     return _info(row)
@@ -142,11 +146,14 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, str]
     tags: dict[str, str]
     model_points: Sequence[Metric] = ()
+    idempotency_key: str | None = None
 
 
-def log_batch(sql: Sql, run_id: str, batch: Batch, known_keys: dict[str, int]) -> dict[str, int]:
-    """Store a batch. Returns ids of metric keys that `known_keys` did not have."""
+def log_batch(sql: Sql, run_id: str, batch: Batch, known_keys: dict[str, int], now: int) -> dict[str, int]:
+    """Store a batch, unless its idempotency key is known. Returns ids of metric keys that `known_keys` did not have."""
     key, _ = require_active_run(sql, run_id)
+    if batch.idempotency_key is not None and is_repeated(sql, key, batch.idempotency_key, batch, now):
+        return {}
     if batch.params:
         _add_params(sql, run_id, key, batch.params)
     new_keys = append_points(sql, key, batch.series, known_keys) if batch.series else {}

@@ -54,6 +54,7 @@ from siglum.tracking.store import DatasetFilter, LoggedModelOrder, Page
 from siglum.tracking.validation import (
     check_batch_sizes,
     check_dataset_input,
+    check_idempotency_key,
     check_params,
     check_tag,
     check_tags,
@@ -212,6 +213,7 @@ class SqlTrackingStore:
         metrics: Sequence[Metric] = (),
         params: Sequence[Param] = (),
         tags: Sequence[Tag] = (),
+        idempotency_key: str | None = None,
     ) -> None:
         check_batch_sizes(len(metrics), len(params), len(tags))
         batch = runs.Batch(
@@ -219,10 +221,13 @@ class SqlTrackingStore:
             params=check_params(params),
             tags=check_tags(tags, limits.RUN_TAG_VALUE),
             model_points=[_checked_model_point(metric) for metric in metrics if metric.model_id is not None],
+            idempotency_key=None if idempotency_key is None else check_idempotency_key(idempotency_key),
         )
         known = self._key_ids
+        now = self._clock()
         new_keys = self.database.write(
-            lambda sql: runs.log_batch(sql, run_id, batch, known), weight=1 + len(metrics) + len(params) + len(tags)
+            lambda sql: runs.log_batch(sql, run_id, batch, known, now),
+            weight=1 + len(metrics) + len(params) + len(tags),
         )
         # only now: what a transaction adds that does not commit must not be remembered
         known.update(new_keys)
