@@ -117,9 +117,10 @@ def error_classes(of: type[errors.SiglumError] = errors.SiglumError) -> Iterator
 
 
 def test_every_error_class_says_how_it_ends() -> None:
-    codes = [found.code for found in error_classes()]
-    assert len(codes) == len(set(codes))
-    for found in error_classes():
+    # One that is below a port's own classes ends as its parent does, whose code it has.
+    drawn = [found for found in error_classes() if "code" in vars(found)]
+    assert len({found.code for found in drawn}) == len(drawn)
+    for found in drawn:
         assert found.exit_status in (1, 2)
         assert 400 <= found.http_status < 600
         assert found.__name__ in (errors.__doc__ or ""), f"{found.__name__} is missing in the drawn tree"

@@ -46,6 +46,12 @@ CALLS = {
     "runs list": [],
     "runs show": ["{run}"],
 }
+# Those that are about a data repository, and of a store only want to know, or to tell it, what is in there.
+IN_A_REPOSITORY = {
+    "cache verify": [],
+    "gc": ["--workspace", "--dry-run"],
+    "repro": ["--force"],
+}
 EVERY_CALL = pytest.mark.parametrize("name", CALLS)
 
 
@@ -54,7 +60,7 @@ def takes_the_option(command: click.Command) -> bool:
 
 
 def test_every_command_with_the_option_is_called_here() -> None:
-    assert {name for name, command in all_commands() if takes_the_option(command)} == set(CALLS)
+    assert {name for name, command in all_commands() if takes_the_option(command)} == {*CALLS, *IN_A_REPOSITORY}
 
 
 def fill(folder: Path, store: str) -> str:
@@ -121,3 +127,60 @@ def test_every_command_with_a_server_and_with_a_database(
             assert printed.out.count("\n") == 1
             assert json.loads(printed.out)
     assert not (tmp_path / ".siglum").exists()
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data repository with a pipeline, and with a damaged object."""
+    root = tmp_path / "repository"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    subprocess.run(["git", "init", "-q"], check=True)
+    (root / "data").write_text("1")
+    (root / "dvc.yaml").write_text("stages: {s: {cmd: cat data data > out, deps: [data], outs: [out]}}\n")
+    assert app.run(["init", "-q"]) == 0
+    assert app.run(["add", "-q", "data"]) == 0
+    (object_file,) = (root / ".dvc/cache/files/md5").rglob("*4238a0b923820dcc509a6f75849b")
+    object_file.chmod(0o644)
+    object_file.write_text("2")
+    return root
+
+
+def call_in_repository(name: str, store: str) -> int:
+    return app.run([*name.split(), *IN_A_REPOSITORY[name], "--tracking-uri", store, "--json"])
+
+
+@pytest.mark.slow
+def test_commands_of_a_repository_with_a_server_and_with_a_database(
+    server: ServerProcess, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for store in (server.url, "sqlite:///here/runs.db"):
+        shown = {}
+        for name in sorted(IN_A_REPOSITORY, reverse=True):
+            assert call_in_repository(name, store) == (1 if name == "cache verify" else 0), name
+            printed = capsys.readouterr()
+            assert printed.err == ""
+            shown[name] = json.loads(printed.out)
+        assert app.run(["runs", "show", shown["repro"]["run_id"], "--tracking-uri", store, "--quiet"]) == 0
+        assert [collected["kept_for_records"] for collected in shown["gc"]["collections"]] == [0, 0]
+        (damaged,) = shown["cache verify"]["damaged"]
+        assert damaged["files"] == ["data"]
+
+
+def test_commands_of_a_repository_without_a_server(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call_in_repository("gc", NO_SERVER) == 1, "what runs need must be known before anything goes"
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert f"No server answers at {NO_SERVER} (connection refused)." in printed.err
+    for name, warning, status in (
+        ("cache verify", "Which runs and versions need it is not known.", 1),
+        ("repro", "The record of this repro waits to be sent by the next command:", 0),
+    ):
+        assert call_in_repository(name, NO_SERVER) == status
+        printed = capsys.readouterr()
+        assert printed.err.count("\n") == 1
+        assert printed.err.startswith(f"warning: {warning}")
+        assert f"No server answers at {NO_SERVER} (connection refused)." in printed.err
+        assert json.loads(printed.out)
+    assert (repository / "out").read_text() == "11"

@@ -189,7 +189,9 @@ def get_url(
 @click.option("--no-download", is_flag=True, help="Record what the source has, but fetch nothing.")
 @click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="How many transfers at once.")
 @click.option("-f", "--force", is_flag=True, help="Replace what is there.")
-@click.option("--version-aware", is_flag=True, hidden=True)
+@click.option(
+    "--version-aware", is_flag=True, hidden=True, help="DVC's; refused: versions of objects are not followed."
+)
 @click.option("--desc", metavar="TEXT", help="Words about the data, for people.")
 @_fs_config
 def import_url(
