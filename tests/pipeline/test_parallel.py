@@ -223,6 +223,19 @@ def test_a_change_upstream_counts_though_missing_data_is_allowed(project: Projec
     assert project.repro(allow_missing=True) == {"a": "ran", "n": "ran"}
 
 
+def test_a_frozen_stage_is_not_looked_at_while_what_it_reads_is_made(project: Project) -> None:
+    text = """
+        stages:
+          a: {cmd: 'sleep 0.1; cat in > a', deps: [in], outs: [a]}
+          b: {cmd: 'cat a > b', deps: [a], outs: [b], frozen: true}
+        """
+    project.write("in", "1")
+    project.write("dvc.yaml", text.replace(", frozen: true", ""))
+    project.repro()
+    project.write("dvc.yaml", text)
+    assert project.repro(force=True, jobs=2) == {"a": "ran", "b": "verified"}
+
+
 def test_a_no_ends_it(project: Project) -> None:
     project.write("dvc.yaml", "stages: {a: {cmd: 'echo > a', outs: [a]}, b: {cmd: 'cat a > b', deps: [a], outs: [b]}}")
     asked: list[str] = []

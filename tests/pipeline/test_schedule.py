@@ -40,6 +40,21 @@ def test_a_stage_starts_when_all_that_it_needs_is_done() -> None:
     assert start_all(schedule) == ["d"]
 
 
+def test_what_only_comes_after_waits_but_does_not_fail_with_it() -> None:
+    needs: dict[str, list[str]] = {"a": [], "b": ["a"], "c": [], "d": ["c"]}
+    for end in (Schedule.finish, Schedule.fail):
+        schedule = Schedule(list(needs), needs, Resources(9, 9, 9), after={"c": ["b", "elsewhere"], "a": ["c"]})
+        assert start_all(schedule) == ["a"], "what stands before it does not wait for it"
+        schedule.release("a")
+        end(schedule, "a")
+        if end is Schedule.finish:
+            assert start_all(schedule) == ["b"]
+            done(schedule, "b")
+        assert start_all(schedule) == ["c"]
+        done(schedule, "c")
+        assert start_all(schedule) == ["d"]
+
+
 def test_with_room_for_one_the_order_is_the_given_one() -> None:
     source = random.Random(1)
     needs = {f"s{i}": [f"s{j}" for j in range(i) if source.random() < 0.1] for i in range(60)}

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 
-from siglum.core.errors import SiglumError, StageFailedError
+from siglum.core.errors import FileFormatError, SiglumError, StageFailedError
 from siglum.core.text import count
 from siglum.pipeline.commands import stage_environment
 from siglum.pipeline.events import (
@@ -80,7 +80,9 @@ class Conductor:
             address: () if pipeline.stages[address].frozen else pipeline.graph.upstream[address] for address in order
         }
         settings = {address: pipeline.stages[address].settings for address in order}
-        self._schedule = Schedule(order, self._needs, executor.resources, settings)
+        # A frozen stage needs nothing, but is not to be looked at while what it reads is being made.
+        frozen = {address: pipeline.graph.upstream[address] for address in order if pipeline.stages[address].frozen}
+        self._schedule = Schedule(order, self._needs, executor.resources, settings, frozen)
         self._results: dict[str, StageResult] = {}
         self._running: dict[ActionFuture, StageRun] = {}
         self._pausing: list[tuple[float, int, StageRun]] = []
@@ -248,6 +250,8 @@ class Conductor:
         self, address: str, error: SiglumError, run: StageRun | None = None, commands: CommandRun | None = None
     ) -> None:
         stage = self._pipeline.stages[address]
+        if not stage.is_data and not isinstance(error, FileFormatError):  # which names a place itself
+            error.message = f"{self._pipeline.place(address)}: {error.message}"
         reasons, inputs = ((), None) if run is None else (run.reasons, run.inputs)
         self._on_event(StageFailed(stage, str(error), reasons, inputs, commands))
         self._results[address] = StageResult(address, Outcome.FAILED, reasons, error=error.message, run=commands)

@@ -35,11 +35,16 @@ class Schedule:
         needs: Mapping[str, Iterable[str]],
         capacity: Resources,
         settings: Mapping[str, StageSettings] | None = None,
+        after: Mapping[str, Iterable[str]] = {},
     ) -> None:
-        """Take stages in an order that has each behind what it needs; what is needed from outside of it is there."""
+        """Take stages in an order that has each behind what it needs; what is needed from outside of it is there.
+
+        A stage waits for those in `after`, too, where they stand before it, but does not need them.
+        """
         self._order = tuple(order)
         self._position = {address: i for i, address in enumerate(self._order)}
         self._users: dict[str, list[str]] = {address: [] for address in self._order}
+        self._followers: dict[str, list[str]] = {}
         self._missing: dict[str, int] = {}
         self._demands: dict[str, Demand] = {}
         self._free = capacity
@@ -51,6 +56,10 @@ class Schedule:
             self._missing[address] = len(inside)
             for need in inside:
                 self._users[need].append(address)
+            for other in dict.fromkeys(after.get(address, ())):
+                if self._position.get(other, len(self._order)) < self._position[address]:
+                    self._missing[address] += 1
+                    self._followers.setdefault(other, []).append(address)
             self._demands[address] = _demand((settings or {}).get(address, DEFAULT), capacity)
         for address in self._order:
             if not self._missing[address]:
@@ -81,11 +90,8 @@ class Schedule:
 
     def finish(self, address: str) -> None:
         """Let what waits for a stage start."""
-        for user in self._users[address]:
-            if user in self._missing:
-                self._missing[user] -= 1
-                if not self._missing[user]:
-                    self._make_ready(user)
+        self._let_go(self._users[address])
+        self._let_go(self._followers.get(address, ()))
 
     def fail(self, address: str) -> list[str]:
         """Give up all that needs a stage, directly or not; return it, in order. Each is returned once."""
@@ -96,11 +102,20 @@ class Schedule:
                 if self._missing.pop(user, None) is not None:
                     given_up.append(user)
                     todo.append(user)
+        for each in (address, *given_up):
+            self._let_go(self._followers.get(each, ()))
         return sorted(given_up, key=self._position.__getitem__)
 
     def stop(self) -> None:
         """Start nothing more."""
         self._stopped = True
+
+    def _let_go(self, waiting: Iterable[str]) -> None:
+        for user in waiting:
+            if user in self._missing:
+                self._missing[user] -= 1
+                if not self._missing[user]:
+                    self._make_ready(user)
 
     def _make_ready(self, address: str) -> None:
         heapq.heappush(self._ready.setdefault(self._demands[address], []), self._position[address])

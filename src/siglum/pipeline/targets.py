@@ -44,8 +44,11 @@ def find_stages(
 
 
 def steps(pipeline: Pipeline, addresses: tuple[str, ...], selection: Selection) -> tuple[str, ...]:
-    """Return the stages to look at, each behind what it needs. Frozen stages do not lead to what they depend on."""
-    if selection.single:
+    """Return the stages to look at, each behind what it needs. Frozen stages do not lead to what they depend on.
+
+    Of what a selection says the widest counts, as in DVC.
+    """
+    if selection.single and not (selection.everything or selection.whole_pipelines):
         return addresses
     frozen = (stage.address for stage in pipeline.stages.values() if stage.frozen)
     graph = pipeline.graph.without_upstream(frozen)
