@@ -92,7 +92,7 @@ def test_from_a_folder_below(project: Path, monkeypatch: pytest.MonkeyPatch, cap
 def test_failures_are_one_line_and_status_1(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (project / "dvc.yaml").write_text(PIPELINE.replace("cat a.txt > b.txt", "exit 7"))
     assert app.run(["repro"]) == 1
-    assert capfd.readouterr().err == "error: Stage 'b' failed: 'exit 7' ended with exit status 7.\n"
+    assert capfd.readouterr().err == "error: dvc.yaml:4: Stage 'b' failed: 'exit 7' ended with exit status 7.\n"
     assert app.run(["repro", "--json"]) == 1
     printed = capfd.readouterr()
     assert printed.out == ""
@@ -104,7 +104,7 @@ def test_keep_going_names_each_failure(project: Path, capfd: pytest.CaptureFixtu
     (project / "dvc.yaml").write_text(text)
     assert app.run(["repro", "-k"]) == 1
     printed = capfd.readouterr()
-    assert "warning: Stage 'a' failed: " in printed.err
+    assert "warning: dvc.yaml:3: Stage 'a' failed: " in printed.err
     assert "warning: Skipped 'b': 'a' failed." in printed.err
     assert printed.err.endswith("error: 1 stage failed: 'a'. Its output is in .dvc/tmp/siglum/logs/a.log.\n")
     assert (project / "c").exists()

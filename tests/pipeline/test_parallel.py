@@ -376,13 +376,14 @@ def test_what_the_command_prints(project: Project) -> None:
     assert failed.returncode == 1
     assert "\nhello\n" in failed.stdout
     assert failed.stderr == (
-        "error: Stage 's' failed: 'echo hello; exit 3' ended with exit status 3. "
+        "error: dvc.yaml:1: Stage 's' failed: 'echo hello; exit 3' ended with exit status 3. "
         "Its output is in .dvc/tmp/siglum/logs/s.log.\n"
     )
     assert siglum(project, "repro", "-j", "0").returncode == 2
     assert siglum(project, "repro", "-k", "--ignore-errors").returncode == 2
     asked = siglum(project, "repro", "-i")
-    assert (asked.returncode, asked.stderr) == (1, "error: Stage 's' was not to be run: nothing more is done.\n")
+    assert asked.returncode == 1
+    assert asked.stderr == "error: dvc.yaml:1: Stage 's' was not to be run: nothing more is done.\n"
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 import msgspec
 
 from siglum.core.errors import ConflictError, InvalidInputError
 from siglum.pipeline.paths import parents
 from siglum.pipeline.stages import Output, Stage
+
+Place: TypeAlias = Callable[[str], str]
+"""Says where a stage is written, by its address: file and line."""
 
 
 class Graph(msgspec.Struct, frozen=True):
@@ -58,13 +62,14 @@ class Graph(msgspec.Struct, frozen=True):
         return Graph(upstream, _reversed(upstream))
 
 
-def build_graph(stages: Mapping[str, Stage]) -> Graph:
+def build_graph(stages: Mapping[str, Stage], place: Place | None = None) -> Graph:
     """Connect stages by their paths; a dependency inside an output folder, or a folder that holds outputs, counts.
 
     Raises ConflictError when two stages claim an output, or one output (or a stage's file) lies inside another;
-    InvalidInputError that shows the way around when stages need each other in a circle.
+    InvalidInputError that shows the way around when stages need each other in a circle. Errors name the `place` of
+    stages; that is asked for no other reason.
     """
-    owners = _claim_outputs(stages)
+    owners = _claim_outputs(stages, place)
     inside = _outputs_inside(owners)
     upstream: dict[str, tuple[str, ...]] = {}
     for address, stage in stages.items():
@@ -77,34 +82,43 @@ def build_graph(stages: Mapping[str, Stage]) -> Graph:
                 needs[owners[below][0].address] = None
         upstream[address] = tuple(needs)
     graph = Graph(upstream, _reversed(upstream))
-    _check_acyclic(graph)
+    _check_acyclic(graph, place)
     return graph
 
 
-def _claim_outputs(stages: Mapping[str, Stage]) -> dict[str, tuple[Stage, Output]]:
+def _at(place: Place | None, *addresses: str) -> str:
+    """Return the places of stages as the beginning of a sentence about them."""
+    if place is None:
+        return ""
+    return " and ".join(dict.fromkeys(place(address) for address in addresses)) + ": "
+
+
+def _claim_outputs(stages: Mapping[str, Stage], place: Place | None) -> dict[str, tuple[Stage, Output]]:
     owners: dict[str, tuple[Stage, Output]] = {}
     for stage in stages.values():
         for out in stage.outs:
             if out.key in owners:
                 other = owners[out.key][0]
                 raise ConflictError(
-                    f"The output '{out.key}' is claimed by two stages: '{other.address}' and '{stage.address}'.",
+                    f"{_at(place, other.address, stage.address)}The output '{out.key}' is claimed by two stages: '{other.address}' and '{stage.address}'.",
                     hint="Each output belongs to one stage.",
                 )
             owners[out.key] = (stage, out)
     for key, (stage, _) in owners.items():
         for above in parents(key):
             if above in owners:
+                outer = owners[above][0].address
                 raise ConflictError(
-                    f"The output '{key}' of '{stage.address}' lies inside the output '{above}' of "
-                    f"'{owners[above][0].address}'.",
+                    f"{_at(place, outer, stage.address)}The output '{key}' of '{stage.address}' lies inside the "
+                    f"output '{above}' of '{outer}'.",
                     hint="Keep outputs in separate folders, or track the outer folder only.",
                 )
     for stage in stages.values():
         for above in parents(stage.file):
             if above in owners:
+                outer = owners[above][0].address
                 raise ConflictError(
-                    f"'{stage.file}' lies inside the output '{above}' of '{owners[above][0].address}'.",
+                    f"{_at(place, outer)}'{stage.file}' lies inside the output '{above}' of '{outer}'.",
                     hint="Move it out: what is in an output is replaced when its stage runs.",
                 )
     return owners
@@ -127,14 +141,14 @@ def _reversed(upstream: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, .
     return {address: tuple(users) for address, users in downstream.items()}
 
 
-def _check_acyclic(graph: Graph) -> None:
+def _check_acyclic(graph: Graph, place: Place | None) -> None:
     position = {address: i for i, address in enumerate(graph.order())}
     for address, needs in graph.upstream.items():
         for need in needs:
             if position[need] >= position[address]:
                 way = " -> ".join(f"'{stage}'" for stage in (*_way(graph, address, need), address))
                 raise InvalidInputError(
-                    f"The stages need each other in a circle: {way}.",
+                    f"{_at(place, address)}The stages need each other in a circle: {way}.",
                     hint="Each arrow leads from a stage to one that needs its output; take one of them away.",
                 )
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import msgspec
+from yaml import Node
 
 from siglum.core.errors import NotFoundError
 from siglum.core.text import did_you_mean
@@ -24,7 +25,7 @@ from siglum.pipeline.paths import join
 from siglum.pipeline.schema import check_pipeline
 from siglum.pipeline.stages import LOCK_FILE, PIPELINE_FILE, Dependency, Output, Stage, build_stage
 from siglum.pipeline.templates import ResolvedTop, Resolver, place_of
-from siglum.workspace.document import Document
+from siglum.workspace.document import Document, compose, locate_in
 from siglum.workspace.documents import load_yaml
 from siglum.workspace.pointers import DataFile, Pointer, parse_pointer
 from siglum.workspace.repository import Repository
@@ -35,17 +36,33 @@ LoadYaml: TypeAlias = Callable[[bytes, str], Any]
 class Pipeline(msgspec.Struct, frozen=True, dict=True):
     """All stages by address (`.dvc` files among them), and what lock files record of them.
 
-    `tops` holds what stands beside the stages, by `dvc.yaml`.
+    `tops` holds what stands beside the stages, by `dvc.yaml`; `documents` what was read, for errors that name lines.
     """
 
     stages: dict[str, Stage]
     locks: dict[str, StageLock]
     tops: dict[str, ResolvedTop]
+    documents: dict[str, Document] = {}
 
     @cached_property
     def graph(self) -> Graph:
         """The graph of all stages. Raises what `build_graph` raises, on first use."""
-        return build_graph(self.stages)
+        return build_graph(self.stages, self.place)
+
+    def place(self, address: str) -> str:
+        """Return where a stage is written: `dvc.yaml:12`. Parses that file once more, the first time."""
+        stage = self.stages[address]
+        document = self.documents.get(stage.file)
+        if document is None:
+            return stage.file
+        if stage.file not in self._nodes:
+            self._nodes[stage.file] = compose(document.text)
+        line, _ = locate_in(self._nodes[stage.file], place_of(document, stage.name))
+        return stage.file if line is None else f"{stage.file}:{line}"
+
+    @cached_property
+    def _nodes(self) -> dict[str, Node | None]:
+        return {}
 
     def stage(self, address: str) -> Stage:
         """Return a stage by its address. Raises NotFoundError with near names."""
@@ -78,12 +95,13 @@ def read_pipeline(files: Files, style: FlagStyle, load: LoadYaml = load_yaml) ->
     stages: dict[str, Stage] = {}
     locks: dict[str, StageLock] = {}
     tops: dict[str, ResolvedTop] = {}
+    documents: dict[str, Document] = {}
     params = ParamsReader(files)
     for path in files.metafiles():
         if posixpath.basename(path) != PIPELINE_FILE:
             stages[path] = _read_pointer(files, path)
             continue
-        document = _read_document(files, path, load)
+        document = documents[path] = _read_document(files, path, load)
         checked = check_pipeline(document)
         resolver = Resolver(checked, posixpath.dirname(path), params.read, style)
         lock = _read_lock(files, join(posixpath.dirname(path), LOCK_FILE), load) if checked.stages else LockFile()
@@ -93,7 +111,7 @@ def read_pipeline(files: Files, style: FlagStyle, load: LoadYaml = load_yaml) ->
             if stage.name in lock.stages:
                 locks[stage.address] = lock.stages[stage.name]
         tops[path] = resolver.top()
-    return Pipeline(stages, locks, tops)
+    return Pipeline(stages, locks, tops, documents)
 
 
 class ParamsReader:

@@ -40,10 +40,20 @@ def show_keys(keys: KeyPath) -> str:
 
 def locate(text: str, keys: KeyPath) -> tuple[int | None, int | None]:
     """Return line and column (from 1) of the deepest value on the way `keys` that exists in the YAML `text`."""
+    return locate_in(compose(text), keys)
+
+
+def compose(text: str) -> yaml.Node | None:
+    """Return the YAML `text` as nodes that know their places; None where it is not YAML."""
     try:
-        node = yaml.compose(text, Loader=yaml.CSafeLoader)
+        node: yaml.Node | None = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError:
-        return None, None
+        return None
+    return node
+
+
+def locate_in(node: yaml.Node | None, keys: KeyPath) -> tuple[int | None, int | None]:
+    """Do as `locate` for what `compose` returned."""
     mark = None if node is None else node.start_mark
     for key in keys:
         if isinstance(node, yaml.MappingNode):
