@@ -67,10 +67,11 @@ COMMANDS: dict[str, CommandEntry] = {
     "promote": CommandEntry("siglum.cli.models", "promote", MODELS, "Point an alias at a model version."),
     "rollback": CommandEntry("siglum.cli.models", "rollback", MODELS, "Point an alias back at the version before."),
     "audit": CommandEntry("siglum.cli.models", "audit", MODELS, "Show who changed what in the registry, and why."),
-    "runs": CommandEntry("siglum.cli.runs", "runs", MODELS, "List and show runs."),
+    "runs": CommandEntry("siglum.cli.runs", "runs", MODELS, "List and show runs, and remove deleted ones."),
     "server": CommandEntry(
         "siglum.cli.server", "server", SERVER, "Serve runs and models to MLflow and Siglum clients."
     ),
+    "db": CommandEntry("siglum.cli.db", "db", SERVER, "Look after the database of runs and models."),
     "completion": CommandEntry("siglum.cli.completion", "completion", OTHER, "Print a script for Tab in a shell."),
     "version": CommandEntry(
         "siglum.cli.version", "version", OTHER, "Show versions, the platform and where things are."

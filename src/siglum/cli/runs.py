@@ -9,6 +9,7 @@ import click
 
 from siglum.cli.command import group, tracking_option
 from siglum.cli.console import Console
+from siglum.cli.runs_gc import remove_deleted
 from siglum.core.errors import NotFoundError
 from siglum.core.text import count, did_you_mean, near_names, size, timestamp
 
@@ -22,7 +23,7 @@ _SHORT_ID = 12
 
 @group("runs")
 def runs() -> None:
-    """List and show runs."""
+    """List and show runs, and remove deleted ones for good."""
 
 
 @runs.command("list")
@@ -89,6 +90,9 @@ def show_run(console: Console, run_id: str, tracking_uri: str | None) -> None:
     _rows(console, "inputs", sorted(inputs))
     _rows(console, "files", [(entry.path, size(entry.size or 0)) for entry in files])
     _rows(console, "models", [(model.name, f"{model.model_id}  {model.status.name}") for model in models])
+
+
+runs.add_command(remove_deleted)
 
 
 def _rows(console: Console, title: str, rows: list[tuple[str, str]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from siglum.core import limits
@@ -39,6 +39,7 @@ from siglum.tracking.run_names import random_run_name
 from siglum.tracking.search.paging import decode_token, encode_token, query_digest
 from siglum.tracking.series import Point
 from siglum.tracking.sql import (
+    collect,
     dataset_summaries,
     experiments,
     logged_models,
@@ -47,6 +48,7 @@ from siglum.tracking.sql import (
     run_search,
     runs,
 )
+from siglum.tracking.sql.collect import DeletedRun, RemovedRun
 from siglum.tracking.sql.database import Database
 from siglum.tracking.sql.points import MetricSummary
 from siglum.tracking.sql.port import Sql
@@ -295,6 +297,28 @@ class SqlTrackingStore:
                 f"Received {len(experiment_ids)} experiment_ids."
             )
         return self.database.read(lambda sql: dataset_summaries.search(sql, experiment_ids, limits.DATASET_SUMMARIES))
+
+    # -- removing runs for good --------------------------------------------------------------------------------
+    def deleted_runs(
+        self, *, before: int, run_ids: Collection[str] = (), experiment_ids: Sequence[str] = ()
+    ) -> list[DeletedRun]:
+        """Return the runs that were deleted before a time, and which model versions need them."""
+        return self.database.read(
+            lambda sql: collect.deleted_runs(sql, before=before, run_ids=run_ids, experiment_ids=experiment_ids)
+        )
+
+    def remove_runs(self, run_ids: Sequence[str], *, before: int) -> None:
+        """Remove deleted runs, but not their files. Raises ConflictError when a model version needs one of them."""
+        now = self._clock()
+        self.database.write(lambda sql: collect.remove(sql, run_ids, before, now), weight=100 * len(run_ids))
+
+    def removed_runs(self) -> list[RemovedRun]:
+        """Return the runs that are gone, but whose files may be there still."""
+        return self.database.read(collect.removed_runs)
+
+    def forget_removed_run(self, run_id: str) -> None:
+        """Say that the files of a removed run are gone."""
+        self.database.write(lambda sql: collect.forget(sql, run_id))
 
     # -- logged models -----------------------------------------------------------------------------------------
     def create_logged_model(
