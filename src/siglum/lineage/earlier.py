@@ -20,7 +20,7 @@ from siglum.lineage.unsent import has_unsent, send_unsent
 
 SENDING_SECONDS = 5.0
 """How long earlier records are sent at most, before what is left waits for the next command."""
-ANSWER_SECONDS = 1.0
+ANSWER_SECONDS = 0.5
 """How long a command that has nothing else to do with the store waits for it to answer."""
 
 

@@ -65,7 +65,8 @@ from siglum.workspace.repository import Repository
 PATIENCE_SECONDS = 1.0
 """How long a stage waits for its run to be made, so that its script can go on with it."""
 CLOSING_SECONDS = 10.0
-"""How long the end waits for a store that is slow: the rest is kept, and sent later."""
+SILENCE_SECONDS = 2.0
+"""How long the end waits for a store that is slow, and for one that does not say a word: the rest is sent later."""
 _QUESTIONS = 100
 _KEPT = ("unchanged", "restored", "verified")
 """Outcomes of stages whose outputs an earlier run has made."""
@@ -183,7 +184,7 @@ class ReproRecorder:
         status = RunStatus.KILLED if killed else RunStatus.FAILED if failed or error else RunStatus.FINISHED
         now = now_ms()
         self.writer.write_last(self.run_id, lambda source: self._ended(source, status, now))
-        self.writer.close(CLOSING_SECONDS)
+        self.writer.close(CLOSING_SECONDS, SILENCE_SECONDS)
         self._unsent.close()
         self._links.save()
         self._note.close()

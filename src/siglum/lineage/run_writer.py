@@ -128,14 +128,14 @@ class RunWriter:
         """Return the id that a run has in the store, as far as that is known."""
         return run_id if self._store is None else self._store.id_of(run_id)
 
-    def close(self, seconds: float) -> None:
-        """Return when everything was carried out or kept: what is left after so many seconds is kept."""
-        deadline = time.monotonic() + seconds
+    def close(self, seconds: float, silence: float) -> None:
+        """Return when everything was carried out or kept.
+
+        What is left after so many seconds is kept; also when the store was silent for so long.
+        """
         for lane in self._lanes:
             lane.finish()
-        for lane in self._lanes:
-            lane.join(max(0.0, deadline - time.monotonic()))
-        if not any(lane.is_alive() for lane in self._lanes):
+        if self._wait(time.monotonic() + seconds, silence):
             return
         with self._keeping, self._change:
             self.was_abandoned = True
@@ -145,6 +145,18 @@ class RunWriter:
         for item in left:
             for operation in item(None) if callable(item) else (item,):
                 self._keeper.keep(self._translated(operation))
+
+    def _wait(self, deadline: float, silence: float) -> bool:
+        """Wait for all lanes to end; return whether they did."""
+        carried_out, latest = -1, 0.0
+        while lane := next((lane for lane in self._lanes if lane.is_alive()), None):
+            now = time.monotonic()
+            if carried_out != (carried_out := sum(each.carried_out for each in self._lanes)):
+                latest = now
+            if now > deadline or now - latest > silence:
+                return False
+            lane.join(0.05)
+        return True
 
     # In the threads
 
@@ -233,6 +245,7 @@ class _Lane:
         self._items: deque[Operation | Later] = deque()
         self._change = threading.Condition()
         self._ends = False
+        self.carried_out = 0
         self._thread = threading.Thread(target=self._work, name=f"siglum {name}", daemon=True)
 
     def start(self) -> None:
@@ -270,6 +283,7 @@ class _Lane:
                     return
                 item = self._items[0]
             self._carry_out(item)
+            self.carried_out += 1
             with self._change:
                 if self._items and self._items[0] is item:
                     self._items.popleft()

@@ -20,13 +20,14 @@ _TRACKING, _MLFLOW_TRACKING, _MLFLOW_CONTEXT = "SIGLUM_TRACKING_URI", "MLFLOW_TR
 def stage_variables(environment: Mapping[str, str], uri: str, run_id: str | None) -> dict[str, str]:
     """Return what to add to the environment of a stage whose run is `run_id` in the store `uri`; None: it is not there.
 
-    A database is named to Siglum's client alone: MLflow's would lay out its own tables in it.
+    A database is named to Siglum's client alone: MLflow's would lay out its own tables in it. Neither is it told of a
+    server that does not answer, which would fail a script that logs elsewhere.
     """
     found = {_TRACKING: uri, RUN_VARIABLE: run_id or "", STAGE_RUN_VARIABLE: run_id or ""}
-    if uri.startswith(("http://", "https://")):
+    if run_id is not None and uri.startswith(("http://", "https://")):
         theirs = environment.get(_MLFLOW_TRACKING) or uri
         found[_MLFLOW_TRACKING] = theirs
-        if run_id is not None and theirs.rstrip("/") == uri:
+        if theirs.rstrip("/") == uri:
             found[_MLFLOW_CONTEXT] = json.dumps(_context(environment.get(_MLFLOW_CONTEXT)) | {PARENT_TAG: run_id})
     return found
 
