@@ -51,6 +51,7 @@ def test_lists_of_a_document_are_joined_row_by_row() -> None:
 def test_rows_with_fields_of_their_own_count_where_there_are_no_others() -> None:
     assert rows('[{"a": 1}, {"b": 2}]', "f.json") == [{"a": 1}, {"b": 2}]
     assert rows('{"u": [{"a": 1}, {"b": 2}], "v": [{"c": 3}]}', "f.json") == [{"c": 3}]
+    assert parse_table(b'{"u": [{"a": 1}, {"b": 2}], "v": [{"c": 3}]}', "f.json").last_field == "c"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from siglum.core.errors import FileFormatError, NotFoundError, SiglumError
+from siglum.core.errors import FileFormatError, InvalidInputError, NotFoundError, SiglumError
 from siglum.core.text import did_you_mean
 from siglum.pipeline.history import WORKSPACE, state_named
 from siglum.pipeline.load import load_pipeline
@@ -29,7 +29,7 @@ from siglum.workspace.repository import Repository
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """A picture file as it was at a revision."""
+    """A picture file as it was at a revision. `path` is what people see."""
 
     path: str
     revision: str
@@ -53,7 +53,7 @@ class Problem(msgspec.Struct, frozen=True):
     error: SiglumError
     name: str | None = None
     file: str | None = None
-    """The file at fault, if it is one."""
+    """The file at fault as people see it, if it is one."""
     is_absence: bool = False
     """Whether the file is simply not there, as in revisions from before it was made."""
 
@@ -172,7 +172,7 @@ class _Reading:
             if state.files.files_of(path) is None:
                 self._absent(name, path, state.revision)
                 return None
-            return Picture(path, state.revision, state.files.read(path))
+            return Picture(self._shown(path), state.revision, state.files.read(path))
         except SiglumError as error:
             self._failed(name, state.revision, error, path)
             return None
@@ -199,10 +199,11 @@ class _Reading:
             f"There is no file {self._shown(path)}{'' if revision == WORKSPACE else f' at {revision}'}.",
             hint="Run 'siglum repro' to make it." if revision == WORKSPACE else None,
         )
-        self.problems.append(Problem(revision, "FileNotFoundError", error, name, path, is_absence=True))
+        self.problems.append(Problem(revision, "FileNotFoundError", error, name, self._shown(path), is_absence=True))
 
     def _failed(self, name: str, revision: str, error: SiglumError, path: str | None = None) -> None:
-        self.problems.append(Problem(revision, _kind(error), error, name, path))
+        file = None if path is None else self._shown(path)
+        self.problems.append(Problem(revision, _kind(error), error, name, file))
 
 
 _KINDS = {"cannot be plotted": "PlotMetricTypeError", "there is no field": "FieldNotFoundError"}
@@ -216,4 +217,6 @@ def _kind(error: SiglumError) -> str:
             return kind
         if error.path.endswith((".csv", ".tsv")) and error.problem != "not UTF-8":
             return "PlotDataStructureError"
+    elif isinstance(error, InvalidInputError):
+        return "DvcException"
     return problem_value(error)["type"]

@@ -57,9 +57,9 @@ def _nested(values: Any) -> Table | None:
     lists = [found for each in _lists(values) if (found := _rows_of(each))]
     if not lists:
         return None
-    # DVC takes lists whose rows have the same fields only; others do where there are none of these.
-    joined = _joined([each for each in lists if _is_even(each)] or lists)
-    return RowTable(joined, next(reversed(lists[0][0])))
+    # Lists whose rows have the same fields are what DVC takes; others do where there are none of these.
+    chosen = [each for each in lists if _is_even(each)] or lists
+    return RowTable(_joined(chosen), next(reversed(chosen[0][0])))
 
 
 def _joined(lists: list[list[Row]]) -> list[Row]:
