@@ -192,6 +192,18 @@ class ReproRecording:
             self._console.say(f"On record as run {recorded.run_id}.")
 
 
+def send_waiting(console: Console, stores: Stores) -> None:
+    """Send what earlier commands of this repository have left for a store that is open."""
+    from siglum.lineage.earlier import EarlierRecords, place_of
+    from siglum.lineage.project import project_root
+
+    tmp_dir = os.path.join(project_root(os.getcwd()), ".dvc", "tmp")
+    if _has_files(os.path.join(tmp_dir, "siglum", "runs")):
+        records = EarlierRecords(place_of(tmp_dir, stores.uri))
+        records.send(stores)
+        say_earlier(console, records)
+
+
 def say_earlier(console: Console, earlier: EarlierRecords | None) -> None:
     """Say what became of records that an earlier command had left, if there were any."""
     if earlier is None:

@@ -15,10 +15,13 @@ from siglum.core.text import count, did_you_mean, near_names, size, timestamp
 
 if TYPE_CHECKING:
     from siglum.client.stores import Stores
+    from siglum.lineage.stage_record import StageRow
     from siglum.tracking.entities import Experiment, Run
 
 _SHOWN_METRICS = 3
 _SHORT_ID = 12
+_NESTED = 1000
+"""Runs below one that are listed at most."""
 
 
 @group("runs")
@@ -34,10 +37,13 @@ def runs() -> None:
 def list_runs(
     console: Console, experiment: str | None, filter_string: str, limit: int, tracking_uri: str | None
 ) -> None:
-    """List runs, the latest started first."""
+    """List runs, the latest started first; those that are nested in another one, below it."""
+    from siglum.cli.repro_recording import send_waiting
     from siglum.client.paging import collect
+    from siglum.lineage.run_tree import as_tree
 
     with closing(_open(tracking_uri)) as stores:
+        send_waiting(console, stores)
         experiments = {each.experiment_id: each for each in _experiments(stores, experiment)}
         found = collect(
             lambda page, token: stores.tracking.search_runs(
@@ -52,13 +58,13 @@ def list_runs(
     rows = [
         [
             run.info.run_id[:_SHORT_ID],
-            run.info.run_name,
+            "  " * depth + run.info.run_name,
             experiments[run.info.experiment_id].name,
             str(run.info.status),
             timestamp(run.info.start_time),
             _few_metrics(run),
         ]
-        for run in found
+        for depth, run in as_tree(found)
     ]
     console.table(["run", "name", "experiment", "status", "started", "metrics"], rows)
 
@@ -67,25 +73,42 @@ def list_runs(
 @click.argument("run_id")
 @tracking_option
 def show_run(console: Console, run_id: str, tracking_uri: str | None) -> None:
-    """Show one run: parameters, metrics, tags, inputs, files and models. RUN_ID may be cut off where it is clear."""
+    """Show one run: parameters, metrics, tags, inputs, files and models. RUN_ID may be cut off where it is clear.
+
+    Of a `siglum repro`, it shows what became of each stage, and which run made its outputs.
+    """
+    from siglum.cli.repro_recording import send_waiting
     from siglum.client.artifact_folder import files_below
+    from siglum.lineage.run_tree import stage_rows
+    from siglum.lineage.stage_record import NOTE_TAG, STAGES_TAG
+    from siglum.lineage.trace import PARENT_TAG
 
     with closing(_open(tracking_uri)) as stores:
+        send_waiting(console, stores)
         run = stores.tracking.get_run(_full_id(stores, run_id))
         files = list(files_below(stores.artifacts_for(run.info.artifact_uri)))
         models = [
             stores.tracking.get_logged_model(each.model_id, allow_deleted=True) for each in run.outputs.model_outputs
         ]
-    console.result({"run": run, "files": files, "models": models})
+        nested = _nested(stores, run)
+    console.result({"run": run, "files": files, "models": models, "nested": [each.info.run_id for each in nested]})
     console.say(f"{console.style(run.info.run_name, 'bold')}  {run.info.run_id}")
     ended = timestamp(run.info.end_time) if run.info.end_time else "not ended"
     _rows(console, "run", [
         ("status", str(run.info.status)), ("started", timestamp(run.info.start_time)), ("ended", ended),
         ("user", run.info.user_id), ("experiment", run.info.experiment_id), ("files", run.info.artifact_uri),
+        *([("nested in", run.data.tags[PARENT_TAG])] if PARENT_TAG in run.data.tags else []),
     ])  # fmt: skip
+    stages = stage_rows(run)
+    _rows(console, "stages", [(each.stage, _stage_text(each)) for each in stages])
+    listed = {each.run_id for each in stages}
+    others = [each for each in nested if each.info.run_id not in listed]
+    _rows(console, "nested runs", [(each.info.run_name, f"{each.info.run_id}  {each.info.status}") for each in others])
     _rows(console, "parameters", sorted(run.data.params.items()))
     _rows(console, "metrics", [(key, repr(value)) for key, value in sorted(run.data.metrics.items())])
-    _rows(console, "tags", sorted((key, value.replace("\n", " ")[:120]) for key, value in run.data.tags.items()))
+    told = (STAGES_TAG, NOTE_TAG, PARENT_TAG) if stages else (PARENT_TAG,)
+    tags = {key: value.replace("\n", " ")[:120] for key, value in run.data.tags.items() if key not in told}
+    _rows(console, "tags", sorted(tags.items()))
     inputs = [(each.dataset.name, each.dataset.digest) for each in run.inputs.dataset_inputs]
     _rows(console, "inputs", sorted(inputs))
     _rows(console, "files", [(entry.path, size(entry.size or 0)) for entry in files])
@@ -101,6 +124,27 @@ def _rows(console: Console, title: str, rows: list[tuple[str, str]]) -> None:
         width = max(len(key) for key, _ in rows)
         for key, value in rows:
             console.say(f"  {key:<{width}}  {value}")
+
+
+def _stage_text(row: StageRow) -> str:
+    seconds = "" if row.seconds is None else f"{row.seconds:.1f} s"
+    return f"{row.outcome:<9}  {seconds:>8}  {row.run_id or ''}".rstrip()
+
+
+def _nested(stores: Stores, run: Run) -> list[Run]:
+    """Return the runs that are nested in one, first begun first."""
+    from siglum.client.paging import collect
+    from siglum.lineage.trace import PARENT_TAG
+
+    everywhere = [each.experiment_id for each in _experiments(stores, None)]
+    wanted = f"tags.`{PARENT_TAG}` = '{run.info.run_id}'"
+    found = collect(
+        lambda page, token: stores.tracking.search_runs(
+            everywhere, filter_string=wanted, max_results=page, page_token=token
+        ),
+        _NESTED,
+    )
+    return sorted(found, key=lambda each: each.info.start_time)
 
 
 def _few_metrics(run: Run) -> str:
