@@ -94,9 +94,9 @@ def test_files_show_the_order_of_the_pipeline_not_that_of_ending(project: Projec
         "dvc.yaml",
         """
         stages:
-          a: {cmd: 'while [ ! -e done ]; do sleep 0.01; done; echo > a', outs: [a]}
+          a: {cmd: 'until grep -qs "cat b" dvc.lock; do sleep 0.01; done; echo > a', outs: [a]}
           b: {cmd: 'sleep 0.1; echo > b', outs: [b]}
-          c: {cmd: 'cat b > c; touch done', deps: [b], outs: [c]}
+          c: {cmd: 'cat b > c', deps: [b], outs: [c]}
         """,
     )
     project.repro(jobs=2)

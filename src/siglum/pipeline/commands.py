@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from siglum.pipeline.executor import Action, ActionResult
 from siglum.pipeline.orphans import RunningCommands
+from siglum.pipeline.process_groups import STAGE_VARIABLE, ProcessGroup
 
 # So that the user's start-up files do not change what a command means.
 _SHELL_OPTIONS = {"bash": ("--noprofile", "--norc"), "zsh": ("--no-rcs",)}
@@ -29,7 +30,7 @@ OnOutput: TypeAlias = Callable[[str, bytes], None]
 
 def stage_environment(base: Mapping[str, str], root: str, address: str) -> dict[str, str]:
     """Return `base` with what a stage may rely on: `DVC_ROOT` (kept when set) and `DVC_STAGE`."""
-    return {"DVC_ROOT": root, **base, "DVC_STAGE": address}
+    return {"DVC_ROOT": root, **base, STAGE_VARIABLE: address}
 
 
 def shell_line(command: str, environment: Mapping[str, str]) -> list[str]:
@@ -42,7 +43,7 @@ class CommandRunner:
     """Runs one action in the calling thread; any other thread may `end` it.
 
     Each command gets a process group of its own, so that all its processes can be ended with it. One that is
-    `attended` shares the terminal instead: it may read from it, and gets its Ctrl-C.
+    `attended` shares the terminal, and our group, instead: it may read from it, and gets its Ctrl-C.
     """
 
     def __init__(
@@ -61,18 +62,27 @@ class CommandRunner:
         self._running = running
         self._guard = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._group = ProcessGroup(os.getpgrp(), action.address)
         self._ending: str | None = None
         self._signals_sent = 0
         self._signalled_at = 0.0
         self._shown = 0
         self._log = -1
 
-    def end(self, why: str = "was ended") -> None:
-        """Begin to end the action: no further command starts, and the one that runs is signalled. Returns at once."""
+    def end(self, why: str = "was ended", *, heard: bool = False) -> None:
+        """Begin to end the action: no further command starts, and the one that runs is signalled. Returns at once.
+
+        `heard` says that an attended command has got Ctrl-C already, from the terminal.
+        """
         with self._guard:
             if self._ending is None:
                 self._ending = why
-                self._signal_next()
+                self._signal_next(quietly=heard and self._attended)
+
+    def sweep(self) -> None:
+        """End what an attended command that is gone left running: it may have heard Ctrl-C before we did."""
+        if self._attended:
+            self._group.signal(signal.SIGKILL)
 
     def run(self) -> ActionResult:
         """Run all commands, until one fails, takes too long, or is ended."""
@@ -128,17 +138,19 @@ class CommandRunner:
                 stderr=output,
                 process_group=None if self._attended else 0,
             )
-        group = self._process.pid
+            if not self._attended:
+                self._group = ProcessGroup(self._process.pid)
+        pid = self._process.pid
         if self._running is not None:
-            self._running.note(group, self._action.address)
+            self._running.note(pid, self._group, self._action.address)
         self._wait(self._process, deadline)
         with self._guard:
             status = self._process.wait()
             self._process = None
-        if self._ended_because() is not None and not self._attended:
-            _signal_group(group, signal.SIGKILL)  # what the command left running
+        if self._ended_because() is not None:
+            self._group.signal(signal.SIGKILL)  # what the command left running
         if self._running is not None:
-            self._running.forget(group)
+            self._running.forget(pid)
         return status
 
     def _wait(self, process: subprocess.Popen[bytes], deadline: float | None) -> None:
@@ -162,17 +174,13 @@ class CommandRunner:
             pause = min(pause, max(0.0, deadline - time.monotonic()))
         return pause
 
-    def _signal_next(self) -> None:
-        """Send the next harder signal. An attended command has heard Ctrl-C already, from the terminal."""
+    def _signal_next(self, *, quietly: bool = False) -> None:
+        """Send the next harder signal, or `quietly` only count it as sent."""
         self._signalled_at = time.monotonic()
         number = _SIGNALS[min(self._signals_sent, len(_SIGNALS) - 1)]
         self._signals_sent += 1
-        if self._process is None:
-            return
-        if not self._attended:
-            _signal_group(self._process.pid, number)
-        elif number is not signal.SIGINT:
-            self._process.send_signal(number)
+        if self._process is not None and not quietly and not self._group.signal(number):
+            self._process.send_signal(number)  # where there is no /proc to tell its group by
 
     def _show(self) -> None:
         while self._on_output is not None and self._log >= 0:
@@ -221,11 +229,6 @@ class _Watch:
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
 
 
 def ended(status: int) -> str:

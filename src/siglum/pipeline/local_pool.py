@@ -43,8 +43,9 @@ class LocalPool:
         self._free_gpus = list(self._gpus)
         self._attended = attended
         self._on_output = on_output
-        self._commands = None if attended else running
+        self._commands = running
         self._running: set[_LocalFuture] = set()
+        self._latest: CommandRunner | None = None
         self._guard = threading.Lock()
         self._resources = Resources(jobs or cores(), _memory(), max(1, len(self._gpus)))
 
@@ -60,6 +61,7 @@ class LocalPool:
         runner = CommandRunner(
             action, attended=self._attended, on_output=self._on_output, extra=extra, running=self._commands
         )
+        self._latest = runner
         future = _LocalFuture(runner)
         future.set_running_or_notify_cancel()
         future.thread = threading.Thread(target=self._work, args=(future, gpus), name=f"siglum {action.address}")
@@ -72,9 +74,11 @@ class LocalPool:
             running = list(self._running)
         if cancel:
             for future in running:
-                future.runner.end("was interrupted")
+                future.runner.end("was interrupted", heard=True)
         for future in running:
             future.join()
+        if cancel and self._latest is not None:
+            self._latest.sweep()
 
     def _work(self, future: _LocalFuture, gpus: list[str]) -> None:
         try:

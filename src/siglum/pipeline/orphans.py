@@ -1,6 +1,7 @@
 """Commands that a run which was killed left running: found by the next run, and ended before it starts the same stages.
 
-Each running command has a small file, named by its process group, that holds when it was started and for which stage.
+Each running command has a small file, named by its process, that holds when it was started, for which stage, and which
+processes are its own.
 The kernel's start time tells it from a later process with the same number.
 """
 
@@ -14,6 +15,7 @@ import time
 import msgspec
 
 from siglum.core.notices import notify
+from siglum.pipeline.process_groups import ProcessGroup
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 _PATIENCE_SECONDS = 5.0
@@ -23,6 +25,7 @@ _LOOK_SECONDS = 0.02
 class _Note(msgspec.Struct, frozen=True):
     started: str
     address: str
+    group: ProcessGroup
 
 
 class RunningCommands:
@@ -32,12 +35,12 @@ class RunningCommands:
         self._folder = folder
         os.makedirs(folder, exist_ok=True)
 
-    def note(self, pid: int, address: str) -> None:
+    def note(self, pid: int, group: ProcessGroup, address: str) -> None:
         """Remember a command. Nothing where the system does not say when a process began, or no file can be made."""
         started = _start_time(pid)
         if started is not None:
             with contextlib.suppress(OSError), open(os.path.join(self._folder, str(pid)), "wb") as file:
-                file.write(msgspec.json.encode(_Note(started, address)))
+                file.write(msgspec.json.encode(_Note(started, address, group)))
 
     def forget(self, pid: int) -> None:
         """Drop a command that has ended."""
@@ -51,32 +54,27 @@ class RunningCommands:
         """
         for name in os.listdir(self._folder):
             path = os.path.join(self._folder, name)
-            try:
+            with contextlib.suppress(OSError, ValueError, msgspec.DecodeError):
                 with open(path, "rb") as file:
                     note = msgspec.json.decode(file.read(), type=_Note)
-                pid = int(name)
-            except (OSError, ValueError, msgspec.DecodeError):
-                note, pid = _Note("", ""), 0
-            if note.started and _start_time(pid) == note.started:
-                notify(f"Ending '{note.address}' (process {pid}), which a run that was killed left running.")
-                _end(pid, note.started)
+                if _start_time(int(name)) == note.started:
+                    notify(f"Ending '{note.address}' (process {name}), which a run that was killed left running.")
+                    _end(int(name), note)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
 
 
-def _end(pid: int, started: str) -> None:
+def _end(pid: int, note: _Note) -> None:
     for number in _SIGNALS:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, number)
+        note.group.signal(number)
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while _start_time(pid) == started:
+        while _start_time(pid) == note.started:
             if time.monotonic() > deadline:
                 break
             time.sleep(_LOOK_SECONDS)
         else:
             break
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)  # what it left running itself
+    note.group.signal(signal.SIGKILL)  # what it left running itself
 
 
 def _start_time(pid: int) -> str | None:
