@@ -54,7 +54,8 @@ def test_a_page_of_all_plots(project: QuickProject) -> None:
     assert [part.split('"')[0] for part in made.split('data-plot="')[1:]] == [
         "acc", "loss.csv", "pics/2.png", "pics/10.png",
     ]  # fmt: skip
-    assert sorted(path.name for path in (project.root / "dvc_plots").iterdir()) == ["index.html"]
+    assert sorted(path.name for path in (project.root / "dvc_plots").iterdir()) == [".gitignore", "index.html"]
+    assert project.git("status", "--porcelain") == ""
     assert "HEAD" not in made
     assert "HEAD" in page_of(project, "diff", "HEAD")
 
@@ -65,7 +66,7 @@ def test_where_the_page_goes(project: QuickProject, monkeypatch: pytest.MonkeyPa
     project.done("config", "plots.out_dir", "set")
     project.write({".dvc/mine.html": "<p>mine {plot_divs}</p>", "other.html": "<p>other {plot_divs}</p>"})
     project.done("plots", "show")
-    assert (project.root / "set/index.html").exists()
+    assert [path.name for path in (project.root / "set").iterdir()] == ["index.html"]
     project.done("config", "plots.html_template", "mine.html")
     assert page_of(project, "show", "-o", "given/deep").startswith("<p>mine <figure")
     assert page_of(project, "show", "--html-template", "other.html").startswith("<p>other <figure")

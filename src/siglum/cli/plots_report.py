@@ -150,7 +150,7 @@ def _write_page(console: Console, repo: Repository, wish: Wish, charts: Charts, 
     else:
         made = filled_template(decoded(read_bytes(own, own), own), own, cards)
     folder = _folder(repo, wish)
-    os.makedirs(folder, exist_ok=True)
+    _make(folder)
     path = Path(folder).resolve() / "index.html"
     write_atomic(str(path), made.encode("utf-8", "replace"))
     console.say(path.as_uri())
@@ -164,6 +164,15 @@ def _folder(repo: Repository, wish: Wish) -> str:
     return wish.out or repo.config.get("plots.out_dir") or _DEFAULT_FOLDER
 
 
+def _make(folder: str) -> None:
+    """Make the folder of the page. Git does not see the one that nobody named: what is drawn is no source."""
+    if os.path.isdir(folder):
+        return
+    os.makedirs(folder)
+    if os.path.basename(folder) == _DEFAULT_FOLDER:
+        write_atomic(os.path.join(folder, ".gitignore"), b"*\n")
+
+
 def _own_page(repo: Repository, wish: Wish) -> str | None:
     """Return the path of the user's own page, if there is one: an option's, or a setting's relative to `.dvc`."""
     if wish.html_template is not None:
@@ -174,7 +183,7 @@ def _own_page(repo: Repository, wish: Wish) -> str | None:
 
 def _written(picture: Picture, folder: str) -> str:
     """Write a picture into the folder of the page, under a name of its revision and path, and return where it is."""
-    os.makedirs(folder, exist_ok=True)
+    _make(folder)
     path = os.path.join(folder, f"{picture.revision}_{picture.path}".replace("/", "_"))
     write_atomic(path, picture.data)
     return path

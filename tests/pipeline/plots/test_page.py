@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from xml.etree import ElementTree
@@ -45,6 +47,28 @@ def test_every_point_of_a_line_is_drawn_inside() -> None:
     assert len(places) == 40
     assert all(0 <= x <= 520 and 0 <= y <= 340 for x, y in places)
     assert [y for _, y in places] == sorted((y for _, y in places), reverse=True), "what grows goes up"
+
+
+def test_values_come_along_for_who_points_at_them() -> None:
+    drawn = svg_of(chart(ChartKind.LINES))
+    root = ElementTree.fromstring(drawn)
+    assert json.loads(root.attrib["data-frame"])[4:] == [0, 40, 0, 2000]
+    found = [path.attrib for path in root.iter("path") if "data-values" in path.attrib]
+    assert [each["data-name"] for each in found] == ["v0", "v1"]
+    assert json.loads(found[0]["data-values"])[-4:] == [38, 1444, 39, 1521]
+    names = csv("d", "l", rows=[("mo&n", 1), ("tue", "nan"), ("wed", 3)])
+    root = ElementTree.fromstring(svg_of(chart_of(sample(names, x="d"), ChartKind.POINTS)))
+    assert json.loads(root.attrib["data-names"]) == ["mo&n", "tue", "wed"]
+    [group] = [each.attrib for each in root.iter("g") if "data-values" in each.attrib]
+    assert (group["data-name"], json.loads(group["data-values"])) == ("", [0, 1, 2, 3])
+
+
+def test_the_only_script_that_may_run_is_the_pages_own() -> None:
+    made = page("Plots", "", [ChartCard("c", chart(ChartKind.LINES), {"a": 1})], [])
+    scripts = [body for kind, body in re.findall(r"<script([^>]*)>(.*?)</script>", made, re.DOTALL) if not kind]
+    [script] = scripts
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert re.findall(r"script-src ([^;]*);", made) == [f"'sha256-{digest}'"]
 
 
 def test_a_page_needs_nothing_from_elsewhere() -> None:

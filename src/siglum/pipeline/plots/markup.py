@@ -5,6 +5,7 @@ Whatever comes from files is escaped here, where it enters the markup, and nowhe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 CHARACTER = 6.6
@@ -20,11 +21,12 @@ def text(value: str) -> str:
     return escape(shown)
 
 
-def picture(title: str, width: float, height: float, body: str) -> str:
-    """Return a whole `<svg>` element."""
+def picture(title: str, width: float, height: float, body: str, data: Mapping[str, str] | None = None) -> str:
+    """Return a whole `<svg>` element; `data` is what it tells the page's script."""
+    told = "".join(f' data-{name}="{text(value)}"' for name, value in (data or {}).items())
     return (
         f'<svg class="chart" role="img" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
-        f'aria-label="{text(title)}">{body}</svg>'
+        f'aria-label="{text(title)}"{told}>{body}</svg>'
     )
 
 

@@ -64,13 +64,14 @@ def page(title: str, subtitle: str, cards: Sequence[ChartCard | PictureCard], pr
 def filled_template(template: str, where: str, cards: Sequence[ChartCard | PictureCard]) -> str:
     """Return a page of the user's own making with the plots in it, in place of `{plot_divs}`.
 
-    `{scripts}` becomes what the charts' looks need, `{refresh_tag}` nothing. Raises InvalidInputError without a place.
+    `{scripts}` becomes what the charts need, `{refresh_tag}` nothing. Raises InvalidInputError without a place.
     """
     if _SLOT not in template:
         raise InvalidInputError(f"The page template {where} has no place for plots.", hint=f"Write {_SLOT} in it.")
     before, _, after = template.partition(_SLOT)
     made = [
-        part.replace("{scripts}", f"<style>{STYLE}</style>").replace("{refresh_tag}", "") for part in (before, after)
+        part.replace("{scripts}", f"<style>{STYLE}</style><script>{SCRIPT}</script>").replace("{refresh_tag}", "")
+        for part in (before, after)
     ]
     return figures(cards).join(made)
 

@@ -36,21 +36,78 @@ svg.chart{display:block;max-width:100%;height:auto;font:12px system-ui,-apple-sy
 .copy{position:absolute;top:12px;right:12px;font:12px system-ui,sans-serif;color:var(--dim);background:none;
 border:1px solid var(--rule);border-radius:6px;padding:3px 8px;cursor:pointer;opacity:0}
 figure:hover .copy,.copy:focus{opacity:1}
+.rule{stroke:var(--dim);stroke-width:1;stroke-dasharray:3 3;pointer-events:none}
+.tip{position:fixed;z-index:1;pointer-events:none;background:var(--card);color:var(--ink);border:1px solid var(--rule);
+border-radius:6px;padding:5px 9px;font-size:12px;line-height:1.5;white-space:pre;font-variant-numeric:tabular-nums;
+box-shadow:0 2px 8px rgb(0 0 0/.15)}
 @media print{body{background:#fff}.copy{display:none}figure{break-inside:avoid}}
 """
 
 SCRIPT = """
-for (const button of document.querySelectorAll('button.copy')) {
-  button.hidden = !navigator.clipboard;
-  button.addEventListener('click', async () => {
-    const spec = button.parentElement.querySelector('script.vega-lite').textContent;
-    try {
-      await navigator.clipboard.writeText(JSON.stringify(JSON.parse(spec), null, 2));
-      button.textContent = 'Copied';
-    } catch {
-      button.textContent = 'Not copied';
+addEventListener('DOMContentLoaded', () => {
+  const tip = document.createElement('div');
+  tip.className = 'tip';
+  tip.hidden = true;
+  document.body.append(tip);
+  document.querySelectorAll('svg[data-frame]').forEach(readable);
+  document.querySelectorAll('button.copy').forEach(copying);
+
+  // Shows the values under the pointer: of all lines at one x, or of the nearest of single points.
+  function readable(svg) {
+    const [left, top, width, height, xLow, xHigh, yLow, yHigh] = JSON.parse(svg.dataset.frame);
+    const names = JSON.parse(svg.dataset.names || 'null');
+    const points = [];
+    for (const drawn of svg.querySelectorAll('[data-values]')) {
+      const flat = JSON.parse(drawn.dataset.values);
+      for (let i = 0; i < flat.length; i += 2) {
+        const x = left + (flat[i] - xLow) / (xHigh - xLow) * width;
+        const y = top + (1 - (flat[i + 1] - yLow) / (yHigh - yLow)) * height;
+        points.push({name: drawn.dataset.name, x, y, at: names ? names[flat[i]] : flat[i], value: flat[i + 1]});
+      }
     }
-    setTimeout(() => { button.textContent = 'Copy Vega-Lite'; }, 1500);
-  });
-}
+    const rule = document.createElementNS(svg.namespaceURI, 'line');
+    rule.setAttribute('class', 'rule');
+    const single = svg.dataset.single;
+    const hide = () => { tip.hidden = true; rule.remove(); };
+    svg.addEventListener('pointerleave', hide);
+    svg.addEventListener('pointermove', (event) => {
+      const box = svg.getBoundingClientRect();
+      const scale = svg.viewBox.baseVal.width / box.width;
+      const [x, y] = [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+      const far = (point) => single ? Math.hypot(point.x - x, point.y - y) : Math.abs(point.x - x);
+      const near = points.reduce((best, point) => best && far(best) <= far(point) ? best : point, null);
+      if (!near || x < left - 8 || (single && far(near) > 24)) return hide();
+      const found = new Map();
+      for (const point of single ? [near] : points) {
+        const other = found.get(point.name);
+        const apart = Math.abs(point.x - near.x);
+        if (apart < 4 && (!other || apart < Math.abs(other.x - near.x))) found.set(point.name, point);
+      }
+      const lines = [...found.values()].map((point) => (point.name ? point.name + ': ' : '') + point.value);
+      tip.textContent = [svg.dataset.x + ' ' + near.at, ...lines].join('\\n');
+      tip.hidden = false;
+      const right = event.clientX + 16 + tip.offsetWidth < innerWidth;
+      tip.style.left = (right ? event.clientX + 14 : event.clientX - 14 - tip.offsetWidth) + 'px';
+      tip.style.top = Math.max(4, Math.min(event.clientY + 14, innerHeight - tip.offsetHeight - 4)) + 'px';
+      for (const [name, value] of Object.entries({x1: near.x, x2: near.x, y1: top, y2: top + height})) {
+        rule.setAttribute(name, value);
+      }
+      if (!single) svg.append(rule);
+    });
+  }
+
+  function copying(button) {
+    button.hidden = !navigator.clipboard;
+    button.addEventListener('click', async () => {
+      const spec = button.parentElement.querySelector('script.vega-lite').textContent;
+      try {
+        await navigator.clipboard.writeText(JSON.stringify(JSON.parse(spec), null, 2));
+        button.textContent = 'Copied';
+      } catch {
+        button.textContent = 'Not copied';
+      }
+      setTimeout(() => { button.textContent = 'Copy Vega-Lite'; }, 1500);
+    });
+  }
+});
 """

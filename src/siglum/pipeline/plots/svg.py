@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 
@@ -48,16 +49,16 @@ def _lines(chart: Chart) -> str:
     body = [frame.axes()]
     with_marks = chart.kind is ChartKind.POINTS
     for series in chart.series:
-        name = f"<title>{text(series.name)}</title>"
+        values = _values(series, named=len(chart.series) > 1)
         colour, dash = series.revision % COLOURS, _DASHES[series.group % len(_DASHES)]
         if with_marks:
             marks = "".join(_mark(series.group, *frame.at(*p)) for p in series.points if not math.isnan(p[1]))
-            body.append(f'<g class="mark c{colour}">{name}{marks}</g>')
+            body.append(f'<g class="mark c{colour}"{values}>{marks}</g>')
             continue
         if series.faint:
             body.append(f'<path class="line faint c{colour}" d="{frame.path(series.faint)}"/>')
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
-        body.append(f'<path class="line c{colour}"{dashed} d="{frame.path(series.points)}">{name}</path>')
+        body.append(f'<path class="line c{colour}"{dashed}{values} d="{frame.path(series.points)}"/>')
         body += [f'<circle class="dot c{colour}" cx="{a}" cy="{b}" r="3"/>' for a, b in frame.lone(series.points)]
     return frame.svg("".join(body))
 
@@ -148,7 +149,20 @@ class _Frame:
         return "".join(parts)
 
     def svg(self, body: str) -> str:
-        return picture(self._chart.title, WIDTH, HEIGHT, body)
+        x, y = self._x, self._y
+        frame = (self._left, _TOP, self._width, self._height, x.low, x.high, y.low, y.high)
+        data = {"frame": json.dumps(frame), "x": self._chart.x_label}
+        if self._chart.x_names is not None:
+            data["names"] = json.dumps(self._chart.x_names)
+        if self._chart.kind is ChartKind.POINTS:
+            data["single"] = "true"
+        return picture(self._chart.title, WIDTH, HEIGHT, body, data)
+
+
+def _values(series: Series, *, named: bool) -> str:
+    """Return a line's values as attributes, for the page's script: x and y in turns, without gaps."""
+    values = ",".join(f"{number(x)},{number(y)}" for x, y in series.points if not math.isnan(y))
+    return f' data-name="{text(series.name) if named else ""}" data-values="[{values}]"'
 
 
 def _category_axis(names: Sequence[str]) -> Axis:
