@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Mapping
 from urllib.parse import quote
 
-from siglum.core.errors import StageFailedError
+from siglum.core.errors import NotFoundError, StageFailedError
 from siglum.pipeline.clearing import Kept, cleared_outputs
 from siglum.pipeline.executor import Action, ActionResult, Resources
 from siglum.pipeline.fresh_params import FreshParams
@@ -25,6 +26,7 @@ from siglum.pipeline.observe import (
 )
 from siglum.pipeline.stages import Stage
 from siglum.pipeline.staleness import Cause, Reason
+from siglum.workspace.outputs import hash_path
 from siglum.workspace.repository import Repository
 
 LOGS = ".dvc/tmp/siglum/logs"
@@ -79,12 +81,24 @@ class StageRun:
             stage.shown_commands(),
             environment,
             os.path.join(self._repo.root, stage.wdir),
-            inputs={dep.path: dep.md5 for dep in self.inputs.deps if dep.md5 is not None},
+            inputs=self._digests(),
             outputs=tuple(out.key for out in stage.outs),
             resources=Resources(settings.cores, settings.memory, settings.gpus),
             timeout=settings.timeout,
             log=os.path.join(self._repo.root, self.log),
+            root=self._repo.root,
         )
+
+    def _digests(self) -> dict[str, str]:
+        """Return the digests of what the commands read, by path from the root."""
+        keys = {dep.path: dep.key for dep in self.stage.deps}
+        found = {keys[dep.path]: dep.md5 for dep in self.inputs.deps if dep.md5 is not None}
+        beside = [params.key for params in self.stage.params]
+        beside += [out.key for out in self.stage.outs if out.persist]
+        for key in beside:
+            with contextlib.suppress(NotFoundError):
+                found[key] = hash_path(self._repo, os.path.join(self._repo.root, key)).hash.oid
+        return found
 
     def judge(self, result: ActionResult) -> StageLock:
         """Return the entry without outputs after a run that can be recorded; else put back what made room for it.
@@ -101,7 +115,19 @@ class StageRun:
                         f"Stage '{self.stage.address}' ended without having made its output '{out.key}'.",
                         hint=f"Correct the command or 'outs'. {self._log_hint() or ''}".strip(),
                     )
+            self._check_brought(result.outputs or {})
         return inputs
+
+    def _check_brought(self, digests: Mapping[str, str]) -> None:
+        """Hold outputs that an executor brought to what it said of them: on their way, anything can happen."""
+        for out in self.stage.outs:
+            said = digests.get(out.key)
+            if said is not None and hash_path(self._repo, os.path.join(self._repo.root, out.key)).hash.oid != said:
+                raise StageFailedError(
+                    f"Stage '{self.stage.address}' ran, but its output '{out.key}' is not what came of it elsewhere "
+                    f"({said}).",
+                    hint="Run it again.",
+                )
 
     def abandon(self) -> None:
         """Put back what made room for a run that is not going to end."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from siglum.testing.artifacts import ArtifactStoreContract
+    from siglum.testing.executor import ExecutorContract
     from siglum.testing.registry import RegistryStoreContract
     from siglum.testing.remotes import BulkRemoteContract, RemoteContract
     from siglum.testing.tracking import TrackingStoreContract
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "ArtifactStoreContract": "artifacts",
     "BulkRemoteContract": "remotes",
+    "ExecutorContract": "executor",
     "RegistryStoreContract": "registry",
     "RemoteContract": "remotes",
     "TrackingStoreContract": "tracking",
@@ -26,6 +28,7 @@ _MODULES = {
 __all__ = [
     "ArtifactStoreContract",
     "BulkRemoteContract",
+    "ExecutorContract",
     "RegistryStoreContract",
     "RemoteContract",
     "TrackingStoreContract",
