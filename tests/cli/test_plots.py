@@ -275,6 +275,20 @@ def test_nothing_to_show(tmp_path: Path) -> None:
     assert "not in a Git repository" in project.fails("plots", "diff")
 
 
+def test_files_outside_a_repository(project: QuickProject, tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    (folder / "loss.csv").write_text(LOSS)
+    (tmp_path / "up.csv").write_text(LOSS)
+    ended = project.run("plots", "show", "loss.csv", "../up.csv", "--json", cwd=folder)
+    assert list(json.loads(ended.out)["data"]) == ["loss.csv", "../up.csv"]
+    assert project.run("plots", "show", "loss.csv", "--text", cwd=folder).out.startswith("loss.csv\nacc\n")
+    assert project.run("plots", "show", "none.csv", cwd=folder).err.startswith("error: There is no plot and no file")
+    assert "siglum init" in project.run("plots", "show", cwd=folder).err
+    assert project.run("plots", "templates", cwd=folder).out.startswith("simple\n")
+    assert [path.name for path in folder.iterdir()] == ["loss.csv"]
+
+
 def test_modify_keeps_the_rest_of_the_file(project: QuickProject) -> None:
     project.done("plots", "modify", "loss.csv", "-t", "simple", "--title", "New", "--x-label", "E", "--no-header")
     assert project.read("dvc.yaml") == PIPELINE.replace(

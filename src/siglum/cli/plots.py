@@ -14,6 +14,7 @@ from siglum.cli.many_values import ManyValuesCommand
 
 if TYPE_CHECKING:
     from siglum.pipeline.plots.definitions import Overrides
+    from siglum.workspace.repository import Repository
 
 
 @group("plots")
@@ -72,17 +73,17 @@ def show(
 ) -> None:
     """Show the plots of the workspace: all that are declared, or those that TARGETS name.
 
-    A target is the name of a plot in dvc.yaml, or a file or folder, declared or not. They are written into one HTML
-    page that needs no network. The exit status is 1 when a file is damaged.
+    A target is the name of a plot in dvc.yaml, or a file or folder, declared or not; files can be shown outside a
+    repository, too. They are written into one HTML page that needs no network. The exit status is 1 when a file is
+    damaged.
     """
     from siglum.cli.plots_report import Wish, report
     from siglum.pipeline.history import WORKSPACE
-    from siglum.workspace.repository import Repository
 
     wish = Wish(targets, out, text, show_vega, split, open_it, html_template)
     wish.check(as_json=console.json)
     overrides = _overrides(template, x, y, no_header, title, x_label, y_label)
-    report(console, Repository.open(), [WORKSPACE], wish, overrides)
+    report(console, _repository_for(wish.targets), [WORKSPACE], wish, overrides)
 
 
 @plots.command("diff", cls=ManyValuesCommand)
@@ -184,6 +185,22 @@ def templates(console: Console, name: str | None) -> None:
     content = find_template(repo, name).content
     console.result(content)
     console.say(json.dumps(content, indent=2))
+
+
+def _repository_for(targets: tuple[str, ...]) -> Repository:
+    """Return the repository here; where there is none, one in which nothing is declared and every file is, by its path.
+
+    Raises NotFoundError where there is none and no file is named.
+    """
+    from siglum.core.errors import NotFoundError
+    from siglum.workspace.repository import Repository
+
+    try:
+        return Repository.open()
+    except NotFoundError:
+        if not targets:
+            raise
+        return Repository("/")
 
 
 def _overrides(

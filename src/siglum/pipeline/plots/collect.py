@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -139,6 +140,8 @@ def diff_revisions(repo: Repository, revisions: Sequence[str]) -> list[str]:
 
 def _declared(repo: Repository, revision: str, problems: list[Problem]) -> list[PlotDefinition]:
     """Return the plots that one revision declares. A pipeline that cannot be read is a new problem."""
+    if not os.path.isdir(repo.dvc_dir):
+        return []  # files are shown outside a repository, too; nothing there is to be kept in its `.dvc`
     try:
         return definitions_of(load_pipeline(repo, None if revision == WORKSPACE else revision))
     except FileFormatError as error:

@@ -42,8 +42,8 @@ class PlotFiles:
         if self._leaf(path) is not None:
             return [path]
         inside = sorted(leaf.path[len(self._prefix) :] for leaf in self._tree.below(self._prefix + path))
-        if inside:
-            return inside
+        if inside or not os.path.isdir(self._repo.dvc_dir):  # outside a repository nothing is recorded
+            return inside or None
         item = self._inventory.holding(path)
         if item is None or item.hash is None:
             return None
