@@ -81,12 +81,26 @@ def test_variables_are_added_after_the_stage_was_said_to_start(project: Project)
     assert project.read("o") == "run of s\n"
 
 
-def test_a_mutex_keeps_stages_apart(project: Project) -> None:
-    stage = (
-        "{{cmd: 'mkdir held && sleep 0.05 && rmdir held && echo > {0}', outs: [{0}], meta: {{siglum: {{mutex: m}}}}}}"
-    )
-    project.write("dvc.yaml", "stages:\n" + "".join(f"  {name}: {stage.format(name)}\n" for name in "abc"))
+@pytest.mark.parametrize("wanted", ["mutex: m", "cores: 2", "memory: 1000TiB", "gpus: 1"])
+def test_what_a_stage_wants_keeps_it_from_others(
+    project: Project, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    stage = f"{{cmd: 'mkdir held && sleep 0.02 && rmdir held && echo > $DVC_STAGE', meta: {{siglum: {{{wanted}}}}}, "
+    project.write("dvc.yaml", "stages:\n" + "".join(f"  {name}: {stage}outs: [{name}]}}\n" for name in "abc"))
     assert set(project.repro(jobs=3).values()) == {"ran"}
+
+
+def test_each_stage_is_told_its_own_gpus(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
+    own, both = (f"{{gpus: {count}}}" for count in (1, 2))
+    text = MEET.replace("echo > a'", f"echo $CUDA_VISIBLE_DEVICES > a', meta: {{siglum: {own}}}")
+    text = text.replace("echo > b'", f"echo $CUDA_VISIBLE_DEVICES > b', meta: {{siglum: {own}}}")
+    text = text.replace("cat a b > c'", f"cat a b; echo $CUDA_VISIBLE_DEVICES > c', meta: {{siglum: {both}}}")
+    project.write("dvc.yaml", text)
+    project.repro(jobs=2)
+    assert sorted(project.read("a") + project.read("b")) == sorted("3\n7\n")
+    assert project.read("c") == "3,7\n"
 
 
 def test_files_show_the_order_of_the_pipeline_not_that_of_ending(project: Project) -> None:
@@ -306,10 +320,21 @@ def until(path: Path, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, process.stdout.read() if process.stdout else ""
 
 
+def until_gone(pids: list[int]) -> None:
+    """Wait for processes to have ended that were made to."""
+    deadline = time.monotonic() + 20
+    while any(map(is_running, pids)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 WAITING = """
     stages:
       first: {cmd: 'echo first >> log; echo > first', outs: [first]}
-      a: {cmd: 'echo $$ > a.pid; cat first > a; [ -e go ] || sleep 60', deps: [first], outs: [a, {m: {cache: false}}]}
+      a:
+        cmd: sleep 60 & echo $! > left; echo $$ > a.pid; cat first > a; [ -e go ] || sleep 60; kill $!
+        deps: [first]
+        outs: [a, {m: {cache: false}}]
       b: {cmd: 'echo $$ > b.pid; cat first > b; [ -e go ] || sleep 60', deps: [first], outs: [b]}
 """
 
@@ -328,12 +353,12 @@ def test_an_interruption_ends_all_commands_and_keeps_what_had_ended(project: Pro
     with start(project, "-j", "2") as process:
         until(project.root / "a.pid", process)
         until(project.root / "b.pid", process)
-        children = [int(project.read(f"{name}.pid")) for name in "ab"]
+        children = [int(project.read(name)) for name in ("a.pid", "b.pid", "left")]
         process.send_signal(number)
         printed, _ = process.communicate(timeout=30)
     assert process.returncode == 130, printed
     assert b"Interrupted." in printed
-    assert not any(map(is_running, children))
+    until_gone(children)
     assert list(project.lock()) == ["first"]
     assert project.read("m") == "mine\n"
     project.write("go", "")
@@ -351,15 +376,15 @@ def test_after_a_kill_only_what_had_not_ended_runs(project: Project) -> None:
         while not project.exists("dvc.lock"):
             time.sleep(0.01)
         process.kill()
-    children = [int(project.read(f"{name}.pid")) for name in "ab"]
+    children = [int(project.read(name)) for name in ("a.pid", "b.pid", "left")]
     assert all(map(is_running, children)), "nobody was there to end them"
     project.write("go", "")
     with listening(said.append):
         again = project.repro(jobs=2)
-    assert not any(map(is_running, children))
+    until_gone(children)
     assert sorted(said) == [
         f"Ending '{name}' (process {pid}), which a run that was killed left running."
-        for name, pid in zip("ab", children, strict=True)
+        for name, pid in zip("ab", children[:2], strict=True)
     ]
     assert again == {"first": "unchanged", "a": "ran", "b": "ran"}
     assert lines(project.root / "log") == ["first"]
