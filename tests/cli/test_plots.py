@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import webbrowser
 from pathlib import Path
 from typing import Any
@@ -341,3 +342,55 @@ def test_modify_what_cannot_be(project: QuickProject) -> None:
             (("../r.csv", "-x", "a"), "outside the repository"),
         ):
             assert problem in project.fails("plots", "modify", *arguments)
+
+
+def test_recorded_folders_that_only_a_remote_has(project: QuickProject, tmp_path: Path) -> None:
+    project.write(
+        {
+            "dvc.yaml": "stages: {a: {cmd: mkdir out out/deep && cp loss.csv out/deep/l.csv && cp pics/2.png out/1.png, "
+            "deps: [loss.csv], plots: [out]}}\n"
+        }
+    )
+    project.done("repro")
+    project.commit("made")
+    project.done("remote", "add", "-d", "store", str(tmp_path / "store"))
+    project.done("push")
+    shutil.rmtree(project.root / "out")
+    shutil.rmtree(project.root / ".dvc/cache")
+    found = data_of(project, "diff", "HEAD")
+    assert {name: [each["revisions"] for each in entries] for name, entries in found.items()} == {
+        "out/deep/l.csv": [["workspace", "HEAD"]],
+        "out/1.png": [["workspace"], ["HEAD"]],
+    }
+    assert (project.root / "dvc_plots/HEAD_out_1.png").read_bytes() == PNG
+    shutil.rmtree(tmp_path / "store/files")
+    ended = project.run("plots", "diff", "HEAD")
+    assert ended.status == 1
+    assert "warning: HEAD: out/deep/l.csv is not in the cache: Remote 'store' does not have" in ended.err
+
+
+def test_a_damaged_object_is_not_shown(project: QuickProject) -> None:
+    project.write({"dvc.yaml": "stages: {a: {cmd: cp loss.csv out.csv, deps: [loss.csv], plots: [out.csv]}}\n"})
+    project.done("repro")
+    listed = json.loads(project.done("list", ".", "--show-hash", "--json"))
+    [md5] = [each["md5"] for each in listed if each["path"] == "out.csv"]
+    (project.root / "out.csv").unlink()
+    project.damage(md5)
+    problem = project.fails("plots", "show", "out.csv")
+    assert problem.startswith("out.csv: ")
+    assert "is damaged" in problem
+
+
+def test_a_repository_below_gits_root(tmp_path: Path) -> None:
+    outer = QuickProject(tmp_path / "outer")
+    shutil.rmtree(outer.root / ".dvc")
+    outer.write(
+        {"inner/.dvc/config": "", "inner/dvc.yaml": "plots: [l.csv, d]\n", "inner/l.csv": LOSS, "inner/d/m.csv": LOSS}
+    )
+    outer.commit()
+    outer.write({"inner/l.csv": LOSS.replace("0.7", "0.8")})
+    found = json.loads(outer.run("plots", "diff", "--json", cwd=outer.root / "inner").out)["data"]
+    assert {name: each[0]["revisions"] for name, each in found.items()} == {
+        "l.csv": ["workspace", "HEAD"],
+        "d/m.csv": ["workspace", "HEAD"],
+    }

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from functools import cached_property
 
-from siglum.core.errors import NotFoundError, PermissionDeniedError
+from siglum.core.errors import IntegrityError, NotFoundError, PermissionDeniedError
 from siglum.core.hashes import DataHash
 from siglum.pipeline.inventory import Inventory, InventoryItem, read_inventory
 from siglum.pipeline.paths import is_outside
@@ -108,6 +108,8 @@ class PlotFiles:
         try:
             with open(self._repo.store_of(data).verify(data.oid), "rb") as file:
                 return file.read()
+        except IntegrityError as error:
+            raise IntegrityError(f"{path}: {error.message}", hint=error.hint) from None
         except NotFoundError:
             if item.remote is None and self._repo.config.get("core.remote") is None:
                 raise NotFoundError(
