@@ -178,7 +178,10 @@ class ReproRecording:
         except SiglumError:
             return  # said when something is to be recorded
         if something_waits(place):
-            say_earlier(self._console, send_earlier(place, self._open(place)))
+            records = send_earlier(place, self._open(place))
+            say_earlier(self._console, records)
+            if self._stores is not None and not records.was_abandoned:
+                self._stores.close()
 
     def _say(self, recorded: Recorded, earlier: EarlierRecords) -> None:
         say_earlier(self._console, earlier if not recorded.waits else None)

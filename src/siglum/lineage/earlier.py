@@ -59,6 +59,8 @@ class EarlierRecords:
         self._sent = 0
         self._killed = 0
         self.problem: str | None = None
+        self.was_abandoned = False
+        """Whether a thread may still be at work: the store must not be closed then."""
 
     def send(self, source: RecordSource | None) -> tuple[()]:
         """Do it. A store that does not answer is noted in `problem`, and leaves all as it is."""
@@ -110,6 +112,6 @@ def send_earlier(place: Place, open_source: Callable[[], RecordSource]) -> Earli
     threading.Thread(target=work, name="siglum earlier records", daemon=True).start()
     if not answered.wait(ANSWER_SECONDS) or not ended.wait(2 * SENDING_SECONDS):
         unfinished = EarlierRecords(place)
-        unfinished.problem = "the store is too slow"
+        unfinished.problem, unfinished.was_abandoned = "the store is too slow", True
         return unfinished
     return records
