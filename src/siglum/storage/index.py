@@ -120,9 +120,10 @@ class StatIndex:
             return self._loaded().get(key)
         if self._body is None:
             self._body = _read(self._path)
-        at = self._body.find(key)
+        # From the end: what a command asks for first, the states of whole folders, is what the last one put last.
+        at = self._body.rfind(key)
         while at % _ENTRY_SIZE and at >= 0:
-            at = self._body.find(key, at + 1)
+            at = self._body.rfind(key, 0, at + FACT_SIZE - 1)
         return self._body[at + FACT_SIZE : at + _ENTRY_SIZE] if at >= 0 else None
 
     def has_facts(self, keys: Iterable[bytes]) -> bool:
