@@ -347,7 +347,7 @@ def test_modify_what_cannot_be(project: QuickProject) -> None:
 def test_recorded_folders_that_only_a_remote_has(project: QuickProject, tmp_path: Path) -> None:
     project.write(
         {
-            "dvc.yaml": "stages: {a: {cmd: mkdir out out/deep && cp loss.csv out/deep/l.csv && cp pics/2.png out/1.png, "
+            "dvc.yaml": "stages: {a: {cmd: mkdir -p out/deep && cp loss.csv out/deep/l.csv && cp pics/2.png out/1.png, "
             "deps: [loss.csv], plots: [out]}}\n"
         }
     )

@@ -10,7 +10,8 @@ from tests.pipeline.plots.samples import csv, sample
 
 from siglum.core.errors import FileFormatError
 from siglum.pipeline.plots.built_in import TEMPLATES
-from siglum.pipeline.plots.chart import MAX_CATEGORIES, MAX_POINTS, ChartKind, chart_of, kind_of_template
+from siglum.pipeline.plots.chart import ChartKind, kind_of_template
+from siglum.pipeline.plots.charting import MAX_CATEGORIES, MAX_POINTS, chart_of
 from siglum.pipeline.plots.scales import axis_of, number
 from siglum.pipeline.plots.thinning import loess, thinned
 
@@ -44,6 +45,14 @@ def test_y_without_a_number() -> None:
     with pytest.raises(FileFormatError) as caught:
         chart_of(data, ChartKind.LINES)
     assert str(caught.value).startswith("f.csv: the field 'l' has no number to draw. Name another one")
+
+
+def test_a_line_without_a_number_hides_no_other() -> None:
+    chart = chart_of(sample(csv("l", rows=[("nan",)]), csv("l", rows=[(1,), (2,)])), ChartKind.LINES)
+    assert [each.name for each in chart.series] == ["v1"]
+    assert chart.notes == ("Nothing is drawn of v0: it has no finite number.",)
+    bars = csv("v", "n", rows=[("x", "a")]), csv("v", "n", rows=[(1, "a")])
+    assert [each.name for each in chart_of(sample(*bars, x="v", y=["n"]), ChartKind.BARS).series] == ["v1"]
 
 
 def test_x_may_be_names() -> None:

@@ -12,7 +12,8 @@ import pytest
 from tests.pipeline.plots.samples import csv, sample
 
 from siglum.core.errors import InvalidInputError
-from siglum.pipeline.plots.chart import Chart, ChartKind, chart_of
+from siglum.pipeline.plots.chart import Chart, ChartKind
+from siglum.pipeline.plots.charting import chart_of
 from siglum.pipeline.plots.definitions import Look
 from siglum.pipeline.plots.page import ChartCard, PictureCard, filled_template, page
 from siglum.pipeline.plots.svg import svg_of

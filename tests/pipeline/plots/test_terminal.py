@@ -7,7 +7,8 @@ import textwrap
 import pytest
 from tests.pipeline.plots.samples import csv, sample
 
-from siglum.pipeline.plots.chart import Chart, ChartKind, chart_of
+from siglum.pipeline.plots.chart import Chart, ChartKind
+from siglum.pipeline.plots.charting import chart_of
 from siglum.pipeline.plots.definitions import Look
 from siglum.pipeline.plots.terminal import lines_of_chart
 from siglum.pipeline.plots.terminal_words import columns, cut

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from siglum.core.errors import NotFoundError, SiglumError
-from siglum.pipeline.plots.chart import Chart, chart_of, kind_of_template
+from siglum.pipeline.plots.chart import Chart, kind_of_template
+from siglum.pipeline.plots.charting import chart_of
 from siglum.pipeline.plots.collect import Picture, Plot, Plots, Problem
 from siglum.pipeline.plots.page import ChartCard, PictureCard
 from siglum.pipeline.plots.templates import Template, find_template

@@ -31,10 +31,28 @@ class Alphabet(msgspec.Struct, frozen=True):
 
 
 FINE = Alphabet(
-    is_fine=True, marks="●○■□▲△◆◇", side="│", tick="┤", corner="└", floor="─", foot="┬", bar="█", cut="…", nothing="·"
+    is_fine=True,
+    marks="●○■□▲△◆◇abcdefghijklmnopqrstuvwxyz",
+    side="│",
+    tick="┤",
+    corner="└",
+    floor="─",
+    foot="┬",
+    bar="█",
+    cut="…",
+    nothing="·",
 )
 PLAIN = Alphabet(
-    is_fine=False, marks="*ox+#@%&", side="|", tick="+", corner="+", floor="-", foot="+", bar="=", cut=".", nothing="."
+    is_fine=False,
+    marks="*o#x+@%&abcdefghijklmnpqrstuvwyz",
+    side="|",
+    tick="+",
+    corner="+",
+    floor="-",
+    foot="+",
+    bar="=",
+    cut=".",
+    nothing=".",
 )
 
 
