@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -166,7 +167,7 @@ def test_what_comes_back_names_its_result(project: Path, said: Any) -> None:
     (project / "model").unlink()
     dry = said("repro", "--dry", "--explain")
     assert dry[0] == "Would restore 'prepare' from an earlier run:"
-    assert dry[1].startswith("  result  ")
+    assert re.fullmatch("  result  of run [0-9a-f]{32}", dry[1])
     assert dry[2] == "  depends in  26ab0db9 → b026324c"
     done = said("repro", "--explain")
     assert done[:3] == ["Restored 'prepare' from an earlier run:", *dry[1:3]]
@@ -196,6 +197,24 @@ def test_stages_that_never_or_always_run(project: Path, said: Any) -> None:
         "'train' cannot be brought up to date: 'prepare' cannot be either.",
     ]
     assert said("repro", "-f", "-s", "train", "--explain")[:2] == ["Running 'train':", "  forced  changed or not"]
+
+
+def test_many_stages_of_which_there_is_little_to_say_share_a_line(project: Path, said: Any) -> None:
+    stages = [
+        f"  s{i}: {{cmd: cat {i or 'in'} > {i + 1}, deps: ['{i or 'in'}'], outs: ['{i + 1}']}}" for i in range(40)
+    ]
+    (project / "dvc.yaml").write_text("\n".join(["stages:", *stages]))
+    (line,) = said("status", "--explain")
+    assert line.startswith("Will run for the first time: s0, s1, ")
+    assert line.endswith(" more.")
+    assert len(line) <= 100
+    said("repro", "-q")
+    (project / "in").write_text("2\n")
+    head, change, rest = said("status", "--explain")
+    assert (head, change) == ("'s0' will run:", "  depends in  b026324c → 26ab0db9")
+    assert rest.startswith("May run, depending on what those before them will make: s1, s2, ")
+    (project / "in").unlink()
+    assert said("status", "--explain")[2].startswith("Cannot be brought up to date, since those before them cannot: s1")
 
 
 def test_json(project: Path, said: Any) -> None:

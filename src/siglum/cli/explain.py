@@ -29,10 +29,17 @@ _HEADS = {
 
 
 def say_explanations(console: Console, explanations: Sequence[Explanation], names: Names) -> None:
-    """Print what `status --explain` says: a block for each stage with something to do, a line for all others."""
+    """Print what `status --explain` says: a block for each stage with something to do, a line for all others.
+
+    Many stages of which there is no more to say than what will become of them share a line, too.
+    """
+    alike = {title: those for title, those in _alike(explanations).items() if len(those) > _NAMES_SHOWN}
+    shared = {each.stage for those in alike.values() for each in those}
     for each in explanations:
-        if each.action is not Action.NOTHING:
+        if each.action is not Action.NOTHING and each.stage not in shared:
             say_block(console, f"'{names.stage(each.stage)}' {_HEADS[each.action]}", each, names)
+    for title, those in alike.items():
+        console.say(console.style(_listed(title, [names.stage(each.stage) for each in those], console.room), "bold"))
     still = [names.stage(each.stage) for each in explanations if each.action is Action.NOTHING and not each.frozen]
     frozen = [names.stage(each.stage) for each in explanations if each.action is Action.NOTHING and each.frozen]
     if len(still) == len(explanations):
@@ -41,6 +48,19 @@ def say_explanations(console: Console, explanations: Sequence[Explanation], name
         console.say(_listed("Up to date", still, console.room))
     if frozen:
         console.say(_listed("Frozen, so never run", frozen, console.room))
+
+
+def _alike(explanations: Sequence[Explanation]) -> dict[str, list[Explanation]]:
+    """Return by title the stages whose block would be a heading alone."""
+    found: dict[str, list[Explanation]] = {}
+    for each in explanations:
+        if each.action is Action.DEPENDS:
+            found.setdefault("May run, depending on what those before them will make", []).append(each)
+        elif each.action is Action.RUN and not each.recorded:
+            found.setdefault("Will run for the first time", []).append(each)
+        elif each.action is Action.FAIL and each.upstream and not (each.missing or each.differences):
+            found.setdefault("Cannot be brought up to date, since those before them cannot", []).append(each)
+    return found
 
 
 class ReproExplainer:
