@@ -89,6 +89,7 @@ FILES: dict[str, str | bytes] = {
     "long.csv": "l\n1\n",
     "loose.csv": "k\n1\n",
     ".dvc/plots/all.json": json.dumps({name: f"<DVC_METRIC_{name}>" for name in ANCHORS}),
+    **{f".dvc/plots/our_{name}.json": json.dumps(make()) for name, make in TEMPLATES.items()},
     ".dvc/plots/few.json": json.dumps({"data": {"values": "<DVC_METRIC_DATA>"}, "t": "of <DVC_METRIC_TITLE>!"}),
 }
 CHANGED: dict[str, str | bytes] = {
@@ -110,6 +111,7 @@ SHOWN = [
     ["show", "fil"],
     ["show", "st.csv", "-y", "nothing"],
     *(["show", "made.json", "st.csv", "-t", name] for name in TEMPLATES),
+    *(["diff", "v1", "--targets", "made.json", "both", "-t", f"our_{name}"] for name in TEMPLATES),
     ["diff"],
     ["diff", "HEAD"],
     ["diff", "v1", "HEAD", "-t", "all"],
@@ -164,11 +166,14 @@ def siglum(folder: Path, *arguments: str) -> tuple[int, str]:
     return status, out.getvalue()
 
 
-def comparable(text: str) -> Any:
-    """Return JSON of plots without what is each tool's own: the templates, the colours, the words of errors."""
+def comparable(text: str, *, ours: bool = False) -> Any:
+    """Return JSON of plots without what is each tool's own: the colours, the words of errors, and the templates.
+
+    These are compared, too, where both tools fill `ours`.
+    """
     found = json.loads(text)
     errors = {(each.get("name"), each["rev"], each.get("source"), each["type"]) for each in found.get("errors", [])}
-    data = {name: [_plot(each) for each in entries] for name, entries in found.get("data", {}).items()}
+    data = {name: [_plot(each | {"ours": ours}) for each in entries] for name, entries in found.get("data", {}).items()}
     return {"errors": errors, "data": data}
 
 
@@ -176,6 +181,8 @@ def _plot(entry: dict[str, Any]) -> Any:
     if entry["type"] == "image":
         return entry | {"bytes": Path(entry["url"]).read_bytes()}
     content = entry["content"]
+    if entry["ours"]:
+        return _plain([entry["revisions"], content])
     kept = {key: content[key] for key in ANCHORS if key in content} or {
         "data": content["data"], "title": content.get("title", content.get("t")), "schema": content.get("$schema"),
         "axes": _axes(content),
@@ -211,7 +218,8 @@ def test_json(dvc_command: str, root: Path, tmp_path: Path) -> None:
     lines = [[*line, "--json"] for line in SHOWN]
     for line, (dvc, ours) in zip(lines, both(dvc_command, root, lines, tmp_path), strict=True):
         assert dvc[0] == 0
-        theirs, mine = comparable(dvc[1]), comparable(ours[1])
+        filled = any(word.startswith("our_") for word in line)
+        theirs, mine = comparable(dvc[1], ours=filled), comparable(ours[1], ours=filled)
         assert mine["errors"] == theirs["errors"], line
         assert mine["data"] == theirs["data"], line
         assert mine["data"], line
@@ -243,7 +251,7 @@ def test_what_is_printed(dvc_command: str, root: Path, tmp_path: Path) -> None:
     (_, theirs), (_, mine) = found[2]
     assert json.loads(mine)["data"] == json.loads(theirs)["data"]
     (_, theirs), (_, mine) = found[3]
-    assert set(mine.split()) == {*theirs.split(), "all", "few"}
+    assert set(mine.split()) == {*theirs.split(), "all", "few", *(f"our_{name}" for name in TEMPLATES)}
 
 
 MODIFIED = """\
