@@ -104,3 +104,9 @@ def test_a_list_fetched_before_is_not_believed_when_it_changed(project: QuickPro
     assert "uncommitted" not in status(project, "--granular")
     kept.write_bytes(kept.read_bytes().replace(b'"a"', b'"c"'))
     assert status(project, "--granular")["uncommitted"] == {"unknown": ["d/a", "d/sub/", "d/sub/b"]}
+
+
+def test_without_a_remote_nothing_is_on_one(project: QuickProject) -> None:
+    project.git("config", "--file", str(project.root / ".dvc/config"), "--remove-section", "core")
+    found = json.loads(project.done("data", "status", "--json", "--granular", "--not-in-remote"))
+    assert found["not_in_remote"] == ["d/", "d/a", "d/sub/b", "f"]

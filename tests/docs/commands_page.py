@@ -11,11 +11,11 @@ from siglum.cli.commands import COMMANDS
 
 PAGE = Path(__file__).parent.parent.parent / "docs/reference/commands.md"
 _INTRODUCTION = (
-    "Every command takes `--json` (the result as one line of JSON), `-q/--quiet` (errors only) and `--help`. "
-    "`siglum --cd PATH …` runs one as if started in PATH. Exit statuses: 0 fine, 1 failed (said in one line on "
-    "standard error), 2 wrong use, 130 interrupted."
+    "Every command takes `--json` (the result as one line of JSON), `-q/--quiet` (errors only), `-v/--verbose` (also "
+    "where in the code an error came from) and `--help`. `siglum --cd PATH …` runs one as if started in PATH. "
+    "Exit statuses: 0 fine, 1 failed (said in one line on standard error), 2 wrong use, 130 interrupted."
 )
-COMMON = ("json", "quiet", "help")
+COMMON = ("json", "quiet", "_verbose", "help")
 
 
 def render() -> str:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import click
 
+from siglum.cli.command import QUIET, VERBOSE
 from siglum.cli.commands import COMMANDS, HIDDEN
 from siglum.cli.console import Console
 from siglum.core.errors import SiglumError, UsageError
@@ -72,8 +73,13 @@ class RootGroup(click.Group):
 @click.command(cls=RootGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--cd", "folder", metavar="PATH", type=click.Path(), help="Run as if started in PATH.")
 @click.option("-V", "--version", is_flag=True, help="Print the version.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only; the same as after the command's name.")
+@click.option("-v", "--verbose", count=True, help="Print where in the code an error came from, too.")
+@click.option("--wait-for-lock", is_flag=True, help="Wait for others who use the repository, as Siglum always does.")
 @click.pass_context
-def root(context: click.Context, folder: str | None, version: bool) -> None:
+def root(
+    context: click.Context, folder: str | None, version: bool, quiet: bool, verbose: int, wait_for_lock: bool
+) -> None:
     """Model versioning: every model version with exactly the code, data and parameters that made it."""
     if version:
         from siglum import __version__
@@ -82,6 +88,8 @@ def root(context: click.Context, folder: str | None, version: bool) -> None:
         raise click.exceptions.Exit(0)
     if folder is not None:
         os.chdir(folder)
+    del wait_for_lock  # DVC needs to be told
+    context.meta.update({QUIET: quiet, VERBOSE: verbose})
     if context.invoked_subcommand is None:
         print(context.get_help())  # noqa: T201
 

@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from siglum.cli.console import Console
+from siglum.core.errors import SiglumError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+QUIET, VERBOSE = "siglum.quiet", "siglum.verbose"
+"""Where a context's `meta` keeps what was said before the command's name: `siglum -q status`."""
+
+
 class SiglumCommand(click.Command):
-    """A command with `--json` and `--quiet`, whose callback gets a `Console` as its first argument."""
+    """A command with `--json`, `--quiet` and `--verbose`, whose callback gets a `Console` as its first argument."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.append(click.Option(["--json"], is_flag=True, help="Print the result as one line of JSON."))
         self.params.append(click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only."))
+        if not any("-v" in each.opts for each in self.params):
+            text = "Print where in the code an error came from, too."
+            self.params.append(click.Option(["-v", "--verbose", "_verbose"], count=True, help=text))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Take the common options out of the parameters and call back with a console."""
-        console = Console(json=ctx.params.pop("json"), quiet=ctx.params.pop("quiet"))
+        quiet = ctx.params.pop("quiet") or ctx.meta.get(QUIET, False)
+        verbose = ctx.params.pop("_verbose", 0) or ctx.meta.get(VERBOSE, 0)
+        console = Console(json=ctx.params.pop("json"), quiet=quiet)
         ctx.find_root().obj = console  # so that `cli.app` prints an error in the shape that was asked for
         if self.callback is None:
             return None
-        return ctx.invoke(self.callback, console, **ctx.params)
+        try:
+            return ctx.invoke(self.callback, console, **ctx.params)
+        except SiglumError:
+            if verbose:
+                traceback.print_exc()
+            raise
 
 
 class SiglumGroup(click.Group):

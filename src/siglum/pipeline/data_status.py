@@ -115,14 +115,13 @@ def _not_in_remote(
     within: Sequence[str],
     remote: str | None,
 ) -> list[str]:
-    """Return what of the recorded data its remotes do not have; nothing of what has no remote."""
+    """Return what of the recorded data its remotes do not have: all of what no remote is configured for."""
     default = remote or repo.config.get("core.remote")
-    by_remote: dict[str, dict[str, DataHash]] = {}
+    by_remote: dict[str | None, dict[str, DataHash]] = {}
     for item in items:
-        name = item.remote or default
-        if not item.push or item.hash is None or name is None:
+        if not item.push or item.hash is None:
             continue
-        wanted = by_remote.setdefault(name, {})
+        wanted = by_remote.setdefault(item.remote or default, {})
         wanted[item.path] = item.hash
         manifest = recorded.manifest(item.path) if asked.granular and item.hash.is_dir else None
         if manifest is not None:
@@ -130,6 +129,9 @@ def _not_in_remote(
                 wanted[f"{item.path}/{relpath}"] = DataHash(oid, item.hash.legacy)
     found: list[str] = []
     for name, wanted in by_remote.items():
+        if name is None:
+            found += [_shown(path, data) for path, data in wanted.items()]
+            continue
         there = open_configured_remote(repo, name)
         keys = {path: legacy_key_of(data.oid) if data.legacy else key_of(data.oid) for path, data in wanted.items()}
         index = RemoteIndex(repo, there.url)
