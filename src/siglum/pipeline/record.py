@@ -42,6 +42,7 @@ class Recorder:
         self._staged: list[StagedPath] = []
         self._runs: list[tuple[RunCache, StageLock]] = []
         self._placed: list[tuple[str, str]] = []
+        self._added: list[tuple[Stage, StageLock]] = []
         self._told: list[Callable[[], None]] = []
         self.waiting_since: float | None = None
         """Since when (`time.monotonic`) something waits for a flush; None when nothing does."""
@@ -78,7 +79,7 @@ class Recorder:
         rank = self._ranks[stage.address]
         outs = tuple(locked_path(out.path, self._save(out, rank, to_cache, small_too, relink)) for out in stage.outs)
         entry = msgspec.structs.replace(inputs, outs=outs)
-        self._folders.remember(stage, entry)
+        self._added.append((stage, entry))
         self._writer(stage).put(stage.name, encode_entry(entry), rank)
         if run_cache is not None:
             self._runs.append((run_cache, entry))
@@ -105,6 +106,8 @@ class Recorder:
             run_cache.save(entry)
         for writer in self._writers.values():
             writer.flush()
+        for stage, entry in self._added:
+            self._folders.remember(stage, entry)
         told = self._told
         self._forget()
         for tell in told:
@@ -120,7 +123,7 @@ class Recorder:
         self._forget()
 
     def _forget(self) -> None:
-        self._staged, self._runs, self._placed, self._told = [], [], [], []
+        self._staged, self._runs, self._placed, self._added, self._told = [], [], [], [], []
         self.waiting_since = None
 
     def _save(self, out: Output, rank: int, to_cache: bool, small_too: bool, relink: bool) -> PathState:
