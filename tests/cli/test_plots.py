@@ -175,6 +175,14 @@ def test_in_the_terminal(project: QuickProject, monkeypatch: pytest.MonkeyPatch)
     assert not (project.root / "dvc_plots").exists()
 
 
+def test_names_of_files_do_not_reach_the_terminal_as_they_are(project: QuickProject) -> None:
+    name = "a\x1b[2J.png"
+    project.write({name: PNG, "b\x1b[2J.csv": LOSS})
+    out = project.done("plots", "show", name, "b\x1b[2J.csv", "--text")
+    assert "\x1b" not in out
+    assert "a\ufffd[2J.png: a picture of 8 B" in out
+
+
 def test_seen_from_a_folder(project: QuickProject) -> None:
     folder = project.root / "sub"
     project.write({"sub/dvc.yaml": "plots: [x.tsv, ../loss.csv: {y: acc}]\n", "sub/x.tsv": "q\n1\n"})

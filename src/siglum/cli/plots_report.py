@@ -33,6 +33,7 @@ from siglum.pipeline.plots.drawing import (
 from siglum.pipeline.plots.page import filled_template, page
 from siglum.pipeline.plots.templates import find_template
 from siglum.pipeline.plots.terminal import lines_of_chart
+from siglum.pipeline.plots.terminal_words import cut
 from siglum.workspace.documents import decoded, read_bytes, write_atomic
 from siglum.workspace.repository import DVC_DIR, Repository
 
@@ -138,7 +139,8 @@ def _say_charts(console: Console, charts: Charts) -> None:
             continue
         for picture in each.plot.pictures:
             where = "" if picture.revision == WORKSPACE else f" at {picture.revision}"
-            console.say(f"{each.plot.name}{where}: a picture of {size(len(picture.data))}, to be seen in the page")
+            words = f"{each.plot.name}{where}: a picture of {size(len(picture.data))}, to be seen in the page"
+            console.say(cut(words, 10 * width))  # whole, but for what a terminal would act on
 
 
 def _write_page(console: Console, repo: Repository, wish: Wish, charts: Charts, revisions: Sequence[str]) -> None:
