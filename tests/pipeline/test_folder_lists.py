@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from tests.pipeline.project import Project
 
@@ -29,16 +31,16 @@ def reading(project: Project) -> Project:
 def test_the_list_of_a_folder_comes_back(reading: Project) -> None:
     oid = recorded(reading, "1")
     lists = FolderLists(reading.open())
-    assert lists.read(oid) == {"a": "c4ca4238a0b923820dcc509a6f75849b"}
-    assert lists.read("0" * 32 + ".dir") is None
-    assert lists.read("0" * 32) is None
-    assert lists.read(None) is None
+    assert lists.read("src", oid) == {"a": "c4ca4238a0b923820dcc509a6f75849b"}
+    assert lists.read("src", "0" * 32 + ".dir") is None
+    assert lists.read("src", "0" * 32) is None
+    assert lists.read("src", None) is None
 
 
 def test_a_damaged_list_is_no_list(reading: Project) -> None:
     oid = recorded(reading, "1")
     reading.write(f"{FOLDER}/{oid}", "[{")
-    assert FolderLists(reading.open()).read(oid) is None
+    assert FolderLists(reading.open()).read("src", oid) is None
 
 
 def test_a_folder_in_the_cache_is_not_remembered_twice(reading: Project) -> None:
@@ -49,7 +51,18 @@ def test_a_folder_in_the_cache_is_not_remembered_twice(reading: Project) -> None
     reading.repro()
     oid = reading.lock()["s"]["deps"][0]["md5"]
     assert not reading.exists(f"{FOLDER}/{oid}")
-    assert FolderLists(reading.open()).read(oid) == {"a": "68b329da9893e34099c7d8ad5cb9c940"}
+    assert FolderLists(reading.open()).read("src", oid) == {"a": "68b329da9893e34099c7d8ad5cb9c940"}
+
+
+def test_what_git_has_needs_no_list(reading: Project) -> None:
+    first = recorded(reading, "1")
+    reading.git("add", "src")
+    reading.git("-c", "user.name=T", "-c", "user.email=t@example.com", "commit", "-q", "-m", "one")
+    second = recorded(reading, "2")
+    shutil.rmtree(reading.root / FOLDER)
+    lists = FolderLists(reading.open())
+    assert lists.read("src", first) == {"a": "c4ca4238a0b923820dcc509a6f75849b"}
+    assert lists.read("src", second) is None
 
 
 def test_old_lists_go(reading: Project, monkeypatch: pytest.MonkeyPatch) -> None:

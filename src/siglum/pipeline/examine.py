@@ -180,7 +180,7 @@ class Examiner:
     ) -> tuple[Difference, ...]:
         observed = Observed(deps=inputs.oids(), params=inputs.params, outs=outs)
         folders = folder_hashes(stage, lock, reasons, observed)
-        found = {old: self._folders.read(old) for old, _ in folders.values()}
+        found = {old: self._folders.read(key, old) for key, (old, _) in folders.items()}
         found |= {new: self._present_listing(key) for key, (_, new) in folders.items()}
         listings = {oid: listing for oid, listing in found.items() if oid is not None and listing is not None}
         return differences(
