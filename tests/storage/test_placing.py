@@ -26,7 +26,7 @@ COPY = (LinkType.REFLINK, LinkType.COPY)
 def _two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_WORTH_FORKING", 0)
     monkeypatch.setattr(workers, "_cores", lambda: 2)
-    monkeypatch.setattr(workers, "_may_fork", lambda: True)  # test runners have threads of their own
+    monkeypatch.setattr(workers, "may_fork", lambda: True)  # test runners have threads of their own
 
 
 @pytest.fixture

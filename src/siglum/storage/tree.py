@@ -16,7 +16,7 @@ from siglum.storage.hashing import md5_bytes, not_regular
 from siglum.storage.index import StatIndex
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.manifest import Manifest, encode_entries, make_manifest
-from siglum.storage.walk import Ignore, Listing, list_files, state_key
+from siglum.storage.walk import Ignore, Listing, folder_state, list_files, state_key
 
 
 class TreeEntry(msgspec.Struct, frozen=True, gc=False):
@@ -88,16 +88,13 @@ def scan_tree(
 
 def summarize_tree(root: str, index: StatIndex | None = None, ignore: Ignore | None = None) -> TreeSummary:
     """Return what `scan_tree` would, without the files: a folder in which nothing changed costs a stat of each."""
-    listings = list_files(root, ignore)
-    known = index.get_fact(state_key(listings)) if index is not None else None
-    if known is None:
-        tree = _scan(root, listings, index, None)
-        return TreeSummary(tree.oid, tree.size, tree.nfiles)
-    return TreeSummary(
-        known,
-        sum(status.st_size for listing in listings for status in listing.stats),
-        sum(len(listing.names) for listing in listings),
-    )
+    if index is not None:
+        state = folder_state(root, ignore)
+        known = index.get_fact(state.key)
+        if known is not None:
+            return TreeSummary(known, state.size, state.nfiles)
+    tree = _scan(root, list_files(root, ignore), index, None)
+    return TreeSummary(tree.oid, tree.size, tree.nfiles)
 
 
 def _scan(root: str, listings: Sequence[Listing], index: StatIndex | None, into: IngestBatch | None) -> TreeState:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import stat as stat_bits
-from collections.abc import Iterable, Iterator
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from siglum.core.errors import InvalidInputError
 from siglum.storage.hashing import not_regular
 from siglum.storage.index import FACT_SIZE, fingerprint
+from siglum.storage.workers import may_fork, run_parts
 
 _KIND, _REGULAR = 0o170000, stat_bits.S_IFREG
+# From so many files on, the folders that are left are shared with another process.
+_MANY_FILES = 4000
+_TOTALS = struct.Struct("<QQ")
 
 
 class Ignore(Protocol):
@@ -51,13 +56,19 @@ def list_files(root: str, ignore: Ignore | None = None) -> list[Listing]:
     Links to files are followed; links to folders inside are neither followed nor recorded, as in DVC. A link that
     leads nowhere, a FIFO, socket or device, and a name that is not UTF-8 raise InvalidInputError naming the path.
     """
+    return _list_below([("", root)], ignore)
+
+
+def _list_below(pending: list[tuple[str, str]], ignore: Ignore | None, most: int | None = None) -> list[Listing]:
+    """List what is pending, taking it off; with `most`, stop once so many files were found and folders are left."""
     listings = []
-    pending = [("", root)]
-    while pending:
+    found = 0
+    while pending and (most is None or found < most):
         prefix, folder = pending.pop()
         folders, names, stats = _list(folder, ignore)
         pending += [(f"{prefix}{name}/", f"{folder}/{name}") for name in folders]
         if names:
+            found += len(names)
             listings.append(Listing(prefix, folder, names, stats, list(map(fingerprint, stats))))
     return listings
 
@@ -68,18 +79,65 @@ def walk(root: str, ignore: Ignore | None = None) -> Iterator[tuple[str, str, os
         yield from listing.files()
 
 
+class FolderState(NamedTuple):
+    """A folder as it is now: a key for it (see `state_key`), its bytes in all, how many files."""
+
+    key: bytes
+    size: int
+    nfiles: int
+
+
+def folder_state(root: str, ignore: Ignore | None = None) -> FolderState:
+    """Return the state of a folder, large ones looked at in two processes. Raises as `list_files` does."""
+    pending = [("", root)]
+    states = [_state_of(_list_below(pending, ignore, _MANY_FILES if may_fork() else None))]
+    if pending:
+        # A list of folders is worked off from its end: the worker's half comes last, as it would with one process.
+        half = len(pending) // 2
+        parts = [part for part in (pending[half:], pending[:half]) if part]
+
+        def look(_number: int, part: Sequence[tuple[str, str]], _keep_going: Callable[[], None]) -> bytes:
+            return _state_of(_list_below(list(part), ignore))
+
+        answers = run_parts(parts, look)
+        # What a worker came across and could not say is raised here.
+        states += [answer or look(0, part, lambda: None) for part, answer in zip(parts, answers, strict=True)]
+    hasher = _key_hasher()
+    size = nfiles = 0
+    for state in states:
+        more_size, more_files = _TOTALS.unpack_from(state)
+        hasher.update(memoryview(state)[_TOTALS.size :])
+        size += more_size
+        nfiles += more_files
+    return FolderState(hasher.digest()[:FACT_SIZE], size, nfiles)
+
+
 def state_key(listings: Iterable[Listing]) -> bytes:
     """Return a key for "these files, each as it is now": what it stands for changes only when one of them does.
 
     Two listings of the same files in another order have different keys; the system does not reorder what it does not
     change, and a key that is not found costs time only.
     """
-    hasher = hashlib.sha512(b"state of a folder\0")
+    hasher = _key_hasher()
     for listing in listings:
-        hasher.update(f"{listing.prefix}\0{len(listing.names)}\0".encode())
-        hasher.update("\0".join(listing.names).encode())
-        hasher.update(b"".join(listing.fingerprints))
+        hasher.update(_record(listing))
     return hasher.digest()[:FACT_SIZE]
+
+
+def _key_hasher() -> hashlib._Hash:
+    return hashlib.sha512(b"state of a folder\0")
+
+
+def _record(listing: Listing) -> bytes:
+    head = f"{listing.prefix}\0{len(listing.names)}\0".encode()
+    return head + "\0".join(listing.names).encode() + b"".join(listing.fingerprints)
+
+
+def _state_of(listings: Sequence[Listing]) -> bytes:
+    """Return the bytes and the number of all files, then what the key is made of."""
+    size = sum(status.st_size for listing in listings for status in listing.stats)
+    nfiles = sum(len(listing.names) for listing in listings)
+    return _TOTALS.pack(size, nfiles) + b"".join(map(_record, listings))
 
 
 def _list(folder: str, ignore: Ignore | None) -> tuple[list[str], list[str], list[os.stat_result]]:

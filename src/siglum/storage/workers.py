@@ -32,7 +32,7 @@ def share_out(items: Sequence[T], total_bytes: int, each: int = _FILE_OVERHEAD) 
     `each` is what a file costs beyond its bytes, in bytes that could be hashed instead.
     """
     workers = 1
-    if total_bytes + len(items) * each >= _WORTH_FORKING and _may_fork():
+    if total_bytes + len(items) * each >= _WORTH_FORKING and may_fork():
         workers = max(1, min(_cores(), _MOST_WORKERS, len(items)))
     return [items[number::workers] for number in range(workers)]
 
@@ -52,9 +52,12 @@ def run_parts(parts: Sequence[Sequence[T]], task: Task[T]) -> list[bytes | None]
         return [own, *(worker.answer() for worker in workers)]
 
 
-def _may_fork() -> bool:
-    """Whether a fork is safe: that of a process with several threads may inherit a lock that nobody will ever open."""
-    return hasattr(os, "fork") and threading.active_count() == 1
+def may_fork() -> bool:
+    """Whether a fork is safe and of use.
+
+    That of a process with several threads may inherit a lock that nobody will ever open.
+    """
+    return hasattr(os, "fork") and threading.active_count() == 1 and _cores() > 1
 
 
 def _cores() -> int:

@@ -24,7 +24,14 @@ _MESSAGE = re.compile(r"<Message>\s*([^<]{1,300}?)\s*(?:</Message>|\n)")
 _STATUS = re.compile(r"status(?: code)?:? ?(\d{3})|\b([45]\d\d) (?:[A-Z][a-z]+ ?)+", re.IGNORECASE)
 _QUERY = re.compile(r"\?[^\s\"')>]+")
 _NO_CONTAINER = ("NoSuchBucket", "ContainerNotFound", "bucket does not exist", "container does not exist")
-_FULL = ("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "EntityTooLarge", "AccountQuota", "507 Insufficient")
+_FULL = (
+    "QuotaExceeded",
+    "XMinioStorageFull",
+    "InsufficientStorage",
+    "EntityTooLarge",
+    "AccountQuota",
+    "507 Insufficient",
+)
 _NOT_LET_IN = (
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
