@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import subprocess
@@ -31,8 +32,8 @@ from siglum.tracking.entities import Metric, Param, Tag
 from siglum.tracking.sql import retry
 from siglum.tracking.sql.database import Database, open_database
 from siglum.tracking.sql.port import Sql, TransactionLostError
-from siglum.tracking.sql.postgres import READERS, PostgresSession
-from siglum.tracking.sql.postgres_words import as_schema, with_numbered_marks
+from siglum.tracking.sql.postgres import MARKS, READERS, PostgresSession
+from siglum.tracking.sql.postgres_words import as_schema, with_numbered_marks, with_rows
 from siglum.tracking.sql.store import SqlTrackingStore
 
 SECRET = "s3cr3t"
@@ -76,6 +77,33 @@ def numbers(database: Database) -> list[int]:
 )
 def test_marks(statement: str, expected: str) -> None:
     assert with_numbered_marks(statement) == expected
+
+
+def test_rows_at_once() -> None:
+    """An INSERT of one row becomes one of many; what binds values elsewhere is run row by row."""
+    assert with_rows("INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT DO NOTHING", 2) == (
+        "INSERT INTO t (a, b) VALUES (?, ?), (?, ?) ON CONFLICT DO NOTHING"
+    )
+    assert with_rows("INSERT INTO t (a) VALUES (?) ON CONFLICT (a) DO UPDATE SET b = ?", 2) is None
+    assert with_rows("INSERT INTO t (a) VALUES (1 + ?)", 2) is None
+    assert with_rows("UPDATE t SET a = ?", 2) is None
+
+
+def test_many_rows(database: Database) -> None:
+    """More than one statement may bind, and updates of many rows with all that a column may hold."""
+    database.write(lambda sql: sql.many("INSERT INTO t (x) VALUES (?)", ((x,) for x in range(MARKS + 5))))
+    assert len(numbers(database)) == MARKS + 5
+    database.write(lambda sql: sql.run("CREATE TABLE u (k BIGINT, i BIGINT, f DOUBLE PRECISION, s TEXT)"))
+    database.write(lambda sql: sql.many("INSERT INTO u (k) VALUES (?)", [(1,), (2,), (3,)]))
+    rows = [(2**62, math.inf, "a", 1), (None, math.nan, None, 2), (-5, 0.1, "ä", 3)]
+    columns = {"i": "BIGINT", "f": "DOUBLE PRECISION", "s": "TEXT"}
+    database.write(lambda sql: sql.update("u", columns, ("k",), rows))
+    assert database.read(lambda sql: sql.all("SELECT i, f, s, k FROM u ORDER BY k")) == [
+        rows[0],
+        (None, None, None, 2),
+        rows[2],
+    ]
+    database.write(lambda sql: sql.run("DROP TABLE u"))
 
 
 def test_types() -> None:

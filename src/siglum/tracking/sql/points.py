@@ -16,15 +16,20 @@ from siglum.tracking.series import Point, decode_segment, point_bytes, point_ord
 from siglum.tracking.sql.port import Row, Sql, marks
 from siglum.tracking.sql.segments import add_to_journal, pack_long_journal, read_journal
 
-_SUMMARY_COLUMNS: Final = "count, last_step, last_timestamp, last_value, min_value, min_step, max_value, max_step"
+_SUMMARY_TYPES: Final = {
+    "count": "BIGINT",
+    "last_step": "BIGINT",
+    "last_timestamp": "BIGINT",
+    "last_value": "DOUBLE PRECISION",
+    "min_value": "DOUBLE PRECISION",
+    "min_step": "BIGINT",
+    "max_value": "DOUBLE PRECISION",
+    "max_step": "BIGINT",
+}
+_SUMMARY_COLUMNS: Final = ", ".join(_SUMMARY_TYPES)
 _ADD_SUMMARY: Final = f"""
     INSERT INTO metric_summaries ({_SUMMARY_COLUMNS}, run_key, key_id)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""  # noqa: S608  only constants
-# Apart from adding, which has to look up what the row refers to: most points continue a series.
-_CHANGE_SUMMARY: Final = """
-    UPDATE metric_summaries SET count = ?, last_step = ?, last_timestamp = ?, last_value = ?,
-        min_value = ?, min_step = ?, max_value = ?, max_step = ?
-    WHERE run_key = ? AND key_id = ?"""
 
 
 class MetricSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +69,8 @@ def append_points(
     if added:
         sql.many(_ADD_SUMMARY, added)
     if changed:
-        sql.many(_CHANGE_SUMMARY, changed)
+        # apart from adding, which has to look up what the row refers to: most points continue a series
+        sql.update("metric_summaries", _SUMMARY_TYPES, ("run_key", "key_id"), changed)
     records = [(key_id, *point) for key_id, series in fresh.items() for point in series]
     if records:
         add_to_journal(sql, run_key, records)

@@ -8,7 +8,8 @@ by code points. Floats: NaN is stored as NULL.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from siglum.core.errors import UnavailableError
@@ -43,7 +44,16 @@ class Sql(Protocol):
         ...
 
     def many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run one statement once for each row of values."""
+        """Run one statement once for each row of values. Rows of an `ON CONFLICT DO UPDATE` have different keys."""
+        ...
+
+    def update(
+        self, table: str, columns: Mapping[str, str], keys: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> None:
+        """Set columns of many rows. Each of `rows` has the values of `columns` (name to type), then those of `keys`.
+
+        Keys are whole numbers.
+        """
         ...
 
 
@@ -118,3 +128,10 @@ class Backend(Protocol):
 def marks(count: int) -> str:
     """Return `?, ?, ?` for `count` bound values."""
     return ", ".join("?" * count)
+
+
+@functools.cache
+def update_statement(table: str, columns: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    """Return the statement that sets columns of the row that has these keys."""
+    values, conditions = ", ".join(f"{c} = ?" for c in columns), " AND ".join(f"{k} = ?" for k in keys)
+    return f"UPDATE {table} SET {values} WHERE {conditions}"  # noqa: S608  names of ours

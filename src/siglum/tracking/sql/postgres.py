@@ -8,19 +8,19 @@ and a server shares the cost of a flush by committing in groups.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from siglum.core.errors import BusyError, InvalidInputError, NotSupportedError, UnavailableError
-from siglum.tracking.sql.port import Dialect, Row, TransactionLostError
+from siglum.tracking.sql.port import Dialect, Row, TransactionLostError, update_statement
 from siglum.tracking.sql.postgres_uri import parse_postgres_uri
-from siglum.tracking.sql.postgres_words import as_schema, with_numbered_marks
+from siglum.tracking.sql.postgres_words import as_schema, update_from_arrays, with_numbered_marks, with_rows
 
 try:
     import psycopg
     from psycopg.abc import Buffer
     from psycopg.pq import TransactionStatus
-    from psycopg.types.numeric import FloatBinaryDumper, Int8BinaryDumper, NumericBinaryLoader
+    from psycopg.types.numeric import FloatBinaryDumper, Int8, Int8BinaryDumper, NumericBinaryLoader
 except ImportError as error:
     raise NotSupportedError(
         "PostgreSQL needs the extra 'postgres'.", hint="Install it: pip install 'siglum[postgres]'"
@@ -31,6 +31,8 @@ from siglum.tracking.sql.postgres_errors import connection_error, is_lost, trans
 READERS: Final = 10
 """Connections of one process that read at once; a server takes 100 of all processes unless told otherwise."""
 CONNECT_SECONDS: Final = 10
+MARKS: Final = 20_000
+"""Values that one statement binds at most; the protocol has 65,535."""
 # Acknowledged means flushed, whatever the server's default; a writer that hangs does not hold the others up for ever.
 _SETTINGS: Final = """
     SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s';
@@ -56,6 +58,13 @@ class _WholeNumber(NumericBinaryLoader):
     def load(self, data: Buffer) -> Any:
         value = super().load(data)
         return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _element(value: Any) -> Any:
+    """Return a number as psycopg has to see it in a list, where it would take the smallest type that fits."""
+    if isinstance(value, int):
+        return Int8(value)
+    return None if value != value else value
 
 
 class PostgresBackend:
@@ -198,12 +207,35 @@ class PostgresSession:
         self.all(statement, values)
 
     def many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        given = list(rows)
+        if not given:
+            return
+        at_once = MARKS // max(1, len(given[0]))
+        one_insert = with_rows(statement, min(len(given), at_once))
+        if len(given) == 1 or one_insert is None or len(given) > at_once:
+            self._one_by_one(statement, given)
+        else:
+            self.run(one_insert, [value for row in given for value in row])
+
+    def _one_by_one(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        if len(rows) == 1:
+            self.run(statement, rows[0])
+            return
         self._count()
         try:
             with self._connection.cursor() as cursor:
                 cursor.executemany(with_numbered_marks(statement), rows)
         except (psycopg.Error, UnicodeEncodeError, OverflowError) as error:
             raise self._translated(error) from error
+
+    def update(
+        self, table: str, columns: Mapping[str, str], keys: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> None:
+        if len(rows) == 1:
+            self.run(update_statement(table, tuple(columns), tuple(keys)), rows[0])
+            return
+        arrays = [[_element(value) for value in column] for column in zip(*rows, strict=True)]
+        self.run(update_from_arrays(table, columns, keys), arrays)
 
     def script(self, statements: str) -> None:
         self._count()

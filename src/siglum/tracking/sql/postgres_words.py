@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 _LITERAL_OR_MARK: Final = re.compile(r"'(?:[^']|'')*'|(?P<like>\bLIKE \?)|\?")
@@ -29,6 +30,29 @@ def with_numbered_marks(statement: str) -> str:
         return f"${next(numbers)}" if match[0] == "?" else match[0]
 
     return _LITERAL_OR_MARK.sub(replace, statement)
+
+
+_ROW: Final = re.compile(r"(?s)(?P<head>\s*INSERT INTO .*?\bVALUES )(?P<row>\(\?(?:, \?)*\))(?P<tail>.*)\Z")
+
+
+def with_rows(statement: str, count: int) -> str | None:
+    """Return an INSERT of one row of marks as one of many rows; None for any other statement."""
+    match = _ROW.match(statement)
+    if match is None or "?" in match["tail"]:
+        return None
+    return match["head"] + ", ".join([match["row"]] * count) + match["tail"]
+
+
+def update_from_arrays(table: str, columns: Mapping[str, str], keys: Sequence[str]) -> str:
+    """Return an UPDATE of many rows, which takes an array of values for each column, and for each key."""
+    types = [*columns.values(), *(["BIGINT"] * len(keys))]
+    arrays = ", ".join(f"?::{each}[]" for each in types)
+    names = [*columns, *keys]
+    return (
+        f"UPDATE {table} SET {', '.join(f'{c} = new_row.{c}' for c in columns)} "  # noqa: S608  names of ours
+        f"FROM unnest({arrays}) AS new_row ({', '.join(names)}) "
+        f"WHERE {' AND '.join(f'{table}.{k} = new_row.{k}' for k in keys)}"
+    )
 
 
 def as_schema(statements: str) -> str:

@@ -238,25 +238,17 @@ def _short(value: str) -> str:
 
 def _add_model_points(sql: Sql, run_key: int, points: Sequence[Metric]) -> None:
     keys = model_keys(sql, {p.model_id for p in points if p.model_id is not None})
+    values: dict[tuple[Any, ...], float] = {}
+    for p in points:
+        place = (p.key, run_key, p.timestamp, p.step, p.dataset_name or "", p.dataset_digest or "")
+        values[keys[p.model_id or ""], *place] = p.value
     sql.many(
         """INSERT INTO logged_model_metrics
            (model_key, key, run_key, timestamp, step, dataset_name, dataset_digest, value)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT (model_key, key, run_key, timestamp, step, dataset_name, dataset_digest)
            DO UPDATE SET value = excluded.value""",
-        [
-            (
-                keys[p.model_id or ""],
-                p.key,
-                run_key,
-                p.timestamp,
-                p.step,
-                p.dataset_name or "",
-                p.dataset_digest or "",
-                p.value,
-            )
-            for p in points
-        ],
+        [(*place, value) for place, value in values.items()],
     )
 
 

@@ -6,7 +6,7 @@ All that is SQLite's own stands here: pragmas, file names, result codes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import apsw
@@ -25,7 +25,7 @@ from siglum.core.errors import (
 )
 from siglum.core.failures import file_errors
 from siglum.storage.durability import fsync_path
-from siglum.tracking.sql.port import Dialect, Row
+from siglum.tracking.sql.port import Dialect, Row, update_statement
 
 BUSY_TIMEOUT_MS: Final = 30_000
 _JOURNAL_ATTEMPTS: Final = 200
@@ -154,6 +154,11 @@ class SqliteSession:
             self._connection.executemany(statement, rows).fetchall()
         except (apsw.Error, UnicodeEncodeError, OverflowError) as error:
             raise translate(error, self._path) from error
+
+    def update(
+        self, table: str, columns: Mapping[str, str], keys: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> None:
+        self.many(update_statement(table, tuple(columns), tuple(keys)), rows)
 
     def script(self, statements: str) -> None:
         self.all(statements)

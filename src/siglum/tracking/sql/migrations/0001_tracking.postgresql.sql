@@ -2,6 +2,13 @@
 ALTER TABLE metric_journal ALTER COLUMN data SET STORAGE EXTERNAL;
 ALTER TABLE metric_segments ALTER COLUMN data SET STORAGE EXTERNAL;
 
+-- Entries of the journal live for a short while, and their room is wanted again; summaries change in place.
+ALTER TABLE metric_journal SET (
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
+    toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000
+);
+ALTER TABLE metric_summaries SET (fillfactor = 70);
+
 -- Lower case by Unicode's rules, whatever the database's own: by the first of these collations that the server has.
 DO $$
 DECLARE
