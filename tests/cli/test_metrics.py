@@ -39,8 +39,8 @@ def test_a_damaged_file_is_told_with_its_line_and_hides_no_other(project: QuickP
     [
         ("m.json", b"", "m.json:1:1", "JSONFileCorruptedError"),
         ("m.json", b'{"a": 1', "m.json:1:", "JSONFileCorruptedError"),
-        ("m.json", b"[1, 2]", "m.json: expected keys and values", "JSONFileCorruptedError"),
-        ("m.json", b"5", "m.json: expected keys and values", "JSONFileCorruptedError"),
+        ("m.json", b"[1, 2]", "m.json:1: expected keys and values", "JSONFileCorruptedError"),
+        ("m.json", b"5", "m.json:1: expected keys and values", "JSONFileCorruptedError"),
         ("m.json", b"a\n\xff", "m.json:2:1: not UTF-8", "EncodingError"),
         ("m.yaml", b"a: 1\nb: [\n", "m.yaml:3:1", "YAMLFileCorruptedError"),
         ("m.yaml", b"a: 1\na: 2\n", "m.yaml:2:1", "YAMLFileCorruptedError"),

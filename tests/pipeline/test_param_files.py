@@ -63,7 +63,7 @@ def test_empty(name: str) -> None:
     ("name", "data", "said"),
     [
         ("p.yaml", b"a: [1\n", "p.yaml:2:1: "),
-        ("p.yaml", b"- 1\n", "p.yaml: expected keys and values at the top, not a list"),
+        ("p.yaml", b"- 1\n", "p.yaml:1: expected keys and values at the top, not a list"),
         ("p.json", b"{", "p.json:1:2: not JSON"),
         ("p.toml", b"\na = ", "p.toml:2: not TOML: Invalid value"),
         ("p.toml", b"\na = x", "p.toml:2:5: not TOML: Invalid value"),

@@ -89,7 +89,7 @@ class Console:
 
     def warn(self, text: str) -> None:
         """Print a warning on standard error."""
-        print(f"{self.style('warning:', 'yellow', sys.stderr)} {text}", file=sys.stderr)  # noqa: T201
+        print(f"{self.style('warning:', 'yellow', sys.stderr)} {one_line(text)}", file=sys.stderr)  # noqa: T201
 
     def notice(self, text: str) -> None:
         """Print what explains a delay, on standard error; nothing under `--json`, where that is for errors."""
@@ -102,11 +102,18 @@ class Console:
             body = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
             print(msgspec.json.encode(body).decode(), file=sys.stderr)  # noqa: T201
         else:
-            one_line = " ".join(str(error).split("\n"))
-            print(f"{self.style('error:', 'red', sys.stderr)} {one_line}", file=sys.stderr)  # noqa: T201
+            print(f"{self.style('error:', 'red', sys.stderr)} {one_line(str(error))}", file=sys.stderr)  # noqa: T201
 
     def style(self, text: str, style: str, stream: TextIO | None = None) -> str:
         """Return `text` in a colour or weight where the stream is a terminal and NO_COLOR is not set."""
         if "NO_COLOR" in os.environ or not (stream or self._out).isatty():
             return text
         return f"\033[{_STYLES[style]}m{text}\033[0m"
+
+
+def one_line(text: str) -> str:
+    """Return text for a terminal: line breaks become blanks, and what a terminal would act on is spelled out."""
+    if text.isprintable():
+        return text
+    parts = (c if c.isprintable() else " " if c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    return "".join(parts)

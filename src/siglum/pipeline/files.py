@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterable
 from typing import Protocol
 
-from siglum.core.errors import NotFoundError
+from siglum.core.errors import FileFormatError, NotFoundError
 from siglum.pipeline.stages import PIPELINE_FILE, POINTER_SUFFIX
 from siglum.workspace.git import Git, TreeEntry
 from siglum.workspace.ignore import IGNORE_FILE, IgnoreRules
@@ -18,12 +18,18 @@ class Files(Protocol):
     """Files by posix path from the repository's root."""
 
     def read(self, path: str) -> bytes | None:
-        """Return a file's bytes, or None when there is no such file."""
+        """Return a file's bytes, or None when there is no such file. Raises FileFormatError for a folder."""
         ...
 
     def metafiles(self) -> list[str]:
         """Return all `dvc.yaml` and `.dvc` files that are not ignored, folder by folder, each folder's sorted."""
         ...
+
+
+def check_is_file(repo: Repository, path: str) -> None:
+    """Raise FileFormatError when a folder has the place of a file; `path` is posix, from the root."""
+    if os.path.isdir(os.path.join(repo.root, path)):
+        raise FileFormatError(path, "is a folder, not a file")
 
 
 def open_files(repo: Repository, rev: str | None = None) -> Files:
@@ -47,6 +53,8 @@ class WorkspaceFiles:
                 return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except IsADirectoryError:
+            raise FileFormatError(path, "is a folder, not a file") from None
 
     def metafiles(self) -> list[str]:
         return sorted(self._repo.metafiles(), key=by_folder)

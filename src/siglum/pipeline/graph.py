@@ -100,7 +100,8 @@ def _claim_outputs(stages: Mapping[str, Stage], place: Place | None) -> dict[str
             if out.key in owners:
                 other = owners[out.key][0]
                 raise ConflictError(
-                    f"{_at(place, other.address, stage.address)}The output '{out.key}' is claimed by two stages: '{other.address}' and '{stage.address}'.",
+                    f"{_at(place, other.address, stage.address)}The output '{out.key}' is claimed by two stages: "
+                    f"'{other.address}' and '{stage.address}'.",
                     hint="Each output belongs to one stage.",
                 )
             owners[out.key] = (stage, out)

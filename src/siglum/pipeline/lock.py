@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 
 from siglum.core.hashes import DataHash
-from siglum.workspace.document import Document, KeyPath
+from siglum.workspace.document import Document, KeyPath, kind_of
 
 SCHEMA = "2.0"
 PARAMS_FILE = "params.yaml"
+_FIELD = re.compile(r"\$\.(\w+)")
 _OID = re.compile(r"[0-9a-fA-F]{32}(\.dir)?\Z")
 
 
@@ -127,7 +128,11 @@ def _parse_path(document: Document, keys: KeyPath, entry: Any) -> LockedPath:
     try:
         path = msgspec.convert(entry, LockedPath)
     except msgspec.ValidationError as error:
-        raise document.problem(keys, str(error), hint=_DAMAGED) from None
+        named = _FIELD.search(str(error))
+        if named is None or named[1] not in entry:
+            raise document.problem(keys, "the entry has no path", hint=_DAMAGED) from None
+        problem = f"{kind_of(entry[named[1]])} is not what belongs here"
+        raise document.problem((*keys, named[1]), problem, hint=_DAMAGED) from None
     if path.md5 is not None and not _OID.match(path.md5):
         raise document.problem((*keys, "md5"), f"{path.md5!r} is not an MD5", hint=_DAMAGED)
     return path

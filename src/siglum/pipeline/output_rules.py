@@ -62,9 +62,11 @@ class OutputRules:
 
     def _is_ignored(self, git: Git, key: str) -> bool:
         if self._ignored is None:
-            # A rule may be for folders only, and what will be one is not there yet.
+            # A rule may be for folders only, and what will be one is not there yet. A link is no folder to Git.
             names = [self._below(key) for key in self._keys]
-            found = git.ignored([*names, *(f"{name}/" for name in names)])
+            linked = (os.path.islink(os.path.join(self._repo.root, key)) for key in self._keys)
+            folders = [f"{name}/" for name, is_link in zip(names, linked, strict=True) if not is_link]
+            found = git.ignored([*names, *folders])
             self._ignored = {
                 key: os.path.isdir(os.path.join(self._repo.root, key)) if name not in found else True
                 for key, name in zip(self._keys, names, strict=True)

@@ -27,7 +27,7 @@ def parse_params(data: bytes, where: str) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise FileFormatError(where, f"expected keys and values at the top, not {kind_of(values)}")
+        raise FileFormatError(where, f"expected keys and values at the top, not {kind_of(values)}", line=1)
     return values
 
 

@@ -13,14 +13,16 @@ from siglum.pipeline.commands import OnOutput
 from siglum.pipeline.conductor import Conductor
 from siglum.pipeline.events import OnEvent, StageResult, VariablesOf, ignore_events
 from siglum.pipeline.executor import Executor
+from siglum.pipeline.files import check_is_file
 from siglum.pipeline.held_lock import HeldLock
 from siglum.pipeline.load import Pipeline, load_pipeline
 from siglum.pipeline.local_pool import LocalPool
 from siglum.pipeline.options import OnError, Options
 from siglum.pipeline.orphans import RunningCommands
+from siglum.pipeline.paths import join
 from siglum.pipeline.perform import Performer, pull_nothing
 from siglum.pipeline.record import Recorder
-from siglum.pipeline.stages import Stage
+from siglum.pipeline.stages import PIPELINE_FILE, Stage
 from siglum.pipeline.targets import Selection, find_stages, steps
 from siglum.workspace.locking import repository_lock
 from siglum.workspace.repository import Repository
@@ -108,6 +110,8 @@ def repro(
     with _only_one(repo, environment, running), HeldLock(repo) as lock:
         pipeline = load_pipeline(repo)
         everything = selection.everything
+        if not (everything or targets):
+            check_is_file(repo, join(folder, PIPELINE_FILE))
         found = () if everything else find_stages(pipeline, targets, folder, recursive=recursive, glob=glob)
         order = steps(pipeline, found, selection)
         if on_plan is not None:

@@ -122,8 +122,8 @@ def check_pipeline(document: Document) -> PipelineFile:
         },
         params=tuple(top.get("params") or ()),
         metrics=tuple(top.get("metrics") or ()),
-        plots=_check_top_plots(document, top.get("plots")),
-        artifacts=_check_artifacts(document, top.get("artifacts")),
+        plots=check_top_plots(document, top.get("plots")),
+        artifacts=check_artifacts(document, top.get("artifacts")),
         datasets=_check_datasets(document, top.get("datasets")),
     )
 
@@ -279,19 +279,22 @@ def _check_vars(document: Document, keys: KeyPath, entries: Any) -> tuple[str | 
     return tuple(entries or ())
 
 
-def _check_top_plots(document: Document, plots: Any) -> tuple[Any, ...]:
+def check_top_plots(document: Document, plots: Any) -> tuple[Any, ...]:
+    """Check the plots beside the stages, as written or resolved, and return them as a list."""
     allowed = ("x", "y", "x_label", "y_label", "title", "template")
     # A mapping of ids is accepted beside the list, as older files have it.
     entries = [{key: value} for key, value in plots.items()] if isinstance(plots, dict) else plots
     for i, entry in enumerate(_sequence(document, ("plots",), entries)):
         if isinstance(entry, str):
             continue
-        for name, settings in _mapping(document, ("plots", i), entry, what="a path or {id: {settings}}").items():
+        ids = _mapping(document, ("plots", i), entry, empty=False, what="a path or {id: {settings}}")
+        for name, settings in ids.items():
             _mapping(document, ("plots", i, name), settings, allowed)
     return tuple(entries or ())
 
 
-def _check_artifacts(document: Document, artifacts: Any) -> dict[str, Any]:
+def check_artifacts(document: Document, artifacts: Any) -> dict[str, Any]:
+    """Check the artifacts, as written or resolved, and return them by name."""
     checked = _mapping(document, ("artifacts",), artifacts)
     for name, body in checked.items():
         keys = ("artifacts", name)

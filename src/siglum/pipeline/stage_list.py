@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from siglum.core.errors import FileFormatError, NotFoundError, SiglumError
-from siglum.pipeline.files import Files, WorkspaceFiles
+from siglum.pipeline.files import Files, WorkspaceFiles, check_is_file
 from siglum.pipeline.load import Pipeline, flag_style, read_pipeline
 from siglum.pipeline.paths import join
 from siglum.pipeline.selection import folder_of
@@ -45,6 +45,7 @@ def list_stages(
     if not (everything or targets or recursive):
         own = join(folder, PIPELINE_FILE)
         if own not in files.metafiles():
+            check_is_file(repo, own)
             where = f"in '{folder}'" if folder else "here"
             raise NotFoundError(f"There is no dvc.yaml {where}.", hint="Use --all for the stages of all folders.")
         return ListedStages(tuple(read_pipeline(_Some(files, [own]), style).stages.values()))

@@ -152,6 +152,7 @@ def build_stage(document: Document, file: str, keys: KeyPath, resolved: Resolved
 
 
 def _check_paths(document: Document, keys: KeyPath, stage: Stage) -> None:
+    _check_characters(document, keys, stage)
     seen = {dep.key: "a dependency" for dep in stage.deps}
     for i, dep in enumerate(stage.deps):
         if not dep.path.strip():
@@ -177,6 +178,22 @@ def _check_paths(document: Document, keys: KeyPath, stage: Stage) -> None:
             problem = "is listed twice" if before == "an output" else "is both a dependency and an output"
             raise document.problem(where, f"{out.path!r} {problem}")
         seen[out.key] = "an output"
+
+
+def _check_characters(document: Document, keys: KeyPath, stage: Stage) -> None:
+    """Refuse the one character that neither a path nor a process can be given."""
+    command = (stage.command,) if isinstance(stage.command, str) else stage.command or ()
+    texts: list[tuple[KeyPath, str]] = [
+        ((), stage.name),
+        (("wdir",), stage.wdir),
+        *((("cmd",), each) for each in command),
+    ]
+    texts += [(("deps",), dep.path) for dep in stage.deps]
+    texts += [(("params",), each.path) for each in stage.params]
+    texts += [((str(out.kind),), out.path) for out in stage.outs]
+    for where, text in texts:
+        if "\0" in text:
+            raise document.problem((*keys, *where), f"{text!r} holds a NUL character")
 
 
 def _is_metafile(key: str) -> bool:

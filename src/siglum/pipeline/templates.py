@@ -29,6 +29,8 @@ from siglum.pipeline.schema import (
     PipelineFile,
     PlainTemplate,
     StageDeclaration,
+    check_artifacts,
+    check_top_plots,
     decode_stage,
 )
 from siglum.workspace.document import Document, KeyPath, kind_of
@@ -97,8 +99,8 @@ class Resolver:
         return ResolvedTop(
             params=tuple(resolved("params", list(file.params))),
             metrics=tuple(resolved("metrics", list(file.metrics))),
-            plots=tuple(resolved("plots", list(file.plots))),
-            artifacts=resolved("artifacts", file.artifacts),
+            plots=check_top_plots(file.document, resolved("plots", list(file.plots))),
+            artifacts=check_artifacts(file.document, resolved("artifacts", file.artifacts)),
             datasets=tuple(resolved("datasets", list(file.datasets))),
         )
 
