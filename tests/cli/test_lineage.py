@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.lineage.training_project import PIPELINE, TrainingProject
@@ -268,6 +269,9 @@ def test_a_pipeline_from_data_to_model(project: TrainingProject) -> None:
     project.commit()
     record = json.loads(project.siglum("trace", "line@1", "--json"))
     assert record["run"]["stage"] == "train"
+    (around,) = (run for run in json.loads(project.siglum("runs", "list", "--json")) if is_repro(run))
+    assert record["run"]["repro"] == around["info"]["run_id"]
+    assert f"repro     {around['info']['run_id']}" in project.siglum("trace", "line@1")
     by_path = {entry["path"]: entry for entry in record["data"]}
     assert set(by_path) == {"clean.csv", "data/points.csv"}
     assert by_path["data/points.csv"]["via"] == "clean.csv"
@@ -282,6 +286,10 @@ def test_a_pipeline_from_data_to_model(project: TrainingProject) -> None:
     assert "2 of 2 equal" in printed
     assert project.state() == before
     assert project.leftovers() == []
+
+
+def is_repro(run: dict[str, Any]) -> bool:
+    return bool(run["data"]["tags"].get("siglum.kind") == "repro")
 
 
 def test_a_version_of_a_plain_client(trained: TrainingProject) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from time import sleep as pause
 
 from siglum.core.errors import NotFoundError
 from siglum.lineage.stage_variables import STAGE_RUN_VARIABLE
@@ -33,7 +34,7 @@ def find(tracking: TrackingStore) -> Run | None:
             if time.monotonic() > deadline:
                 _absent.add(run_id)
                 return None
-            time.sleep(_PAUSE_SECONDS)
+            pause(_PAUSE_SECONDS)
 
 
 _absent: set[str] = set()
