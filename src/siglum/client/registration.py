@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from siglum.client.change import change_from_here
 from siglum.client.model_uris import resolve_model
@@ -16,9 +13,9 @@ from siglum.client.stores import Stores
 from siglum.core.errors import AlreadyExistsError, InvalidInputError, UnavailableError
 from siglum.core.uris import ModelByAlias, ModelByVersion, parse_model_uri
 from siglum.registry.entities import ModelVersion
+from siglum.registry.model_link import VERSIONS_TAG, with_version
 from siglum.tracking.entities import LoggedModel, Tag
 
-VERSIONS_TAG = "mlflow.modelVersions"
 RUN_TAG = "siglum.run_id"
 CARRIED_TAGS = ("siglum.recipe", "siglum.recipe_digest", "siglum.content_hash")
 """Tags of a logged model (or run) that its versions get too."""
@@ -139,13 +136,9 @@ def _carried(stores: Stores, logged: LoggedModel | None, run_id: str | None) -> 
 def _link(stores: Stores, logged: LoggedModel, version: ModelVersion) -> None:
     """Note the version in the logged model's tag, as MLflow does; the server may have done so already."""
     tags = stores.tracking.get_logged_model(logged.model_id).tags
-    try:
-        versions = msgspec.json.decode(tags.get(VERSIONS_TAG, "[]"), type=list[dict[str, Any]])
-    except msgspec.MsgspecError:
-        versions = []
-    if all((each.get("name"), str(each.get("version"))) != (version.name, version.version) for each in versions):
-        versions.append({"name": version.name, "version": version.version})
-        stores.tracking.set_logged_model_tags(logged.model_id, [Tag(VERSIONS_TAG, json.dumps(versions))])
+    value = with_version(tags.get(VERSIONS_TAG), version.name, version.version)
+    if value is not None:
+        stores.tracking.set_logged_model_tags(logged.model_id, [Tag(VERSIONS_TAG, value)])
 
 
 def await_ready(stores: Stores, version: ModelVersion, seconds: float) -> ModelVersion:

@@ -308,7 +308,7 @@ def write_registered_model(model: RegisteredModel) -> RegisteredModelMessage:
         name=model.name,
         creation_timestamp=model.creation_timestamp,
         last_updated_timestamp=model.last_updated_timestamp,
-        description=model.description,
+        description=model.description or None,
         latest_versions=[write_model_version(version) for version in model.latest_versions],
         tags=write_tag_map(model.tags),
         aliases=[AliasMessage(alias=alias, version=model.aliases[alias]) for alias in sorted(model.aliases)],

@@ -98,7 +98,9 @@ def _resolve_reference(
         run_id = reference.run_id
         location = f"{tracking.get_run(run_id).info.artifact_uri}/{reference.path}"
     else:
-        location = registry.get_download_uri(reference.name, _version_number(registry, reference))
+        version = registry.get_model_version(reference.name, _version_number(registry, reference))
+        location = registry.get_download_uri(version.name, version.version)
+        run_id, model_id = run_id or version.run_id or None, model_id or version.model_id
     if _canonical(location) != location:
         raise _invalid("it stands for files that this server does not serve")
     return ResolvedSource(location, run_id, model_id)

@@ -49,7 +49,7 @@ class RequestStatistics:
         from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
         registry = CollectorRegistry()
-        registry.register(self)  # type: ignore[arg-type]  # anything with `collect` is a collector
+        registry.register(self)
         ProcessCollector(registry=registry)
         return generate_latest(registry)
 

@@ -43,6 +43,7 @@ class LoggedModelContract(TrackingFixtures):
         assert ready.status is LoggedModelStatus.READY
         assert store.get_logged_model(model.model_id).status is LoggedModelStatus.READY
         store.delete_logged_model(model.model_id)
+        store.delete_logged_model(model.model_id)
         with pytest.raises(NotFoundError):
             store.get_logged_model(model.model_id)
         assert store.get_logged_model(model.model_id, allow_deleted=True).name == "churn"

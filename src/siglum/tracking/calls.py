@@ -60,7 +60,7 @@ class ExperimentAnswer(Message, kw_only=True):
 
 
 class SearchExperiments(Message, kw_only=True):
-    """POST or GET experiments/search. 0 results means the server's default."""
+    """POST or GET experiments/search. Unlike in other searches, the number of results must be given."""
 
     max_results: Int64 | None = None
     page_token: str | None = None

@@ -237,7 +237,7 @@ class TrackingStore(Protocol):
         ...
 
     def delete_logged_model(self, model_id: str) -> None:
-        """Mark a logged model as deleted."""
+        """Mark a logged model as deleted; repeating it changes nothing."""
         ...
 
     def set_logged_model_tags(self, model_id: str, tags: Sequence[Tag]) -> None:

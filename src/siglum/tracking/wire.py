@@ -161,6 +161,7 @@ def write_experiment(experiment: Experiment) -> ExperimentMessage:
         last_update_time=experiment.last_update_time,
         creation_time=experiment.creation_time,
         tags=write_tag_map(experiment.tags),
+        workspace="default",
     )
 
 
@@ -244,8 +245,7 @@ def read_dataset_input(message: DatasetInputMessage) -> DatasetInput:
 
 
 def write_run(run: Run) -> RunMessage:
-    """Return a run as a message; what it made is left out while there is nothing, as MLflow does."""
-    models = run.outputs.model_outputs
+    """Return a run as a message."""
     return RunMessage(
         info=write_run_info(run.info),
         data=RunDataMessage(
@@ -258,10 +258,10 @@ def write_run(run: Run) -> RunMessage:
             model_inputs=[ModelInputMessage(model_id=model.model_id) for model in run.inputs.model_inputs],
         ),
         outputs=RunOutputsMessage(
-            model_outputs=[ModelOutputMessage(model_id=model.model_id, step=model.step) for model in models]
-        )
-        if models
-        else None,
+            model_outputs=[
+                ModelOutputMessage(model_id=model.model_id, step=model.step) for model in run.outputs.model_outputs
+            ]
+        ),
     )
 
 

@@ -9,9 +9,6 @@ from siglum.tracking import calls
 from siglum.tracking.entities import Tag
 from siglum.tracking.wire import read_view_type, write_experiment
 
-DEFAULT_PAGE = 400
-"""What MLflow's server takes for a search that names no number of results, or 0."""
-
 
 def create(services: Services, request: calls.CreateExperiment, _call: Call) -> calls.ExperimentId:
     """Create an experiment. A client may not point it at a folder of the server."""
@@ -37,7 +34,7 @@ def search(services: Services, request: calls.SearchExperiments, _call: Call) ->
     """Return a page of experiments."""
     page = services.tracking.search_experiments(
         view_type=read_view_type(request.view_type),
-        max_results=request.max_results or DEFAULT_PAGE,
+        max_results=request.max_results or 0,  # which is refused: MLflow has no default here
         filter_string=request.filter or "",
         order_by=request.order_by,
         page_token=request.page_token or None,

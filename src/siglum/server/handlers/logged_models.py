@@ -13,7 +13,7 @@ def create(services: Services, request: calls.CreateLoggedModel, _call: Call) ->
     """Create a logged model whose files are still to come."""
     made = services.tracking.create_logged_model(
         request.experiment_id,
-        name=request.name,
+        name=request.name or None,
         source_run_id=request.source_run_id or None,
         tags=request.tags,
         params=request.params,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from siglum.core.errors import InvalidInputError
+import contextlib
+
+from siglum.core.errors import InvalidInputError, NotFoundError
 from siglum.registry import wire
+from siglum.registry.model_link import VERSIONS_TAG, with_version
 from siglum.registry.webhooks import VERSION_CREATED, VERSION_TAG_DELETED, VERSION_TAG_SET
 from siglum.server.route import Call, Services
 from siglum.server.sources import resolve_source
@@ -35,6 +38,8 @@ def create(services: Services, request: wire.CreateModelVersion, call: Call) -> 
         model_id=source.model_id,
         storage_location=source.storage_location,
     )
+    if made.model_id:
+        _link(services, made.model_id, made.name, made.version)
     told = {
         "version": made.version,
         "source": made.source,
@@ -44,6 +49,15 @@ def create(services: Services, request: wire.CreateModelVersion, call: Call) -> 
     }
     services.sender.notify(VERSION_CREATED, made.name, told)
     return wire.ModelVersionAnswer(model_version=wire.write_model_version(made))
+
+
+def _link(services: Services, model_id: str, name: str, version: str) -> None:
+    """Note the version in the logged model's tag, as MLflow's server does."""
+    tags = services.tracking.get_logged_model(model_id, allow_deleted=True).tags
+    value = with_version(tags.get(VERSIONS_TAG), name, version)
+    if value is not None:
+        with contextlib.suppress(NotFoundError):  # deleted in between
+            services.tracking.set_logged_model_tags(model_id, [Tag(VERSIONS_TAG, value)])
 
 
 def get(services: Services, request: wire.VersionName, _call: Call) -> wire.ModelVersionAnswer:

@@ -32,7 +32,9 @@ def create(services: Services, request: calls.CreateRun, _call: Call) -> calls.R
         tags=request.tags,
         run_id=request.run_id,
     )
-    return calls.RunAnswer(run=write_run(made))
+    answer = write_run(made)
+    answer.outputs = None  # as MLflow answers here, and only here
+    return calls.RunAnswer(run=answer)
 
 
 def get(services: Services, request: calls.RunIdRequest, _call: Call) -> calls.RunAnswer:

@@ -109,7 +109,10 @@ def finalize(sql: Sql, model_id: str, status: LoggedModelStatus, now: int) -> Lo
 
 
 def delete(sql: Sql, model_id: str, now: int) -> None:
-    """Mark a logged model as deleted."""
+    """Mark a logged model as deleted; repeating it changes nothing."""
+    row = sql.one("SELECT lifecycle_stage FROM logged_models WHERE model_id = ?", (model_id,))
+    if row is not None and row[0] == LifecycleStage.DELETED:
+        return
     key = _require_key(sql, model_id)
     refuse_if_logged_model_is_pinned(sql, model_id)
     sql.run("UPDATE logged_models SET lifecycle_stage = ? WHERE model_key = ?", (LifecycleStage.DELETED.value, key))
