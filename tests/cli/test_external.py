@@ -67,6 +67,18 @@ def test_get(source: QuickProject, here: QuickProject) -> None:
     )
 
 
+@pytest.mark.parametrize("command", ["get ../up {} -o {}", "get-url ../up/{} {}"])
+def test_folders_above_what_is_got(source: QuickProject, here: QuickProject, command: str) -> None:
+    with here.unchanged():
+        here.fails(*command.format("nothing", "no/where/x").split())
+    here.done(*command.format("code", "no/where/x").split())
+    assert here.read("no/where/x/run") == "#!/bin/sh\n"
+    assert os.listdir(here.root / "no") == ["where"]
+    assert os.listdir(here.root / "no/where") == ["x"]
+    here.write({"file": "f"})
+    assert "file" in here.fails(*command.format("code", "file/x").split())
+
+
 def test_get_replaces_only_when_told_and_only_by_what_is_whole(source: QuickProject, here: QuickProject) -> None:
     here.write({"model": "mine", "data/mine": "mine"})
     with here.unchanged():
@@ -160,6 +172,7 @@ def test_an_import_refuses(source: QuickProject, here: QuickProject) -> None:
         assert "is tracked by Git" in here.fails("import", "../up", "model", "-o", "tracked", "-f")
         assert "lies in data that data.dvc tracks" in here.fails("import", "../up", "model", "-o", "data/model")
         assert "does not exist" in here.fails("import", "../up", "model", "-o", "no/where")
+        assert "no remote 'none'" in here.fails("import", "../up", "model", "-o", "x", "--remote", "none")
         assert "outside the repository" in here.fails("import", "../up", "model", "-o", "../x")
         assert "is no data" in here.fails("import", "../up", "model.dvc")
         assert "exclude each other" in here.fails("import", "../up", "model", "--no-exec", "--no-download", status=2)

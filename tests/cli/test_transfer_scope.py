@@ -165,3 +165,19 @@ def test_several_failures_are_one_error(project: QuickProject) -> None:
     assert on(project) == 9
     value = json.loads(project.run("push", "--json").out)
     assert {failure["oid"] for failure in value["failed"]} == {project.hash_of(n).oid for n in ("other", "sub/y")}
+
+
+def test_status_speaks_of_each_version_of_a_path(project: QuickProject) -> None:
+    project.done("push")
+    project.git("checkout", "-q", "-b", "side")
+    project.write({"raw/a": "aa", "other": "others"})
+    project.done("add", "-q", "raw", "other")
+    project.commit()
+    project.git("checkout", "-q", "-")
+    project.done("checkout", "-q")
+    assert json.loads(project.done("status", "-c", "--json")) == {}
+    new = {"raw": "new", "raw/a": "new", "other": "new"}
+    assert json.loads(project.done("status", "-c", "-a", "--json")) == new
+    shutil.rmtree(project.root / ".dvc/cache")
+    found = json.loads(project.done("status", "-c", "-a", "--json"))
+    assert found["other"] == "missing", "one version is on the remote, the other nowhere"

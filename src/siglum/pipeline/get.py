@@ -60,7 +60,7 @@ def get(
     anything is put into place; what is there is replaced, with `force`, by a rename. Raises AlreadyExistsError,
     NotFoundError, UnavailableError, IntegrityError.
     """
-    target = target_for(path, out, force=force)
+    target = target_for(path, out, force=force, makes_folders=True)
     externals = Externals()
     repo = externals.open(source, on_disk=True)
     listing = repo.lookup(path)

@@ -56,12 +56,20 @@ def import_from_repo(
     externals = Externals([os.getcwd(), repo.root])
     there = externals.open(source, bases=[plan.folder])
     listing = there.lookup(path)
+    _check_remote(there, source)
     data = None
     if not no_download:
         brought = bring(externals, there, listing, repo.cache, jobs=jobs, progress=progress)
         data = ImportedData(brought.hash, brought.size, brought.nfiles)
     dep = DependencySpec(path=path, repo=locked(source, there))
     return record_import(repo, plan, dep, data, source=shown, desc=desc, left_out=listing.left_out)
+
+
+def _check_remote(there: ExternalRepo, source: RepoSource) -> None:
+    """Raise NotFoundError for a remote that the source does not have, though what it is for may be at hand today."""
+    owner = there.owner(there.start)
+    if owner is not None and isinstance(source.remote, str):
+        there.repository(owner).config.remote(source.remote.lower())
 
 
 def locked(source: RepoSource, there: ExternalRepo) -> RepoSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from siglum.core.errors import SiglumError
 from siglum.core.hashes import DataHash
@@ -11,32 +12,36 @@ from siglum.storage.transfer import keys_for
 from siglum.workspace.repository import Repository
 from siglum.workspace.transfer import Wanted
 
+_FROM_BAD_TO_WORSE: Final = ("deleted", "new", "missing")
+
 
 def cloud_status(repo: Repository, wanted: Sequence[Wanted], remote: Remote, jobs: int | None = None) -> dict[str, str]:
     """Return, by path, what a remote lacks ("new"), what the cache lacks ("deleted") and what both do ("missing").
 
     A folder's files are looked at when its manifest is in the cache; a manifest on the remote stands for all its
-    files, which are then not asked for.
+    files, which are then not asked for. Where several versions of a path are wanted, the worst that can be said of
+    one is said.
     """
     there = _on_remote(repo, remote, (each.hash for each in wanted), jobs)
-    content = {each.path: each.hash for each in wanted}
-    complete: set[str] = set()
+    content = dict.fromkeys((each.path, each.hash) for each in wanted)
+    complete: set[tuple[str, DataHash]] = set()
     for each in wanted:
-        for path, data in _files_in(repo, each):
-            content[path] = data
-            if each.hash in there:
-                complete.add(path)
-    there |= _on_remote(repo, remote, (content[path] for path in content.keys() - complete), jobs)
-    absent = _not_in_cache(repo, content.values())
+        files = _files_in(repo, each)
+        content.update(dict.fromkeys(files))
+        if each.hash in there:
+            complete.update(files)
+    there |= _on_remote(repo, remote, (data for _, data in content.keys() - complete), jobs)
+    absent = _not_in_cache(repo, (data for _, data in content))
     found: dict[str, str] = {}
-    for path, data in content.items():
-        on_remote = data in there or path in complete
+    for path, data in content:
+        on_remote = data in there or (path, data) in complete
         if data not in absent:
             verdict = None if on_remote else "new"
         else:
             verdict = "deleted" if on_remote else "missing"
         if verdict is not None:
-            found[repo.shown(path)] = verdict
+            shown = repo.shown(path)
+            found[shown] = max(verdict, found.get(shown, verdict), key=_FROM_BAD_TO_WORSE.index)
     return found
 
 

@@ -21,10 +21,11 @@ _LOCK = "lock"
 _OLD = "old"
 
 
-def target_for(source: str, out: str | None, *, force: bool) -> str:
+def target_for(source: str, out: str | None, *, force: bool, makes_folders: bool = False) -> str:
     """Return where something called `source` (a path or URL) goes: `out`, in it where that is a folder, else here.
 
-    Raises AlreadyExistsError when something is there, without `force`; InvalidInputError for what cannot be.
+    With `makes_folders` those above need not be there, see `landing_beside`. Raises AlreadyExistsError when something
+    is there, without `force`; InvalidInputError for what cannot be.
     """
     name = posixpath.basename(posixpath.normpath(urlsplit(source).path if "://" in source else source))
     if out is None or os.path.isdir(out):
@@ -35,15 +36,20 @@ def target_for(source: str, out: str | None, *, force: bool) -> str:
         target = out
     if is_pointer(target) or os.path.basename(target) == ".dvc":
         raise InvalidInputError(f"{target} is the name of a .dvc file.", hint="Give the data another name.")
-    check_free(target, force=force)
+    check_free(target, force=force, makes_folders=makes_folders)
     return target.rstrip("/") or "/"
 
 
-def check_free(target: str, *, force: bool) -> None:
-    """Raise AlreadyExistsError when something is at a path, without `force`; NotFoundError without a folder above."""
+def check_free(target: str, *, force: bool, makes_folders: bool = False) -> None:
+    """Raise AlreadyExistsError when something is at a path, without `force`; NotFoundError without a folder above.
+
+    With `makes_folders` it is enough when one can be made there.
+    """
     if os.path.lexists(target) and not force:
         raise AlreadyExistsError(f"{target} exists already.", hint="Use --force to replace it.")
     folder = os.path.dirname(os.path.abspath(target))
+    while makes_folders and not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
     if not os.path.isdir(folder):
         raise NotFoundError(f"The folder {os.path.relpath(folder)} does not exist.", hint="Make it first.")
 
@@ -144,10 +150,26 @@ def _remove_left_behind(folder: str) -> None:
 
 @contextlib.contextmanager
 def landing_beside(target: str) -> Iterator[Landing]:
-    """Give a place to gather data for `target` in; it is removed at the end of the block, however that comes."""
+    """Give a place to gather data for `target` in; it is removed at the end of the block, however that comes.
+
+    Folders that the target needs above it are made, and go again when nothing comes.
+    """
     made = Landing(target)
+    above = os.path.dirname(os.path.abspath(target))
+    missing = []
+    while not os.path.lexists(above):
+        missing.append(above)
+        above = os.path.dirname(above)
+    for folder in reversed(missing):
+        os.makedirs(folder, exist_ok=True)
+        fsync_path(os.path.dirname(folder))
     made.begin()
     try:
         yield made
-    finally:
+    except BaseException:
         made.end()
+        for folder in missing:
+            with contextlib.suppress(OSError):  # somebody else uses it meanwhile
+                os.rmdir(folder)
+        raise
+    made.end()

@@ -57,7 +57,7 @@ def get_url(
     AlreadyExistsError, NotFoundError, UnavailableError, NotSupportedError.
     """
     check_versionless(url)
-    target = target_for(url, out, force=force)
+    target = target_for(url, out, force=force, makes_folders=True)
     source = source_at(url, fs_config, folder=os.getcwd(), repo=repo)
     _check_apart(source, os.path.abspath(target))
     with landing_beside(target) as landing:
