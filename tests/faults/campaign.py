@@ -82,8 +82,12 @@ def errors(stages: Sequence[Stage], quota: int, dice: random.Random, report: Rep
         points = [(stage, make(n)) for stage in stages for n in range(1, stage.count(among) + 1)]
         for stage, fault in _thinned(points, share, dice):
             report.add(name, stage, stage.suffer(fault))
+        for stage, fault in _as_long_as_none(report, name, points, dice):
+            report.add(name, stage, stage.suffer(fault))
     limits = [(stage, limit) for stage in stages for limit in (0, 1, 5, 20, 300)]
     for stage, limit in _thinned(limits, share, dice):
+        report.add("size limit", stage, _limited(stage, limit))
+    for stage, limit in _as_long_as_none(report, "size limit", limits, dice):
         report.add("size limit", stage, _limited(stage, limit))
 
 
@@ -117,12 +121,18 @@ def damages(stages: Sequence[Stage], quota: int, dice: random.Random, report: Re
     points = [(stage, each) for stage in stages for each in damage.all_of(stage)]
     for stage, each in _thinned(points, quota, dice):
         report.add(each.kind, stage, damage.suffer(stage, each))
+    for kind in sorted({each.kind for _, each in points}):
+        alike = [(stage, each) for stage, each in points if each.kind == kind]
+        for stage, each in _as_long_as_none(report, kind, alike, dice):
+            report.add(kind, stage, damage.suffer(stage, each))
 
 
 def missing_rights(stages: Sequence[Stage], quota: int, dice: random.Random, report: Report) -> None:
     """Take away the right to read or write something that the command may need."""
     points = [(stage, each) for stage in stages for each in rights.places(stage)]
     for stage, place in _thinned(points, quota, dice):
+        report.add("no right", stage, rights.suffer(stage, place))
+    for stage, place in _as_long_as_none(report, "no right", points, dice):
         report.add("no right", stage, rights.suffer(stage, place))
 
 
@@ -166,6 +176,14 @@ def _thinned(points: Sequence[T], quota: int, dice: random.Random) -> Sequence[T
     if len(points) <= quota:
         return points
     return [points[n] for n in sorted(dice.sample(range(len(points)), quota))]
+
+
+def _as_long_as_none(report: Report, kind: str, points: Sequence[T], dice: random.Random) -> Iterator[T]:
+    """Yield points, drawn at random, until a fault of this kind took place: of few, all may have missed."""
+    for point in dice.sample(points, len(points)):
+        if kind in report.tried:
+            return
+        yield point
 
 
 @contextlib.contextmanager
