@@ -5,8 +5,9 @@ use the same cache type. What each remembers of files it has hashed starts empty
 
     python -m benchmarks.data [--rounds N] [--only NAME,…] [--json FILE]
 
-NAME is one of the data sets: many (70,000 files of 275 bytes, as copies), links (the same, with hard links), medium
-(20,000 of 4 KiB), large (16 of 64 MB), huge (one of 2 GB), scale (200,000 of 100 bytes beside 70,000).
+NAME is one of the data sets: many (70,000 files of 275 bytes, as copies), links (the same, with hard links), cloud (the
+same, to and from an S3 server on loopback that answers 20 ms late), medium (20,000 of 4 KiB), large (16 of 64 MB), huge
+(one of 2 GB), scale (200,000 of 100 bytes beside 70,000).
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.harness import SIGLUM, Row, alternate_works, option, peer, report, run, run_measured, scratch
+from siglum.testing.s3_server import ACCESS_KEY, SECRET_KEY
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,34 @@ def versions(data: DataSet, project: Project) -> None:
     project.time("checkout, half of the files differ", "checkout", "-q")
 
 
+def transfers(data: DataSet, project: Project) -> None:
+    """Push to a bucket of its own, again with nothing to do, and fetch into a clone."""
+    with s3_server(project) as settings:
+        for name, value in settings.items():
+            project.run("remote", "modify", "-q", "storage", name, value)
+        project.write(data)
+        project.run("add", "-q", "data")
+        project.git("add", "-A")
+        project.git("commit", "-q", "-m", "one")
+        project.time("push, S3 20 ms away", "push", "-q")
+        project.time("push, nothing to do, S3 20 ms away", "push", "-q")
+        project.git("clone", "-q", str(project.folder), str(project.place / "clone"))
+        project.time("fetch, S3 20 ms away", "fetch", "-q", cwd=project.place / "clone")
+
+
+@contextmanager
+def s3_server(project: Project) -> Iterator[dict[str, str]]:
+    """Run a server, in a process of its own, that keeps one bucket in memory; yield the remote's settings."""
+    command = [sys.executable, "-m", "siglum.testing.s3_server", "--latency", "0.02", "--bucket", "bench"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            project.environment |= {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+            yield {"url": "s3://bench/store", "endpointurl": process.stdout.readline().strip(), "region": "us-east-1"}
+        finally:
+            process.kill()
+
+
 def adding(data: DataSet, project: Project) -> None:
     """Add, and look again."""
     project.write(data)
@@ -145,7 +177,10 @@ BARS = {
     "data status": {"many": ">= 8x"},
     "push, local remote": {"many": ">= 6x"},
     "fetch, local remote": {"many": ">= 6x"},
+    "push, S3 20 ms away": {"cloud": ">= 6x"},
+    "fetch, S3 20 ms away": {"cloud": ">= 6x"},
     "push, nothing to do": {"many": ">= 10x"},
+    "push, nothing to do, S3 20 ms away": {"cloud": ">= 10x"},
     "add again, one file changed": {"many": ">= 10x"},
     "diff of two revisions": {"many": ">= 8x"},
     "checkout, half of the files differ": {"many": ">= 4x", "links": ">= 5x"},
@@ -153,6 +188,7 @@ BARS = {
 SETS: dict[str, tuple[DataSet, str, Callable[[DataSet, Project], None]]] = {
     "many": (MANY, "copy", versions),
     "links": (MANY, "hardlink,copy", versions),
+    "cloud": (MANY, "copy", transfers),
     "medium": (MEDIUM, "reflink,copy", adding),
     "large": (LARGE, "reflink,copy", adding),
     "huge": (HUGE, "reflink,copy", adding),
