@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ActiveModel,
         ActiveRun,
         active_run,
+        autolog,
         clear_active_model,
         create_experiment,
         create_external_model,
@@ -90,6 +91,7 @@ __all__ = [
     "MlflowClient",
     "__version__",
     "active_run",
+    "autolog",
     "clear_active_model",
     "create_experiment",
     "create_external_model",
@@ -160,7 +162,9 @@ _WHERE = dict.fromkeys(__all__, "siglum.client.fluent") | {
     "MlflowClient": "siglum.client.mlflow_client",
     "open": "siglum.client.data_files",
 }
-_SUBMODULES = ("api", "artifacts", "data", "models", "pyfunc", "repo", "sklearn", "tracking")
+_SUBMODULES = (
+    "api", "artifacts", "data", "lightgbm", "models", "optuna", "pyfunc", "repo", "sklearn", "tracking", "xgboost",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from siglum.client.autolog.sklearn import autolog
 from siglum.client.model_loading import load
 from siglum.client.model_logging import ModelInfo
 from siglum.client.model_logging import log_model as _log_model
@@ -14,7 +15,7 @@ from siglum.models.flavors.sklearn import save_model
 from siglum.models.requirements import Requirements
 from siglum.models.saving import SignatureArgument
 
-__all__ = ["load_model", "log_model", "save_model"]
+__all__ = ["autolog", "load_model", "log_model", "save_model"]
 
 
 def log_model(

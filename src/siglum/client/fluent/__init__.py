@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from siglum.client.autolog.everything import autolog
 from siglum.client.fluent.experiments import (
     create_experiment,
     delete_experiment,
@@ -84,7 +85,8 @@ from siglum.client.fluent.settings import (
 from siglum.lineage.seeds import seed_everything
 
 __all__ = [
-    "ActiveModel", "ActiveRun", "active_run", "clear_active_model", "create_experiment", "create_external_model",
+    "ActiveModel", "ActiveRun", "active_run", "autolog", "clear_active_model", "create_experiment",
+    "create_external_model",
     "delete_experiment", "delete_experiment_tag", "delete_logged_model_tag", "delete_run", "delete_tag", "end_run",
     "finalize_logged_model", "flush", "flush_artifact_async_logging", "flush_async_logging", "get_active_model_id",
     "get_artifact_uri", "get_experiment", "get_experiment_by_name", "get_logged_model", "get_parent_run",

@@ -14,6 +14,7 @@ from typing import Any
 
 from siglum.core.errors import FileFormatError, InvalidInputError, NotSupportedError
 from siglum.models import pickles
+from siglum.models.flavors import boosters
 from siglum.models.flavors import sklearn as sklearn_flavor
 from siglum.models.layout import MLMODEL, path_inside
 from siglum.models.mlmodel import read_model
@@ -53,10 +54,12 @@ def load_pyfunc(
         predictor: Predictor = MethodPredictor(estimator, str(flavor.get("predict_fn", "predict")))
     elif loader in PYTHON_MODEL_LOADERS:
         predictor = _load_python_model(folder, flavor, config, trust=trust)
+    elif (boosted := next((each for each in boosters.FLAVORS if loader in each.loader_modules), None)) is not None:
+        predictor = boosters.BoosterPredictor(boosted, boosters.load_model(boosted, folder))
     else:
         raise NotSupportedError(
             f"{folder} asks for the loader {loader!r}, which Siglum does not know and does not import.",
-            hint="Siglum loads scikit-learn models and Python models; load others with the tool that saved them.",
+            hint="Siglum loads scikit-learn and Python models and boosters; load others with the tool that saved them.",
         )
     return PyFuncModel(folder, model, predictor, config)
 
