@@ -99,7 +99,7 @@ def tree(root: Path) -> dict[str, bytes]:
     """Return every file that the tools wrote, with the object caches and run caches, without their private state."""
     found = {}
     for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if name not in (".git", "tmp")]
+        folders[:] = [name for name in folders if name not in (".git", ".siglum", "tmp")]
         for name in files:
             path = Path(folder) / name
             found[str(path.relative_to(root))] = path.read_bytes()
