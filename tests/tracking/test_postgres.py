@@ -152,6 +152,22 @@ def test_the_audit_log_is_append_only(database: Database) -> None:
     assert registry.verify_audit_log() == 1
 
 
+def test_answers_without_a_row(postgres: PostgresServer) -> None:
+    """PostgreSQL takes no empty list, which SQLite does."""
+    empty = open_database(postgres.new_schema())
+    tracking, registry = SqlTrackingStore(empty), SqlRegistryStore(empty)
+    assert registry.search_registered_models().items == ()
+    assert registry.search_model_versions().items == ()
+    assert tracking.search_runs(["0"]).items == tracking.search_runs([]).items == ()
+    assert tracking.search_logged_models(["0"]).items == tracking.search_logged_models([]).items == ()
+    assert tracking.search_experiments(filter_string="name = 'none'").items == ()
+    run = tracking.create_run("0").info.run_id
+    tracking.log_batch(run)
+    tracking.log_inputs(run)
+    tracking.log_outputs(run, [])
+    empty.close()
+
+
 # -- transactions ------------------------------------------------------------------------------------------------------
 def test_settings_are_durable(postgres: PostgresServer, database: Database) -> None:
     name = "off" + os.urandom(4).hex()

@@ -126,8 +126,8 @@ class Backend(Protocol):
 
 
 def marks(count: int) -> str:
-    """Return `?, ?, ?` for `count` bound values."""
-    return ", ".join("?" * count)
+    """Return `?, ?, ?` for `count` bound values. Without any, nothing is in the list: PostgreSQL takes no empty one."""
+    return ", ".join("?" * count) or "NULL"
 
 
 @functools.cache
