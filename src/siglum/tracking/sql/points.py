@@ -1,7 +1,7 @@
 """Metric points in the database: what is added goes to a summary of each (run, key) and to the journal of the run.
 
-A batch is written as one journal entry, however many keys it has; `segments` packs what gathers there. So an append
-rewrites nothing but summaries.
+A batch is written as one journal entry, however many keys it has; `segments` packs what gathers there, and what is long
+enough from the start. So an append rewrites nothing but summaries.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from siglum.tracking.series import Point, decode_segment, point_bytes, point_order
 from siglum.tracking.sql.port import Row, Sql, marks
-from siglum.tracking.sql.segments import add_to_journal, pack_long_journal, read_journal
+from siglum.tracking.sql.segments import FINAL_POINTS, add_segments, add_to_journal, pack_long_journal, read_journal
 
 _SUMMARY_TYPES: Final = {
     "count": "BIGINT",
@@ -71,7 +71,12 @@ def append_points(
     if changed:
         # apart from adding, which has to look up what the row refers to: most points continue a series
         sql.update("metric_summaries", _SUMMARY_TYPES, ("run_key", "key_id"), changed)
-    records = [(key_id, *point) for key_id, series in fresh.items() for point in series]
+    records: list[tuple[int, int, int, float]] = []
+    for key_id, series in fresh.items():
+        if len(series) >= FINAL_POINTS:
+            add_segments(sql, run_key, key_id, list(series))  # as long as a segment gets: no need to wait for more
+        else:
+            records.extend((key_id, *point) for point in series)
     if records:
         add_to_journal(sql, run_key, records)
         pack_long_journal(sql, run_key)

@@ -44,7 +44,7 @@ def pack_long_journal(sql: Sql, run_key: int) -> None:
     if row is None or (row[0] < JOURNAL_ENTRIES and row[1] < JOURNAL_POINTS):
         return
     for key_id, points in _journal_by_key(sql, run_key).items():
-        _add_segments(sql, run_key, key_id, points)
+        add_segments(sql, run_key, key_id, points)
     sql.run("DELETE FROM metric_journal WHERE run_key = ?", (run_key,))
 
 
@@ -65,7 +65,7 @@ def pack_ended_run(sql: Sql, run_key: int) -> None:
     }
     for key_id in (waiting.keys() | small.keys()) - sparse.keys():
         if key_id in waiting or small[key_id] > 1:
-            _add_segments(sql, run_key, key_id, waiting.get(key_id, []), merge_all=True)
+            add_segments(sql, run_key, key_id, waiting.get(key_id, []), merge_all=True)
     if len(sparse) < len(waiting) or row[0] > 1:
         sql.run("DELETE FROM metric_journal WHERE run_key = ?", (run_key,))
         _write_journal(sql, run_key, sparse)
@@ -85,7 +85,7 @@ def add_to_journal(sql: Sql, run_key: int, records: list[tuple[int, int, int, fl
     )
 
 
-def _add_segments(sql: Sql, run_key: int, key_id: int, points: list[Point], *, merge_all: bool = False) -> None:
+def add_segments(sql: Sql, run_key: int, key_id: int, points: list[Point], *, merge_all: bool = False) -> None:
     """Store points as segments, merged with the small ones once they are enough together, or in any case."""
     small = sql.all(
         "SELECT segment_id, count FROM metric_segments WHERE run_key = ? AND key_id = ? AND count < ?",
