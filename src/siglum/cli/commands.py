@@ -55,6 +55,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "check-ignore": CommandEntry("siglum.cli.project", "check_ignore", DATA, "Say which paths .dvcignore files hide."),
     "root": CommandEntry("siglum.cli.project", "root", DATA, "Print where the repository's root is."),
     "install": CommandEntry("siglum.cli.hooks", "install", DATA, "Have Git check, place and send data by itself."),
+    "resolve": CommandEntry("siglum.cli.resolve", "resolve", DATA, "Merge dvc.lock and .dvc files in conflict."),
     "repro": CommandEntry("siglum.cli.pipeline", "repro", PIPELINES, "Run what is out of date in a pipeline."),
     "stage": CommandEntry("siglum.cli.stage", "stage", PIPELINES, "Put stages into a pipeline, and list them."),
     "dag": CommandEntry("siglum.cli.dag", "dag", PIPELINES, "Draw which stage needs which."),

@@ -19,7 +19,7 @@ def install(console: Console, use_pre_commit_tool: bool) -> None:
     """Have Git run Siglum by itself.
 
     Before a commit it shows what changed, after a checkout it brings the data along, before a push it sends it. Merges
-    of folders that .dvc files record are done file by file.
+    of folders that .dvc files record are done file by file, those of dvc.lock stage by stage.
     """
     from siglum.workspace.git_hooks import install as install_hooks
     from siglum.workspace.repository import Repository
@@ -33,7 +33,7 @@ def install(console: Console, use_pre_commit_tool: bool) -> None:
     if use_pre_commit_tool:
         stages = " ".join(f"-t {name}" for name in ("pre-commit", "pre-push", "post-checkout"))
         console.say(f"Have the tool put them in place with: pre-commit install {stages}")
-    console.say("Folders in .dvc files are merged file by file in this clone ('*.dvc merge=dvc').")
+    console.say("In this clone, folders in .dvc files are merged file by file, and dvc.lock stage by stage.")
     console.result({"files": shown, "attributes": os.path.relpath(done.attributes)})
 
 
@@ -78,6 +78,27 @@ def merge_driver(console: Console, ancestor: str, our: str, their: str) -> None:
     repo = Repository.open()
     merged = merge_pointers(repo, ancestor, our, their)
     console.result({"outs": [{"path": out.path, "md5": out.md5} for out in merged.outs]})
+
+
+@git_hook.command("merge-lock")
+@click.option("--ancestor", required=True, metavar="PATH", help="The version both sides started from.")
+@click.option("--our", required=True, metavar="PATH", help="The version here; gets the result.")
+@click.option("--their", required=True, metavar="PATH", help="The version of the other side.")
+@click.option("--marker-size", type=click.IntRange(1), default=7, help="How long conflict markers are.")
+@click.option("--path", "shown", default="dvc.lock", metavar="PATH", help="What the file is called, for messages.")
+def merge_lock(console: Console, ancestor: str, our: str, their: str, marker_size: int, shown: str) -> None:
+    """Merge three versions of a dvc.lock, stage by stage. Stages that both sides changed are left between markers."""
+    from siglum.core.errors import ConflictError
+    from siglum.pipeline.merge_lock import merge_locks, say_conflict
+    from siglum.workspace.documents import read_bytes, write_atomic
+
+    base, ours, theirs = (read_bytes(path) for path in (ancestor, our, their))
+    merged = merge_locks(base, ours, theirs, shown, marker_size=marker_size)
+    write_atomic(our, merged.text.encode())
+    if merged.conflicts:
+        hint = "'siglum resolve --ours' or '--theirs' takes one side of them."
+        raise ConflictError(say_conflict(shown, merged.conflicts), hint=hint)
+    console.result({"taken": merged.taken})
 
 
 def _run(console: Console, name: str) -> None:

@@ -135,6 +135,11 @@ def _check_nesting(text: str, where: str) -> None:
             depth -= 1
 
 
+def has_conflict(text: str) -> bool:
+    """Return whether a file holds the markers of a merge conflict of Git."""
+    return _CONFLICT.search(text) is not None
+
+
 def load_yaml_file(path: str, where: str | None = None) -> Any:
     """Read a YAML file. Raises NotFoundError when it is not there, FileFormatError when it is not YAML."""
     return load_yaml(read_bytes(path, where), where or path)
@@ -287,9 +292,9 @@ def _format_error(error: yaml.MarkedYAMLError, text: str, where: str) -> FileFor
     conflict = _CONFLICT.search(text)
     if conflict:
         line = text.count("\n", 0, conflict.start()) + 1
-        return FileFormatError(
-            where, "holds a merge conflict of Git", line=line, column=1, hint="Resolve it and run the command again."
-        )
+        ours = os.path.basename(where).endswith((".dvc", "dvc.lock"))
+        hint = "Run 'siglum resolve', which merges it." if ours else "Resolve it and run the command again."
+        return FileFormatError(where, "holds a merge conflict of Git", line=line, column=1, hint=hint)
     mark = error.problem_mark or error.context_mark
     problem = error.problem or error.context or "not YAML"
     if mark is None:

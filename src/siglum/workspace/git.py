@@ -120,6 +120,16 @@ class Git:
                     path = path.rpartition("/")[0]
         return found
 
+    def unmerged(self) -> dict[str, dict[int, str]]:
+        """Return the files that a merge left in conflict: blobs by 1 (the common state), 2 (ours) and 3 (theirs)."""
+        found: dict[str, dict[int, str]] = {}
+        for record in self._out("ls-files", "-z", "--unmerged").split(b"\0"):
+            if record:
+                about, _, name = record.partition(b"\t")
+                _, oid, number = about.decode().split(" ")
+                found.setdefault(os.fsdecode(name), {})[int(number)] = oid
+        return found
+
     def untracked(self) -> list[str]:
         """Return the files that Git neither tracks nor ignores; repositories inside this one are left out."""
         out = self._out("ls-files", "-z", "--others", "--exclude-standard")

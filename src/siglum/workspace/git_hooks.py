@@ -1,6 +1,7 @@
-"""Git's hooks and merge driver for a data repository: what `siglum install` puts where.
+"""Git's hooks and merge drivers for a data repository: what `siglum install` puts where.
 
-The driver has the name that DVC's has, so that an attribute `*.dvc merge=dvc` in a repository works with either tool.
+The driver of `.dvc` files has the name that DVC's has, so that an attribute `*.dvc merge=dvc` in a repository works
+with either tool. DVC has none for `dvc.lock`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from siglum.workspace.git import Git
 
 HOOKS: Final = ("post-checkout", "pre-commit", "pre-push")
 MERGE_DRIVER: Final = "siglum git-hook merge-driver --ancestor %O --our %A --their %B"
-ATTRIBUTE: Final = "*.dvc merge=dvc"
+LOCK_DRIVER: Final = "siglum git-hook merge-lock --ancestor %O --our %A --their %B --marker-size %L --path %P"
+ATTRIBUTES: Final = ("*.dvc merge=dvc", "dvc.lock merge=siglum-lock")
 PRE_COMMIT_FILE: Final = ".pre-commit-config.yaml"
 
 
@@ -29,7 +31,7 @@ class Installed(msgspec.Struct, frozen=True):
 
 
 def install(git: Git, *, use_pre_commit_tool: bool = False) -> Installed:
-    """Put hooks and merge driver in place; again changes nothing.
+    """Put hooks and merge drivers in place; again changes nothing.
 
     Hooks that DVC wrote are replaced by ours. Raises AlreadyExistsError for any other hook that is there, and then
     changes nothing; InvalidInputError where Git's hooks are kept outside the repository, for others too.
@@ -50,7 +52,9 @@ def install(git: Git, *, use_pre_commit_tool: bool = False) -> Installed:
         files = tuple(wanted)
     git.set_config("merge.dvc.name", "Merge of folders that .dvc files record")
     git.set_config("merge.dvc.driver", MERGE_DRIVER)
-    return Installed(files, _write_attribute(git.path_of("info/attributes")))
+    git.set_config("merge.siglum-lock.name", "Merge of dvc.lock stage by stage")
+    git.set_config("merge.siglum-lock.driver", LOCK_DRIVER)
+    return Installed(files, _write_attributes(git.path_of("info/attributes")))
 
 
 def _hook(program: str, name: str) -> str:
@@ -112,13 +116,16 @@ def _pre_commit_hook(name: str) -> dict[str, object]:
     }
 
 
-def _write_attribute(path: str) -> str:
-    """Have Git use the driver for `.dvc` files, in this clone; a line in .gitattributes would do so for all."""
+def _write_attributes(path: str) -> str:
+    """Have Git use the drivers, in this clone; lines in .gitattributes would do so for all."""
     try:
         text = decoded(read_bytes(path), path)
     except NotFoundError:
         text = ""
-    if ATTRIBUTE not in (line.strip() for line in text.splitlines()):
+    known = {line.strip() for line in text.splitlines()}
+    missing = [line for line in ATTRIBUTES if line not in known]
+    if missing:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        write_atomic(path, f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{ATTRIBUTE}\n".encode())
+        joint = "" if not text or text.endswith("\n") else "\n"
+        write_atomic(path, "".join([text, joint, *(f"{line}\n" for line in missing)]).encode())
     return path
