@@ -86,7 +86,8 @@ def make(tmp_path: Path, dvc_command: str) -> Callable[[str], Tool]:
 
 @pytest.fixture
 def history(make: Callable[[str], Tool], monkeypatch: pytest.MonkeyPatch) -> Tool:
-    """Data, a pipeline with a run cache, branches, tags and dates; all of it on a remote."""
+    """Data, a pipeline with a run cache, branches, tags and dates; all of it on a remote. No run keeps any of it."""
+    monkeypatch.setenv("SIGLUM_RECORD_RUNS", "off")
     tool = make("history")
     tool.siglum("remote", "add", "-d", "store", str(tool.root.parent / "store"))
     tool.write("dvc.yaml", PIPELINE)

@@ -102,6 +102,8 @@ SCENARIOS: dict[str, list[str]] = {
                "$T status --json"],
     "push and pull": [*GIT, *REMOTE, TWO, "$T add d f", "$T status -c --json", "$T push", "$T status -c --json",
                       "rm -rf .dvc/cache d f", "$T pull", "$T status --json"],
+    "status of branches": [*GIT, *REMOTE, TWO, "$T add d f", "$T push", KEEP, "git checkout -q -b side", LATER,
+                           "$T add d f", KEEP, "git checkout -q main", "$T checkout", "$T status -c -a --json"],
     "fetch one": [*GIT, *REMOTE, TWO, "$T add d f", "$T push", "rm -rf .dvc/cache", "$T fetch d",
                   "$T status -c --json"],
     "fetch a part": [*GIT, *REMOTE, TWO, "$T add d", "$T push", "rm -rf .dvc/cache d", "$T fetch d/a"],

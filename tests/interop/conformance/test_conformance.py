@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.xdist_group("co
 
 REPLAY = Path(__file__).with_name("replay.py")
 Recording = dict[str, Any]
-_NOT_COMPARED = r"/trash/|/siglum-trash/|/\.[\w-]{22}\.tmp$"
+_NOT_COMPARED = r"/trash/|/siglum-trash/|/\.[\w-]{22}\.tmp$|^/\.siglum/"
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def _sorted(value: Any) -> Any:
 
 
 def _comparable(part: Any, scenario: str) -> Any:
-    """Leave out where Siglum keeps what it collected, which DVC deletes, and the temporary files that DVC leaves."""
+    """Leave out Siglum's record of runs, its trash (DVC deletes at once), and the temporary files that DVC leaves."""
     if not isinstance(part, dict):
         return part
     left_out = re.compile(f"{_NOT_COMPARED}|{NOT_COMPARED.get(scenario, '/never/')}")
