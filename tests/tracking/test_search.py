@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from siglum.core.errors import InvalidInputError, SearchSyntaxError
+from siglum.tracking.entities import Metric, Param, Tag
 from siglum.tracking.search.compile import Relation, SearchSchema, SortKey, compile_filter, compile_order
 from siglum.tracking.search.grammar import (
     EXPERIMENTS,
@@ -19,13 +21,16 @@ from siglum.tracking.search.grammar import (
 )
 from siglum.tracking.search.paging import after, decode_token, encode_token, query_digest
 from siglum.tracking.search.parser import parse_filter, parse_order
-from siglum.tracking.search.tree import And, Comparison, Field, FieldKind, Not, Operator, Or, OrderClause
+from siglum.tracking.search.tree import Aggregate, And, Comparison, Field, FieldKind, Not, Operator, Or, OrderClause
+from siglum.tracking.sql.database import open_database
+from siglum.tracking.sql.store import SqlTrackingStore
 
 GRAMMARS = [RUNS, EXPERIMENTS, LOGGED_MODELS, REGISTERED_MODELS, MODEL_VERSIONS]
 
 PIECES = (
     "metrics. params. tags. attributes. status run_id name acc `a b` ' \" ` 'x' \"y\" = != <> < <= > >= LIKE ILIKE IN",
     "NOT IS NULL AND OR ( ) , 1 -2.5 1e9 1e999 . ; ASC DESC \ud800 é \x00 -- /* % _",
+    "RLIKE BETWEEN min( MAX( last( count( data.path data.hash code.commit '^a+(b|c)$' '(' 'x{2,}' '\\'",
 )
 pieces = st.sampled_from(" ".join(PIECES).split(" "))
 filters = st.one_of(
@@ -70,6 +75,27 @@ def test_numbers(text: str, value: float) -> None:
     assert type(tree.value) is type(value)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("params.lr < 0.1", Comparison(Field(FieldKind.PARAM, "lr"), Operator.LT, 0.1)),
+        ("params.lr IN (1, 2,)", Comparison(Field(FieldKind.PARAM, "lr"), Operator.IN, (1, 2))),
+        ("metrics.a not between -1 and 1", Comparison(Field(FieldKind.METRIC, "a"), Operator.NOT_BETWEEN, (-1, 1))),
+        ("MIN( metrics.`a b` ) = 1", Comparison(Field(FieldKind.METRIC, "a b", Aggregate.MIN), Operator.EQ, 1)),
+        ("tags.a NOT RLIKE 'x+'", Comparison(Field(FieldKind.TAG, "a"), Operator.NOT_RLIKE, "(?:[x]){1,}")),
+        ("tags.a NOT LIKE 'x'", Comparison(Field(FieldKind.TAG, "a"), Operator.NOT_LIKE, "x")),
+        ("data.hash = 'md5:abc'", Comparison(Field(FieldKind.DATA, "hash"), Operator.EQ, "abc")),
+        (
+            f"data.hash IN ('sha256:{'a' * 64}')",
+            Comparison(Field(FieldKind.DATA, "hash"), Operator.IN, ("a" * 32,)),
+        ),
+        ("code.commit IS NOT NULL", Comparison(Field(FieldKind.CODE, "commit"), Operator.IS_NOT_NULL, None)),
+    ],
+)
+def test_what_mlflow_has_not(text: str, expected: Comparison) -> None:
+    assert parse_filter(text, RUNS) == expected
+
+
 def check_position(parse: Callable[[], object]) -> None:
     error = None
     try:
@@ -105,6 +131,26 @@ def test_any_order_parses_or_points_at_a_character(grammar: Grammar, text: str) 
         ("foo.bar = 'x'", 0, "unknown kind of field"),
         ("status = 'a' status = 'b'", 13, "expected AND"),
         ("run_name = 'a' ; x", 15, "';'"),
+        ("params.a < '1'", 11, "expected a number, without quotes"),
+        ("params.a IN (1, 'b')", 16, "numbers only, or texts only"),
+        ("params.a BETWEEN 1 'b'", 19, "expected AND"),
+        ("params.a BETWEEN 1 AND 'b'", 23, "two numbers, or two texts"),
+        ("metrics.a BETWEEN 1 AND 'b'", 24, "expected a number"),
+        ("params.a LIKE 1", 14, "expected a text"),
+        ("min(params.a) > 1", 4, "min(metrics.x)"),
+        ("min(min(metrics.a)) > 1", 4, "min(metrics.x)"),
+        ("min(metrics.a > 1", 14, "expected ')'"),
+        ("min metrics.a > 1", 0, "have no attribute"),
+        ("data.size = 'x'", 0, "use one of hash, path"),
+        ("code.commit > 'x'", 0, "cannot be compared with >"),
+        ("params.a RLIKE 'a(b'", 17, "'(' is not closed"),
+        ("params.a RLIKE 'ab)'", 18, "closes nothing"),
+        ("params.a RLIKE '[z-a]'", 20, "a range goes"),
+        ("params.a RLIKE 'a{9999}'", 18, "expected a number up to 255"),
+        ("params.a RLIKE '(a{200}){200}'", 16, "more than 400 steps"),
+        ("params.a RLIKE '(a)\\1'", 19, "not supported"),
+        ("params.a RLIKE '(?=a)'", 16, "not supported"),
+        ("params.a RLIKE 'a*?'", 18, "nor be lazy"),
     ],
 )
 def test_what_a_person_sees(text: str, position: int, problem: str) -> None:
@@ -188,3 +234,24 @@ def test_pages_by_keyset_are_the_whole_in_order(rows: list[tuple[int, int]], des
         assert found == database.execute(f"SELECT a, b FROM t ORDER BY {order}").fetchall()
     finally:
         database.close()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlTrackingStore]:
+    database = open_database(f"sqlite:///{tmp_path_factory.mktemp('search')}/siglum.db")
+    store = SqlTrackingStore(database)
+    run_id = store.create_run("0", tags=[Tag("a", "x")]).info.run_id
+    store.log_batch(run_id, metrics=[Metric("a", 1.0, 1)], params=[Param("a", "1.5"), Param("b", "text")])
+    yield store
+    store.close()
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(filters, filters)
+@example("NOT min(metrics.a) BETWEEN -1 AND 1e999 OR count(metrics.a) IN (1)", "max(metrics.a) DESC")
+@example("params.b > 1 OR params.a RLIKE '^1.5$' AND data.path NOT LIKE '%' OR code.commit = 'a'", "count(metrics.a)")
+def test_whatever_parses_can_be_run(store: SqlTrackingStore, text: str, order: str) -> None:
+    """A database that refuses a statement would raise InternalError."""
+    for order_by in ([], [order]):
+        with contextlib.suppress(InvalidInputError):
+            store.search_runs(["0"], filter_string=text, order_by=order_by)

@@ -56,6 +56,71 @@ class RunSearchContract(TrackingFixtures):
     @pytest.mark.parametrize(
         ("filter_string", "names"),
         [
+            ("params.lr-decay < 0.2", "a"),
+            ("params.lr-decay BETWEEN 0.1 AND 1e-1", "a"),
+            ("params.lr-decay NOT BETWEEN 0.2 AND 1", "a"),
+            ("params.lr-decay IN (0.1, 3)", "a"),
+            ("params.lr-decay = 1", ""),
+            ("params.model != 1", ""),
+            ("params.model > -1e308", ""),
+            ("params.model IN ('Forest', 'forest')", "ba"),
+            ("params.model NOT IN ('Forest')", "cb"),
+            ("params.model RLIKE '^[Ff]orest$'", "ba"),
+            ("params.model RLIKE 'linear_\\d'", "c"),
+            ("params.model RLIKE '(?:r|l).*t'", "ba"),
+            ("params.model NOT RLIKE 'est'", "c"),
+            ("params.model RLIKE 'EST'", ""),
+            ("tags.team NOT LIKE 'r%'", "b"),
+            ("tags.team NOT ILIKE 'RED'", "b"),
+            ("run_name RLIKE '^(a|d)$'", "da"),
+            ("metrics.acc BETWEEN 0.5 AND 0.9", "ba"),
+            ("metrics.acc NOT BETWEEN 0.5 AND 0.9", ""),
+            ("start_time BETWEEN 1001 AND 1002", "cb"),
+            ("min(metrics.acc) = 0.1", "a"),
+            ("max(metrics.acc) >= 0.5", "ba"),
+            ("last(metrics.acc) = 0.9", "a"),
+            ("count(metrics.acc) = 1", "cb"),
+            ("COUNT(metrics.acc) > 1 OR min(metrics.acc) BETWEEN 0.4 AND 0.6", "ba"),
+            ("min(metrics.acc) != 0.1", "b"),
+            ("NOT min(metrics.acc) < 1", "dc"),
+            ("max(metrics.none) > 0", ""),
+            ("data.path = 'data/train.csv'", "d"),
+            ("data.path LIKE 'data/%' AND data.path RLIKE 'csv$'", "d"),
+            ("data.path = '/elsewhere.csv'", "c"),
+            ("data.path IS NOT NULL", "dc"),
+            ("data.hash = 'md5:0123456789abcdef0123456789abcdef'", "d"),
+            ("data.hash IN ('0123456789abcdef0123456789abcdef', 'w1')", "dc"),
+            ("code.commit LIKE 'c0ffee%'", "d"),
+            ("code.commit IS NULL", "cba"),
+            ("code.branch = 'main'", "d"),
+        ],
+    )
+    def test_search_filters_that_mlflow_has_not(
+        self, store: TrackingStore, experiment_id: str, runs: dict[str, str], filter_string: str, names: str
+    ) -> None:
+        train = Dataset(
+            name="data/train.csv",
+            digest="0123456789abcdef0123456789abcdef",
+            source_type="dvc",
+            source='{"path": "data/train.csv", "hash": "md5:0123456789abcdef0123456789abcdef"}',
+        )
+        other = Dataset(name="e", digest="w2", source_type="http", source='{"url": "/elsewhere.csv"}')
+        store.log_inputs(runs["d"], datasets=[DatasetInput(dataset=train)])
+        store.log_inputs(runs["c"], datasets=[DatasetInput(dataset=other)])
+        commit = Tag("mlflow.source.git.commit", "c0ffee0123456789")
+        store.log_batch(runs["d"], tags=[commit, Tag("mlflow.source.git.branch", "main")])
+        found = store.search_runs([experiment_id], filter_string=filter_string).items
+        assert "".join(run.info.run_name for run in found) == names
+
+    def test_search_sorts_by_a_history(self, store: TrackingStore, experiment_id: str, runs: dict[str, str]) -> None:
+        for order, names in (("min(metrics.acc)", "abcd"), ("max(metrics.acc) DESC", "abcd"),
+                             ("count(metrics.acc) DESC", "acbd")):  # fmt: skip
+            found = store.search_runs([experiment_id], order_by=[order]).items
+            assert "".join(run.info.run_name for run in found) == names, order
+
+    @pytest.mark.parametrize(
+        ("filter_string", "names"),
+        [
             ("", "dcba"),
             ("metrics.acc > 0.4", "ba"),
             ("metrics.acc >= 0.5 and metric.acc < 0.9", "b"),

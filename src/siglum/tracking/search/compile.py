@@ -8,7 +8,18 @@ from typing import Any, TypeAlias
 import msgspec
 
 from siglum.core.errors import InvalidInputError
-from siglum.tracking.search.tree import And, Comparison, Field, FieldKind, Node, Not, Operator, OrderClause
+from siglum.tracking.search.tree import (
+    Aggregate,
+    And,
+    Comparison,
+    Field,
+    FieldKind,
+    Node,
+    Not,
+    Operator,
+    OrderClause,
+    Value,
+)
 
 Fragment: TypeAlias = tuple[str, tuple[Any, ...]]
 """A piece of SQL and the values that it binds, in order."""
@@ -18,7 +29,7 @@ class Relation(msgspec.Struct, frozen=True):
     """Where the values of keyed fields are: a SELECT that ends in WHERE conditions, and the column of the value.
 
     `values` are bound first; then the key, when the relation is `keyed`. With `nan`, a NULL value is NaN, which differs
-    from every number.
+    from every number. `aggregates` are the columns of what is known of a whole history.
     """
 
     select: str
@@ -26,6 +37,7 @@ class Relation(msgspec.Struct, frozen=True):
     values: tuple[Any, ...] = ()
     keyed: bool = True
     nan: bool = False
+    aggregates: dict[Aggregate, str] = {}
 
 
 class SearchSchema(msgspec.Struct, frozen=True):
@@ -33,9 +45,10 @@ class SearchSchema(msgspec.Struct, frozen=True):
 
     attributes: dict[str, str]
     relations: dict[FieldKind, Relation] = {}
-    datasets: dict[str, Relation] = {}
+    named: dict[FieldKind, dict[str, Relation]] = {}
     sort_values: dict[FieldKind, str] = {}
     """A scalar SELECT of one value, which binds `sort_bound` and the key."""
+    sort_aggregates: dict[Aggregate, str] = {}
     sort_bound: tuple[Any, ...] = ()
 
 
@@ -70,25 +83,46 @@ def _comparison(clause: Comparison, schema: SearchSchema) -> Fragment:
         condition, values = _compare(column, clause)
         # so that NOT of a comparison with what is not there is true, not unknown
         return f"({column} IS NOT NULL AND {condition})", values
-    relation = schema.datasets[field.name] if field.kind is FieldKind.DATASET else schema.relations[field.kind]
+    relation = schema.named[field.kind][field.name] if field.kind in schema.named else schema.relations[field.kind]
     bound = (*relation.values, field.name) if relation.keyed else relation.values
     if clause.operator is Operator.IS_NULL:
         return f"NOT EXISTS ({relation.select})", bound
     if clause.operator is Operator.IS_NOT_NULL:
         return f"EXISTS ({relation.select})", bound
-    condition, values = _compare(relation.column, clause)
-    if relation.nan and clause.operator is Operator.NE:
+    column = relation.column if field.aggregate is None else relation.aggregates[field.aggregate]
+    condition, values = _compare(column, clause)
+    if relation.nan and clause.operator is Operator.NE and column == relation.column:
         condition = f"({condition} OR {relation.column} IS NULL)"
     return f"EXISTS ({relation.select} AND {condition})", bound + values
 
 
 def _compare(column: str, clause: Comparison) -> Fragment:
-    value = clause.value
-    if isinstance(value, tuple):
-        return f"{column} {clause.operator.value} ({', '.join('?' * len(value))})", value
-    if clause.operator is Operator.ILIKE:
-        return f"fold({column}) LIKE ?", (str(value).lower(),)
-    return f"{column} {clause.operator.value} ?", (value,)
+    value, operator = clause.value, clause.operator
+    if clause.field.kind is FieldKind.PARAM and _is_number(value):
+        column = f"number_of({column})"
+    condition, values = _positive(column, operator.positive, value)
+    return (condition, values) if operator.positive is operator else (f"NOT ({condition})", values)
+
+
+def _positive(column: str, operator: Operator, value: Value) -> Fragment:
+    match operator:
+        case Operator.BETWEEN:
+            assert isinstance(value, tuple)
+            return f"{column} BETWEEN ? AND ?", value
+        case Operator.IN | Operator.NOT_IN:
+            assert isinstance(value, tuple)
+            return f"{column} {operator.value} ({', '.join('?' * len(value))})", value
+        case Operator.ILIKE:
+            return f"fold({column}) LIKE ?", (str(value).lower(),)
+        case Operator.RLIKE:
+            return f"rlike({column}, ?)", (value,)
+        case _:
+            return f"{column} {operator.value} ?", (value,)
+
+
+def _is_number(value: Value) -> bool:
+    first = value[0] if isinstance(value, tuple) else value
+    return isinstance(first, int | float)
 
 
 def compile_order(
@@ -115,6 +149,8 @@ def _sort_keys(clause: OrderClause, schema: SearchSchema) -> list[SortKey]:
         values: tuple[Any, ...] = ()
     else:
         column = schema.sort_values[field.kind]
+        if field.aggregate is not None:
+            column = schema.sort_aggregates[field.aggregate]
         values = (*schema.sort_bound, field.name) if field.kind is FieldKind.METRIC else (field.name,)
     missing = f"CASE WHEN {column} IS NULL THEN 1 ELSE 0 END"
     stand_in = "0" if clause.number else "''"

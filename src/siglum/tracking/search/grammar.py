@@ -10,8 +10,8 @@ from siglum.tracking.search.tree import FieldKind, Operator
 
 _O = Operator
 EQUALITY: Final = frozenset({_O.EQ, _O.NE})
-ORDERING: Final = EQUALITY | {_O.LT, _O.LE, _O.GT, _O.GE}
-PATTERNS: Final = EQUALITY | {_O.LIKE, _O.ILIKE}
+ORDERING: Final = EQUALITY | {_O.LT, _O.LE, _O.GT, _O.GE, _O.BETWEEN, _O.NOT_BETWEEN}
+PATTERNS: Final = EQUALITY | {_O.LIKE, _O.ILIKE, _O.RLIKE, _O.NOT_LIKE, _O.NOT_ILIKE, _O.NOT_RLIKE}
 MEMBERSHIP: Final = frozenset({_O.IN, _O.NOT_IN})
 PRESENCE: Final = frozenset({_O.IS_NULL, _O.IS_NOT_NULL})
 
@@ -28,13 +28,19 @@ class Attribute(msgspec.Struct, frozen=True):
 
 
 class Grammar(msgspec.Struct, frozen=True):
-    """What can be searched for. Keys of `prefixes` stand before the dot; `attributes` go by all names they have."""
+    """What can be searched for. Keys of `prefixes` stand before the dot; `attributes` go by all names they have.
+
+    `named` are the fields of kinds that have a few only. `parameters_are_numbers` lets parameters be compared with
+    numbers, those that are none apart; `aggregates` lets a metric's whole history be asked.
+    """
 
     subject: str
     prefixes: dict[str, FieldKind]
     attributes: dict[str, Attribute]
     operators: dict[FieldKind, frozenset[Operator]]
-    dataset_fields: frozenset[str] = frozenset()
+    named: dict[FieldKind, frozenset[str]] = {}
+    parameters_are_numbers: bool = False
+    aggregates: bool = False
     sortable: frozenset[FieldKind] = frozenset({FieldKind.ATTRIBUTE})
 
 
@@ -57,6 +63,8 @@ RUNS: Final = Grammar(
         **dict.fromkeys(("param", "params", "parameter", "parameters"), FieldKind.PARAM),
         **dict.fromkeys(("tag", "tags"), FieldKind.TAG),
         **dict.fromkeys(("dataset", "datasets"), FieldKind.DATASET),
+        "data": FieldKind.DATA,
+        "code": FieldKind.CODE,
     },
     attributes=_attributes(
         Attribute("run_id", PATTERNS | MEMBERSHIP),
@@ -69,11 +77,19 @@ RUNS: Final = Grammar(
     ),
     operators={
         FieldKind.METRIC: ORDERING,
-        FieldKind.PARAM: _TEXT_OR_NULL,
+        FieldKind.PARAM: _TEXT_OR_NULL | MEMBERSHIP | ORDERING,
         FieldKind.TAG: _TEXT_OR_NULL,
         FieldKind.DATASET: PATTERNS | MEMBERSHIP,
+        FieldKind.DATA: _TEXT_OR_NULL | MEMBERSHIP,
+        FieldKind.CODE: _TEXT_OR_NULL | MEMBERSHIP,
     },
-    dataset_fields=frozenset({"name", "digest", "context"}),
+    named={
+        FieldKind.DATASET: frozenset({"name", "digest", "context"}),
+        FieldKind.DATA: frozenset({"path", "hash"}),
+        FieldKind.CODE: frozenset({"commit", "branch"}),
+    },
+    parameters_are_numbers=True,
+    aggregates=True,
     sortable=frozenset({FieldKind.ATTRIBUTE, FieldKind.METRIC, FieldKind.PARAM, FieldKind.TAG}),
 )
 
@@ -107,9 +123,10 @@ LOGGED_MODELS: Final = Grammar(
     ),
     operators={
         FieldKind.METRIC: ORDERING,
-        FieldKind.PARAM: PATTERNS | MEMBERSHIP,
+        FieldKind.PARAM: PATTERNS | MEMBERSHIP | ORDERING,
         FieldKind.TAG: PATTERNS | MEMBERSHIP,
     },
+    parameters_are_numbers=True,
     sortable=frozenset({FieldKind.ATTRIBUTE, FieldKind.METRIC}),
 )
 

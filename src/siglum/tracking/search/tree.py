@@ -16,6 +16,17 @@ class FieldKind(enum.Enum):
     PARAM = "parameter"
     TAG = "tag"
     DATASET = "dataset field"
+    DATA = "data field"
+    CODE = "code field"
+
+
+class Aggregate(enum.StrEnum):
+    """What of a metric's history is looked at; without one it is the last value by step."""
+
+    MIN = "min"
+    MAX = "max"
+    LAST = "last"
+    COUNT = "count"
 
 
 class Operator(enum.StrEnum):
@@ -33,6 +44,17 @@ class Operator(enum.StrEnum):
     NOT_IN = "NOT IN"
     IS_NULL = "IS NULL"
     IS_NOT_NULL = "IS NOT NULL"
+    RLIKE = "RLIKE"
+    BETWEEN = "BETWEEN"
+    NOT_LIKE = "NOT LIKE"
+    NOT_ILIKE = "NOT ILIKE"
+    NOT_RLIKE = "NOT RLIKE"
+    NOT_BETWEEN = "NOT BETWEEN"
+
+    @property
+    def positive(self) -> Operator:
+        """The operator without NOT; for IN it is part of the SQL."""
+        return Operator(self.value.removeprefix("NOT ")) if self is not Operator.NOT_IN else self
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -40,13 +62,14 @@ class Field(msgspec.Struct, frozen=True):
 
     kind: FieldKind
     name: str
+    aggregate: Aggregate | None = None
 
 
-Value: TypeAlias = str | int | float | tuple[str, ...] | None
+Value: TypeAlias = str | int | float | tuple[str | int | float, ...] | None
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """One clause. `value` is a tuple for IN and NOT IN, None for IS [NOT] NULL."""
+    """One clause. `value` is a tuple for IN and BETWEEN, None for IS [NOT] NULL, a canonical expression for RLIKE."""
 
     field: Field
     operator: Operator

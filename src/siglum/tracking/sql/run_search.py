@@ -11,7 +11,7 @@ from siglum.tracking.search.compile import Relation, SearchSchema, SortKey, comp
 from siglum.tracking.search.grammar import RUNS
 from siglum.tracking.search.paging import query_digest
 from siglum.tracking.search.parser import parse_filter, parse_order
-from siglum.tracking.search.tree import FieldKind
+from siglum.tracking.search.tree import Aggregate, FieldKind
 from siglum.tracking.sql.experiments import view_condition
 from siglum.tracking.sql.pages import PageQuery
 from siglum.tracking.sql.port import Sql, marks
@@ -22,29 +22,50 @@ _DATASET: Final = """SELECT 1 FROM run_datasets i JOIN datasets d ON d.dataset_k
                      WHERE i.run_key = r.run_key"""
 _METRIC: Final = """FROM metric_summaries s WHERE s.run_key = r.run_key
                     AND s.key_id = (SELECT key_id FROM metric_keys WHERE key = ?)"""
+_AGGREGATES: Final = {
+    Aggregate.MIN: "s.min_value",
+    Aggregate.MAX: "s.max_value",
+    Aggregate.LAST: "s.last_value",
+    Aggregate.COUNT: "s.count",
+}
 _ATTRIBUTES: Final = ("run_id", "run_name", "status", "user_id", "artifact_uri", "start_time", "end_time")
 
 _SCHEMA: Final = SearchSchema(
     attributes={name: f"r.{name}" for name in _ATTRIBUTES},
     relations={
-        FieldKind.METRIC: Relation(f"SELECT 1 {_METRIC}", "s.last_value", nan=True),
+        FieldKind.METRIC: Relation(f"SELECT 1 {_METRIC}", "s.last_value", nan=True, aggregates=_AGGREGATES),
         FieldKind.PARAM: Relation("SELECT 1 FROM run_params p WHERE p.run_key = r.run_key AND p.key = ?", "p.value"),
         FieldKind.TAG: Relation("SELECT 1 FROM run_tags t WHERE t.run_key = r.run_key AND t.key = ?", "t.value"),
     },
-    datasets={
-        "name": Relation(_DATASET, "d.name", keyed=False),
-        "digest": Relation(_DATASET, "d.digest", keyed=False),
-        "context": Relation(
-            "SELECT 1 FROM run_dataset_tags c WHERE c.run_key = r.run_key AND c.key = 'mlflow.data.context'",
-            "c.value",
-            keyed=False,
-        ),
+    named={
+        FieldKind.DATASET: {
+            "name": Relation(_DATASET, "d.name", keyed=False),
+            "digest": Relation(_DATASET, "d.digest", keyed=False),
+            "context": Relation(
+                "SELECT 1 FROM run_dataset_tags c WHERE c.run_key = r.run_key AND c.key = 'mlflow.data.context'",
+                "c.value",
+                keyed=False,
+            ),
+        },
+        FieldKind.DATA: {
+            "path": Relation(_DATASET, "data_path(d.source)", keyed=False),
+            "hash": Relation(_DATASET, "d.digest", keyed=False),
+        },
+        FieldKind.CODE: {
+            name: Relation(
+                f"SELECT 1 FROM run_tags g WHERE g.run_key = r.run_key AND g.key = 'mlflow.source.git.{name}'",  # noqa: S608
+                "g.value",
+                keyed=False,
+            )
+            for name in ("commit", "branch")
+        },
     },
     sort_values={
         FieldKind.METRIC: f"(SELECT s.last_value {_METRIC})",
         FieldKind.PARAM: "(SELECT p.value FROM run_params p WHERE p.run_key = r.run_key AND p.key = ?)",
         FieldKind.TAG: "(SELECT t.value FROM run_tags t WHERE t.run_key = r.run_key AND t.key = ?)",
     },
+    sort_aggregates={aggregate: f"(SELECT {column} {_METRIC})" for aggregate, column in _AGGREGATES.items()},
 )
 _TIE_BREAK: Final = (SortKey("r.start_time", descending=True), SortKey("r.run_id"))
 

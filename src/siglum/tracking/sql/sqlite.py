@@ -25,6 +25,7 @@ from siglum.core.errors import (
 )
 from siglum.core.failures import file_errors
 from siglum.storage.durability import fsync_path
+from siglum.tracking.search import functions
 from siglum.tracking.sql.port import Dialect, Row, update_statement
 
 BUSY_TIMEOUT_MS: Final = 30_000
@@ -96,7 +97,9 @@ class SqliteSession:
     def _configure(self, writes: bool) -> None:
         connection = self._connection
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        connection.create_scalar_function("fold", _fold, 1, deterministic=True)
+        for function in (functions.fold, functions.number_of, functions.data_path):
+            connection.create_scalar_function(function.__name__, function, 1, deterministic=True)
+        connection.create_scalar_function("rlike", functions.rlike, 2, deterministic=True)
         connection.pragma("case_sensitive_like", True)
         connection.pragma("foreign_keys", True)
         connection.pragma("synchronous", "FULL")
@@ -165,10 +168,6 @@ class SqliteSession:
 
     def close(self) -> None:
         self._connection.close()
-
-
-def _fold(*values: Any) -> Any:
-    return values[0].lower() if isinstance(values[0], str) else values[0]
 
 
 def translate(error: Exception, path: str) -> SiglumError:

@@ -22,3 +22,25 @@ BEGIN
         CASE WHEN found IS NULL THEN 'SELECT lower(value)' ELSE format('SELECT lower(value COLLATE %I)', found) END
     );
 END $$;
+
+-- What searches ask of texts, as `tracking.search.functions` has it for SQLite. A text that is no number, or no JSON,
+-- gives NULL.
+CREATE FUNCTION number_of(value text) RETURNS double precision LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    IF value ~ '^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$' THEN
+        RETURN value::double precision;
+    END IF;
+    RETURN NULL;
+EXCEPTION WHEN numeric_value_out_of_range THEN
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION rlike(value text, pattern text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+    'SELECT value ~ pattern';
+
+CREATE FUNCTION data_path(source text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN coalesce(source::json ->> 'path', source::json ->> 'uri', source::json ->> 'url');
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END $$;
