@@ -40,7 +40,6 @@ def test_a_damaged_file_is_told_with_its_line_and_hides_no_other(project: QuickP
         ("m.json", b"", "m.json:1:1", "JSONFileCorruptedError"),
         ("m.json", b'{"a": 1', "m.json:1:", "JSONFileCorruptedError"),
         ("m.json", b"[1, 2]", "m.json:1: expected keys and values", "JSONFileCorruptedError"),
-        ("m.json", b"5", "m.json:1: expected keys and values", "JSONFileCorruptedError"),
         ("m.json", b"a\n\xff", "m.json:2:1: not UTF-8", "EncodingError"),
         ("m.yaml", b"a: 1\nb: [\n", "m.yaml:3:1", "YAMLFileCorruptedError"),
         ("m.yaml", b"a: 1\na: 2\n", "m.yaml:2:1", "YAMLFileCorruptedError"),
@@ -66,6 +65,17 @@ def test_files_that_are_not_there(project: QuickProject) -> None:
     assert "outside the repository" in project.fails("metrics", "show", "../x")
     compared = json.loads(project.done("metrics", "diff", "--json"))
     assert compared == {"m.json": {"a": {"old": 1, "new": None}}}
+
+
+def test_a_file_that_is_one_number_has_it_under_no_name(project: QuickProject) -> None:
+    project.write({"m.json": "0.5"})
+    shown = project.run("metrics", "show", "m.json")
+    assert (shown.status, shown.out) == (0, "Path\nm.json  0.5\n")
+    assert json.loads(project.done("metrics", "show", "--json"))[""]["data"]["m.json"] == {"data": 0.5}
+    project.commit()
+    project.write({"m.json": "0.75"})
+    compared = json.loads(project.done("metrics", "diff", "--json"))
+    assert compared == {"m.json": {"": {"old": 0.5, "new": 0.75, "diff": 0.25}}}
 
 
 def test_values_that_json_has_no_number_for(project: QuickProject) -> None:

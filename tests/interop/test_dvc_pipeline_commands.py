@@ -54,7 +54,7 @@ stages:
   dep_only: {cmd: echo nothing, deps: [model], params: [lr, code.py: [K]]}
   reports: {cmd: e, outs: [oo], metrics: [mm], plots: [pp]}
   only_reports: {cmd: e, plots: [pq]}
-metrics: [top.yaml, folder, gone.json]
+metrics: [top.yaml, folder, gone.json, alone.json, words.yaml]
 params: [extra.yaml]
 """
 SUB = """\
@@ -87,6 +87,8 @@ FILES: dict[str, str | bytes] = {
     "cached.json": '{"loss": 1}',
     "top.yaml": "f1: 0.5\ncls:\n  a: 1\n  b: 2.0\n",
     "folder/one.json": '{"one": 1}',
+    "alone.json": "0.1234567",
+    "words.yaml": "good",
     "folder/sub/two.yaml": "two: 2\n",
     "a_very_long_name_of_an_output_that_takes_a_lot_of_columns_and_then_some_more": "long",
 }
@@ -101,6 +103,7 @@ CHANGED: dict[str, str | bytes] = {
     "cached.json": '{"loss": 2, "new": 1}',
     "top.yaml": "f1: 0.5\ncls: 1\n",
     "gone.json": '{"g": 1}',
+    "alone.json": "0.25",
 }
 
 
@@ -122,7 +125,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
         project.git("tag", "v1")
         project.write(CHANGED)
         (project.root / "folder/sub/two.yaml").unlink()
-        project.git("add", "-A", "-f", "met.json", "top.yaml", "folder", "gone.json", "params.yaml", "code.py")
+        project.git(
+            "add", "-A", "-f", "met.json", "top.yaml", "folder", "gone.json", "params.yaml", "code.py", "alone.json"
+        )
         project.git("commit", "-q", "-m", "second")
         project.git("branch", "twin")
         project.write({"met.json": '{"acc": 0.3}', "params.yaml": "models: [us, gb]\nlr: 0.3\nopt: {beta: }\n"})

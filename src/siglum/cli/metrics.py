@@ -12,7 +12,7 @@ from siglum.cli.console import Console
 from siglum.cli.many_values import ManyValuesCommand
 
 if TYPE_CHECKING:
-    from siglum.pipeline.value_files import StateValues
+    from siglum.pipeline.value_files import FileValues, StateValues
 
 _PRECISION = 5
 # DVC reads folders without it, too; scripts that say it go on working.
@@ -139,9 +139,12 @@ def _value(state: StateValues, shown: Callable[[str], str]) -> dict[str, Any]:
 
     if state.problem is not None:
         return {"error": problem_value(state.problem)}
-    return {
-        "data": {
-            shown(path): {"data": each.values} if each.problem is None else {"error": problem_value(each.problem)}
-            for path, each in state.files.items()
-        }
-    }
+    return {"data": {shown(path): _file_value(each) for path, each in state.files.items()}}
+
+
+def _file_value(found: FileValues) -> dict[str, Any]:
+    from siglum.pipeline.value_files import problem_value
+
+    if found.problem is not None:
+        return {"error": problem_value(found.problem)}
+    return {"data": found.values.get("", found.values)}  # a value alone has no name

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from collections.abc import Sequence
 from typing import Any
 
-from siglum.core.errors import SiglumError
+from siglum.core.errors import FileFormatError, SiglumError
 from siglum.core.hashes import DataHash
 from siglum.pipeline.files import open_files
-from siglum.pipeline.history import History, StateName
+from siglum.pipeline.history import History, StateFiles, StateName
 from siglum.pipeline.load import Pipeline, flag_style, read_pipeline
-from siglum.pipeline.param_files import parse_params
+from siglum.pipeline.param_files import parse_params, parse_value
 from siglum.pipeline.paths import is_outside, join
 from siglum.pipeline.schema import OutputKind
 from siglum.pipeline.value_files import FileValues, Records, StateValues, expand, read_values
@@ -63,8 +64,21 @@ def metrics_at(repo: Repository, history: History, state: StateName, targets: Se
             each = read_values(files, records, path)
             if each.problem is not None and problem is not None and not each.is_damaged:
                 each = FileValues({}, problem)  # it may be recorded in what cannot be read
-            found[path] = FileValues(metrics_in(each.values), each.problem)
+            alone = _alone(files, records, path) if isinstance(each.problem, FileFormatError) else None
+            found[path] = alone or FileValues(metrics_in(each.values), each.problem)
     return StateValues(state.name, found)
+
+
+def _alone(files: StateFiles, records: Records, path: str) -> FileValues | None:
+    """Return the value of a file that is one number or text alone, under no name, as DVC takes it; else None."""
+    with contextlib.suppress(SiglumError):
+        data = files.read(path)
+        if data is None:
+            data = records.read(path)
+        value = None if data is None else parse_value(data, path)
+        if isinstance(value, bool | int | float | str):
+            return FileValues({"": value})
+    return None
 
 
 def metric_files(pipeline: Pipeline) -> dict[str, DataHash | None]:

@@ -21,14 +21,19 @@ def parse_params(data: bytes, where: str) -> dict[str, Any]:
 
     Raises FileFormatError with line and column.
     """
-    suffix = where.rpartition(".")[2].lower()
-    parsers = {"json": _parse_json, "toml": _parse_toml, "py": _parse_python}
-    values = parsers.get(suffix, load_yaml)(data, where)
+    values = parse_value(data, where)
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise FileFormatError(where, f"expected keys and values at the top, not {kind_of(values)}", line=1)
     return values
+
+
+def parse_value(data: bytes, where: str) -> Any:
+    """Do as `parse_params` for a file that may be one value alone."""
+    suffix = where.rpartition(".")[2].lower()
+    parsers = {"json": _parse_json, "toml": _parse_toml, "py": _parse_python}
+    return parsers.get(suffix, load_yaml)(data, where)
 
 
 def select(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
