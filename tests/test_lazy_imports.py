@@ -71,3 +71,10 @@ def test_a_training_script_pulls_in_no_heavy_package(tmp_path: Path) -> None:
     script = "import siglum\nwith siglum.start_run():\n    siglum.log_param('a', 1)\n    siglum.log_metric('b', 2)\n"
     loaded = imported_by(script, tmp_path)
     assert not loaded & {"pandas", "numpy", "sklearn", "rich", "starlette", "uvicorn", "ruamel", "click"}
+
+
+def test_repro_with_nothing_to_do_opens_no_store(project: Path) -> None:
+    (project / "dvc.yaml").write_text("stages: {s: {cmd: echo > o, deps: [data.csv], outs: [o]}}\n")
+    subprocess.run([sys.executable, "-m", "siglum.cli", "repro", "-q"], cwd=project, check=True)
+    loaded = imported_by(RUN_COMMAND.format(arguments=["repro"]), project)
+    assert loaded <= {"click", "msgspec", "yaml", *COMPANIONS}

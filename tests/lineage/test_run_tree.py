@@ -46,7 +46,7 @@ def test_the_note_is_a_table_of_bounded_length() -> None:
     rows = [StageRow(stage=f"a|{i}", outcome="ran", seconds=1.25, run_id="r") for i in range(300)]
     lines = note(rows).splitlines()
     assert lines[2] == "| a\\|0 | ran | 1.2 | r |"
-    assert lines[-1] == "| and 100 more in siglum/stages.json | | | |"
+    assert lines[-1] == "| and 250 more in siglum/stages.json | | | |"
 
 
 @pytest.fixture

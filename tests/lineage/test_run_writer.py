@@ -255,3 +255,21 @@ def test_what_goes_wrong_on_the_way_is_said_and_holds_up_nothing(stores: Stores)
     writer.close(60, 60)
     assert writer.problem == "ValueError: no such thing"
     assert stores.tracking.get_run(CHILD).info.status is RunStatus.FINISHED
+
+
+def test_a_disk_that_is_full_is_said_and_holds_up_nothing(stores: Stores) -> None:
+    class Full:
+        def keep(self, operation: Operation) -> None:
+            raise OSError("No space left on device")
+
+    stuck = Stuck(stores.tracking, "update_run")
+    writer = RunWriter(lambda: through(stores, stuck), Full())
+    write_all(writer, create(CHILD), end(CHILD))
+    assert writer.made(CHILD, 60)
+    writer.close(60, 0.05)
+    assert writer.problem == "it is too slow"
+    stuck.released.set()
+    gone = RunWriter(lambda: through(stores, Failing(stores.tracking, 0)), Full())
+    write_all(gone, create(CHILD), end(CHILD))
+    gone.close(60, 60)
+    assert gone.problem == "No server answers."

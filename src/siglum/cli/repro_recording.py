@@ -146,7 +146,11 @@ class ReproRecording:
         )
         name = " ".join(["repro", *self._targets])
         pipeline, order = self._plan
-        return ReproRecorder(self._repo, pipeline, order, place, shared, name, self._environment, self._open(place))
+        try:
+            return ReproRecorder(self._repo, pipeline, order, place, shared, name, self._environment, self._open(place))
+        except OSError as error:  # no room, or no right, to note that it is under way
+            self._console.warn(f"This repro is not on record: {error}")
+            return None
 
     def _parent(self) -> str | None:
         """Return the run that this process is a part of, in the same store."""

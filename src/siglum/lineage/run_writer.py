@@ -143,8 +143,7 @@ class RunWriter:
         left = [item for lane in self._lanes for item in lane.abandon()]
         self._go(_State.KEEPING, "it is too slow")
         for item in left:
-            for operation in item(None) if callable(item) else (item,):
-                self._keeper.keep(self._translated(operation))
+            self._keep_left(item)
 
     def _wait(self, deadline: float, silence: float) -> bool:
         """Wait for all lanes to end; return whether they did."""
@@ -218,8 +217,19 @@ class RunWriter:
 
     def _keep(self, operation: Operation) -> None:
         with self._keeping:
-            if not self.was_abandoned:  # else the thread that gave up on this one keeps all
+            if self.was_abandoned:
+                return  # the thread that gave up on this one keeps all
+            try:
                 self._keeper.keep(self._translated(operation))
+            except OSError as error:
+                self._note(_reason(error))
+
+    def _keep_left(self, item: Operation | Later) -> None:
+        try:
+            for operation in item(None) if callable(item) else (item,):
+                self._keeper.keep(self._translated(operation))
+        except Exception as error:  # noqa: BLE001  -- as in `_carry_out`
+            self._note(_reason(error))
 
     def _translated(self, operation: Operation) -> Operation:
         return operation if self._store is None else self._store.translated(operation)

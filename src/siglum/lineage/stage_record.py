@@ -31,7 +31,8 @@ ENTRY_FILE = "siglum/stage.json"
 """Holds what `ENTRY_TAG` does where that is too long for a tag."""
 LOG_FILE = "stage.log"
 MAX_TAG_CHARACTERS = 5000
-_NOTE_ROWS = 200
+_NOTE_ROWS = 50
+"""So that the table has a length which every server takes."""
 
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
