@@ -85,7 +85,8 @@ def test_a_group_alone_says_what_it_has(name: str, capsys: pytest.CaptureFixture
     assert app.run([name]) == 2
     printed = capsys.readouterr()
     assert printed.err.startswith(f"error: 'siglum {name}' needs a command. Use one of ")
-    assert "list, show" in printed.err
+    assert "list, " in printed.err
+    assert " show" in printed.err
     assert printed.err.count("\n") == 1
     assert printed.out == ""
 

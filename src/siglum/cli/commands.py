@@ -68,7 +68,10 @@ COMMANDS: dict[str, CommandEntry] = {
     "promote": CommandEntry("siglum.cli.models", "promote", MODELS, "Point an alias at a model version."),
     "rollback": CommandEntry("siglum.cli.models", "rollback", MODELS, "Point an alias back at the version before."),
     "audit": CommandEntry("siglum.cli.models", "audit", MODELS, "Show who changed what in the registry, and why."),
-    "runs": CommandEntry("siglum.cli.runs", "runs", MODELS, "List and show runs, and remove deleted ones."),
+    "runs": CommandEntry("siglum.cli.runs", "runs", MODELS, "List, compare, draw, watch and change runs."),
+    "experiments": CommandEntry(
+        "siglum.cli.experiments", "experiments", MODELS, "List, show, create, rename and delete experiments."
+    ),
     "server": CommandEntry(
         "siglum.cli.server", "server", SERVER, "Serve runs and models to MLflow and Siglum clients."
     ),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from siglum.cli.chart_lines import chart_width, say_chart
 from siglum.cli.console import finite
 from siglum.cli.value_report import shown_from
 from siglum.core.errors import InvalidInputError, UsageError
@@ -32,19 +31,15 @@ from siglum.pipeline.plots.drawing import (
 )
 from siglum.pipeline.plots.page import filled_template, page
 from siglum.pipeline.plots.templates import find_template
-from siglum.pipeline.plots.terminal import lines_of_chart
 from siglum.pipeline.plots.terminal_words import cut
 from siglum.workspace.documents import decoded, read_bytes, write_atomic
 from siglum.workspace.repository import DVC_DIR, Repository
 
 if TYPE_CHECKING:
     from siglum.cli.console import Console
-    from siglum.pipeline.plots.canvas import Spans
     from siglum.pipeline.plots.definitions import Overrides
 
 _DEFAULT_FOLDER = "dvc_plots"
-_COLOURS = ("cyan", "yellow", "green", "magenta", "red", "blue")
-_LEAST_WIDTH, _MOST_WIDTH = 40, 100
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -128,14 +123,12 @@ def _say_vega(console: Console, drawing: Drawing) -> None:
 
 
 def _say_charts(console: Console, charts: Charts) -> None:
-    width = min(_MOST_WIDTH, max(_LEAST_WIDTH, shutil.get_terminal_size().columns - 1))
-    fine = _can_print("⣿●┤")
+    width = chart_width()
     for i, (each, chart) in enumerate(charts.shown):
         if i:
             console.say()
         if chart is not None:
-            for line in lines_of_chart(chart, width, fine=fine):
-                console.say(_styled(console, line))
+            say_chart(console, chart, width)
             continue
         for picture in each.plot.pictures:
             where = "" if picture.revision == WORKSPACE else f" at {picture.revision}"
@@ -205,23 +198,3 @@ def _told(problems: Sequence[Problem], plots: Sequence[DrawnPlot]) -> dict[str, 
         where = "" if each.revision == WORKSPACE else f"{each.revision}: "
         lines[f"{where}{each.error}"] = None
     return lines
-
-
-def _styled(console: Console, line: Spans) -> str:
-    parts = []
-    for span in line:
-        text = span.text
-        if span.strong:
-            text = console.style(text, "bold")
-        elif span.colour is not None:
-            text = console.style(text, _COLOURS[span.colour % len(_COLOURS)])
-        parts.append(text)
-    return "".join(parts)
-
-
-def _can_print(characters: str) -> bool:
-    try:
-        characters.encode(sys.stdout.encoding or "utf-8")  # none: a stream in memory, which holds any text
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
 
+from siglum.cli.chart_lines import can_print
 from siglum.cli.command import group, tracking_option
 from siglum.cli.console import Console
+from siglum.cli.run_lookup import experiments_named, full_id, history, matching_runs, open_stores
+from siglum.cli.runs_change import delete_runs, restore_runs, tag_run
+from siglum.cli.runs_compare import compare_runs
+from siglum.cli.runs_files import run_files
 from siglum.cli.runs_gc import remove_deleted
-from siglum.core.errors import NotFoundError
-from siglum.core.text import count, did_you_mean, near_names, size, timestamp
+from siglum.cli.runs_plot import plot_runs
+from siglum.cli.runs_table import csv_of, export_runs
+from siglum.cli.runs_watch import watch_run
+from siglum.cli.sparkline import sparkline
+from siglum.core.text import size, timestamp
 
 if TYPE_CHECKING:
     from siglum.client.stores import Stores
     from siglum.lineage.stage_record import StageRow
-    from siglum.tracking.entities import Experiment, Run
+    from siglum.tracking.entities import Metric, Run
 
 _SHOWN_METRICS = 3
+_SPARK = 30
+_DRAWN = 50
+"""Metrics whose series are read to be drawn, at most."""
 _SHORT_ID = 12
 _NESTED = 1000
 """Runs below one that are listed at most."""
@@ -26,32 +38,41 @@ _NESTED = 1000
 
 @group("runs")
 def runs() -> None:
-    """List and show runs, and remove deleted ones for good."""
+    """List, show, compare, draw, watch, change and export runs."""
 
 
 @runs.command("list")
 @click.option("--experiment", metavar="NAME", help="Only this experiment; default: all of them.")
 @click.option("--filter", "filter_string", metavar="TEXT", default="", help='Such as "metrics.accuracy > 0.9".')
+@click.option("--order-by", metavar="TEXT", multiple=True, help='Such as "metrics.accuracy DESC".')
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="List at most so many.")
+@click.option("--deleted", is_flag=True, help="Those that were deleted.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, with all parameters, metrics and tags.")
 @tracking_option
 def list_runs(
-    console: Console, experiment: str | None, filter_string: str, limit: int, tracking_uri: str | None
+    console: Console,
+    experiment: str | None,
+    filter_string: str,
+    order_by: tuple[str, ...],
+    limit: int,
+    deleted: bool,
+    as_csv: bool,
+    tracking_uri: str | None,
 ) -> None:
     """List runs, the latest started first; those that are nested in another one, below it."""
     from siglum.cli.repro_recording import send_waiting
-    from siglum.client.paging import collect
     from siglum.lineage.run_tree import as_tree
+    from siglum.tracking.entities import ViewType
 
-    with closing(_open(tracking_uri)) as stores:
+    with closing(open_stores(tracking_uri)) as stores:
         send_waiting(console, stores)
-        experiments = {each.experiment_id: each for each in _experiments(stores, experiment)}
-        found = collect(
-            lambda page, token: stores.tracking.search_runs(
-                list(experiments), filter_string=filter_string, max_results=page, page_token=token
-            ),
-            limit,
-        )
+        experiments = {each.experiment_id: each.name for each in experiments_named(stores, experiment)}
+        view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
+        found = matching_runs(stores, experiment, filter_string, limit, order_by, view)
     console.result(found)
+    if as_csv:
+        console.say(csv_of(found, experiments).rstrip("\n"))
+        return
     if not found:
         console.say("No runs match." if filter_string else "There are no runs yet.")
         return
@@ -59,12 +80,12 @@ def list_runs(
         [
             run.info.run_id[:_SHORT_ID],
             "  " * depth + run.info.run_name,
-            experiments[run.info.experiment_id].name,
+            experiments[run.info.experiment_id],
             str(run.info.status),
             timestamp(run.info.start_time),
             _few_metrics(run),
         ]
-        for depth, run in as_tree(found)
+        for depth, run in ([(0, run) for run in found] if order_by else as_tree(found))
     ]
     console.table(["run", "name", "experiment", "status", "started", "metrics"], rows)
 
@@ -83,14 +104,15 @@ def show_run(console: Console, run_id: str, tracking_uri: str | None) -> None:
     from siglum.lineage.stage_record import NOTE_TAG, STAGES_TAG
     from siglum.lineage.trace import PARENT_TAG
 
-    with closing(_open(tracking_uri)) as stores:
+    with closing(open_stores(tracking_uri)) as stores:
         send_waiting(console, stores)
-        run = stores.tracking.get_run(_full_id(stores, run_id))
+        run = stores.tracking.get_run(full_id(stores, run_id))
         files = list(files_below(stores.artifacts_for(run.info.artifact_uri)))
         models = [
             stores.tracking.get_logged_model(each.model_id, allow_deleted=True) for each in run.outputs.model_outputs
         ]
         nested = _nested(stores, run)
+        series = {key: history(stores, run.info.run_id, key) for key in sorted(run.data.metrics)[:_DRAWN]}
     console.result({"run": run, "files": files, "models": models, "nested": [each.info.run_id for each in nested]})
     console.say(f"{console.style(run.info.run_name, 'bold')}  {run.info.run_id}")
     ended = timestamp(run.info.end_time) if run.info.end_time else "not ended"
@@ -105,7 +127,10 @@ def show_run(console: Console, run_id: str, tracking_uri: str | None) -> None:
     others = [each for each in nested if each.info.run_id not in listed]
     _rows(console, "nested runs", [(each.info.run_name, f"{each.info.run_id}  {each.info.status}") for each in others])
     _rows(console, "parameters", sorted(run.data.params.items()))
-    _rows(console, "metrics", [(key, repr(value)) for key, value in sorted(run.data.metrics.items())])
+    metrics = sorted(run.data.metrics.items())
+    width = max((len(repr(value)) for _, value in metrics), default=0)
+    drawn = [(key, f"{value!r:<{width}}  {_drawn(series.get(key))}".rstrip()) for key, value in metrics]
+    _rows(console, "metrics", drawn)
     told = (STAGES_TAG, NOTE_TAG, PARENT_TAG) if stages else (PARENT_TAG,)
     tags = {key: value.replace("\n", " ")[:120] for key, value in run.data.tags.items() if key not in told}
     _rows(console, "tags", sorted(tags.items()))
@@ -115,7 +140,10 @@ def show_run(console: Console, run_id: str, tracking_uri: str | None) -> None:
     _rows(console, "models", [(model.name, f"{model.model_id}  {model.status.name}") for model in models])
 
 
-runs.add_command(remove_deleted)
+for _command in (
+    compare_runs, delete_runs, export_runs, plot_runs, remove_deleted, restore_runs, run_files, tag_run, watch_run,
+):  # fmt: skip
+    runs.add_command(_command)
 
 
 def _rows(console: Console, title: str, rows: list[tuple[str, str]]) -> None:
@@ -124,6 +152,12 @@ def _rows(console: Console, title: str, rows: list[tuple[str, str]]) -> None:
         width = max(len(key) for key, _ in rows)
         for key, value in rows:
             console.say(f"  {key:<{width}}  {value}")
+
+
+def _drawn(points: Sequence[Metric] | None) -> str:
+    if points is None or len(points) < 2 or not can_print("▁█"):
+        return ""
+    return sparkline([point.value for point in points], _SPARK)
 
 
 def _stage_text(row: StageRow) -> str:
@@ -136,7 +170,7 @@ def _nested(stores: Stores, run: Run) -> list[Run]:
     from siglum.client.paging import collect
     from siglum.lineage.trace import PARENT_TAG
 
-    everywhere = [each.experiment_id for each in _experiments(stores, None)]
+    everywhere = [each.experiment_id for each in experiments_named(stores, None)]
     wanted = f"tags.`{PARENT_TAG}` = '{run.info.run_id}'"
     found = collect(
         lambda page, token: stores.tracking.search_runs(
@@ -151,54 +185,3 @@ def _few_metrics(run: Run) -> str:
     shown = sorted(run.data.metrics.items())
     text = ", ".join(f"{key} {value:.4g}" for key, value in shown[:_SHOWN_METRICS])
     return f"{text}, …" if len(shown) > _SHOWN_METRICS else text
-
-
-def _experiments(stores: Stores, name: str | None) -> list[Experiment]:
-    from siglum.client.paging import collect
-
-    everything = collect(
-        lambda page, token: stores.tracking.search_experiments(max_results=page, page_token=token), None
-    )
-    if name is None:
-        return everything
-    found = [each for each in everything if each.name == name]
-    if not found:
-        known = [each.name for each in everything]
-        there = f"There is: {', '.join(sorted(known)[:8])}."
-        raise NotFoundError(f"There is no experiment {name!r}.", hint=did_you_mean(name, known) or there)
-    return found
-
-
-def _full_id(stores: Stores, given: str) -> str:
-    """Return the id of the one run that `given` names or begins the id of."""
-    from siglum.client.paging import collect
-    from siglum.tracking.entities import ViewType
-
-    try:
-        return stores.tracking.get_run(given).info.run_id
-    except NotFoundError as missing:
-        everywhere = [each.experiment_id for each in _experiments(stores, None)]
-        known = [
-            run.info.run_id
-            for run in collect(
-                lambda page, token: stores.tracking.search_runs(
-                    everywhere, view_type=ViewType.ALL, max_results=page, page_token=token
-                ),
-                10_000,
-            )
-        ]
-        matching = [run_id for run_id in known if run_id.startswith(given.lower())] if len(given) >= 4 else []
-        if len(matching) == 1:
-            return matching[0]
-        if matching:
-            hint = f"{count(len(matching), 'run')} begin with it: {', '.join(matching[:3])}."
-        else:
-            near = near_names(given, known) or [each for each in known if each[:4] == given[:4].lower()][:3]
-            hint = f"Did you mean {' or '.join(near)}?" if near else "See 'siglum runs list' for the runs there are."
-        raise NotFoundError(f"There is no run {given!r}.", hint=hint) from missing
-
-
-def _open(tracking_uri: str | None) -> Stores:
-    from siglum.client.stores import open_stores
-
-    return open_stores(tracking_uri, create=False)
