@@ -110,6 +110,54 @@ def test_7_removing_the_last_stage_keeps_the_rest_of_the_file(shell: Shell) -> N
     assert (shell.root / "out").read_text() == "old"
 
 
+LINES = """\
+stages:
+  s:
+    cmd: |
+      for i in 1 2
+      do
+        echo $i >> out
+      done
+      python3 - <<EOF >> out
+      print(
+        'of $i'
+      )
+      EOF
+      if test -e in
+      then cat in \\
+        >> out
+      fi
+    deps: [in]
+    outs: [out]
+"""
+
+
+def test_lines_of_a_command_that_belong_together_run_together(shell: Shell) -> None:
+    write(shell.root, {"in": "end\n", "dvc.yaml": LINES})
+    shell("repro", "-q")
+    assert (shell.root / "out").read_text() == "1\n2\nof \nend\n"
+    assert shell.json("status") == {}
+
+
+def test_a_date_in_the_parameters_stops_only_what_records_it(shell: Shell) -> None:
+    stages = PIPELINE.replace("deps: [in]", "deps: [in]\n    params: [lr]") + "  d: {cmd: 'true', params: [day]}\n"
+    write(shell.root, {"in": "old", "dvc.yaml": stages, "params.yaml": "lr: 1\nday: 2020-01-01\n"})
+    for command in (
+        ["status"],
+        ["repro", "-q", "s"],
+        ["dag"],
+        ["params", "diff"],
+        ["stage", "list"],
+        ["add", "-q", "in"],
+    ):
+        shell(*command)
+    assert (shell.root / "out").read_text() == "old"
+    assert "dvc.yaml:8: The parameter 'day' in params.yaml is a date" in shell("repro", status=1)
+    (shell.root / "params.yaml").write_text("lr: 1\nday: '2020-01-01'\n")
+    shell("repro", "-q")
+    assert shell.json("status") == {}
+
+
 @pytest.mark.parametrize("types", ["copy", "hardlink,copy", "symlink", "reflink,copy"])
 def test_10_executables_in_folders_stay_executable(shell: Shell, types: str) -> None:
     shell("config", "cache.type", types)

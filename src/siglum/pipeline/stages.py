@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from siglum.core.hashes import DataHash
+from siglum.pipeline.command_lines import split_commands
 from siglum.pipeline.paths import is_outside, is_url, join
 from siglum.pipeline.schema import OutputKind
 from siglum.pipeline.stage_settings import DEFAULT, StageSettings, read_settings
@@ -110,10 +111,10 @@ class Stage(msgspec.Struct, frozen=True):
         return join(posixpath.dirname(self.file), LOCK_FILE)
 
     def shown_commands(self) -> tuple[str, ...]:
-        """Return the commands one by one: the items of a list, or the lines of a text, as DVC runs them."""
+        """Return the commands one by one: the items of a list, or the lines of a text, see `split_commands`."""
         if self.command is None:
             return ()
-        return self.command if isinstance(self.command, tuple) else tuple(self.command.splitlines())
+        return self.command if isinstance(self.command, tuple) else split_commands(self.command)
 
 
 def make_address(file: str, name: str) -> str:
