@@ -14,7 +14,8 @@ ALONE = [
     "echo $((1 << 2)) ${#x}", "case $x in a|b) echo 1;; *) echo 2;; esac", "(cd a; ls) | sort", "{ a; b; }",
     "cat <<< word", "echo ${x:-$(a 'b')}",
     "echo \"$(cat 'f g')\" > o # | done", "find . -name '*.py' -exec cat {} \\;", "a & b", "echo a\\\\",
-    "((x = 1 << 2))", "while read l; do echo \"$l\"; done < in", "f() { echo; }; f", "python -c 'print(\"(\")'", "echo a#b 'c", "fi",
+    "((x = 1 << 2))", "while read l; do echo \"$l\"; done < in",
+    "f() { echo; }; f", "python -c 'print(\"(\")'", "echo a#b 'c", "fi",
 ]  # fmt: skip
 TOGETHER = [
     "echo a \\\n  b",
