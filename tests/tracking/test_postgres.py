@@ -16,7 +16,9 @@ import psycopg
 import pytest
 from tests.postgres import PostgresServer
 
+from siglum.client.stores import open_stores
 from siglum.core.errors import (
+    BusyError,
     ConflictError,
     FileFormatError,
     InternalError,
@@ -32,7 +34,7 @@ from siglum.tracking.entities import Metric, Param, Tag
 from siglum.tracking.sql import retry
 from siglum.tracking.sql.database import Database, open_database
 from siglum.tracking.sql.port import Sql, TransactionLostError
-from siglum.tracking.sql.postgres import MARKS, READERS, PostgresSession
+from siglum.tracking.sql.postgres import MARKS, READERS, PostgresBackend, PostgresSession
 from siglum.tracking.sql.postgres_words import as_schema, with_numbered_marks, with_rows
 from siglum.tracking.sql.store import SqlTrackingStore
 
@@ -382,6 +384,19 @@ def test_a_server_that_is_restarted(postgres: PostgresServer, store: SqlTracking
     assert store.get_run(run).data.tags["a"] == "c"
 
 
+def test_a_writer_that_holds_the_lock_for_too_long(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = PostgresBackend(uri).connect(writes=True, on_statement=lambda: None)
+    held.begin()
+    monkeypatch.setattr("siglum.tracking.sql.postgres._SETTINGS", "SET lock_timeout = '20ms'")
+    database = open_database(uri)
+    with pytest.raises(BusyError, match="locked for too long"):
+        database.write(lambda sql: sql.run("SELECT 1"))
+    held.rollback()
+    database.write(lambda sql: sql.run("SELECT 1"))
+    held.close()
+    database.close()
+
+
 # -- the way to it -----------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def guarded(postgres: PostgresServer) -> Iterator[str]:
@@ -440,6 +455,14 @@ def test_a_database_of_something_else(postgres: PostgresServer) -> None:
         postgres.run(f"CREATE TABLE {schema}.{table} (x BIGINT)")
         with pytest.raises(FileFormatError, match=words):
             open_database(uri)
+
+
+def test_who_only_looks_makes_no_tables(postgres: PostgresServer, tmp_path: Path) -> None:
+    uri = postgres.new_schema()
+    with pytest.raises(NotFoundError, match="is empty"):
+        open_stores(uri, str(tmp_path), create=False)
+    open_stores(uri, str(tmp_path)).close()
+    open_stores(uri, str(tmp_path), create=False).close()
 
 
 def test_a_newer_schema(postgres: PostgresServer) -> None:

@@ -121,9 +121,9 @@ def open_stores(
 ) -> Stores:
     """Open what a tracking URI names; None means the environment, else the project's embedded store.
 
-    A database that is not there is created, with its folder; the embedded one also without `create`. A server is not
-    called yet. While a version is being rebuilt (`ISOLATION_VARIABLE` is set), only the scratch store is opened,
-    whatever is asked for.
+    A database that is not there, or an empty one on a server, is created; the embedded one also without `create`. A
+    server is not called yet. While a version is being rebuilt (`ISOLATION_VARIABLE` is set), only the scratch store is
+    opened, whatever is asked for.
 
     Args:
         uri: `http(s)://…`, `sqlite:///…` or `postgresql://…`.
@@ -145,20 +145,20 @@ def open_stores(
     elsewhere = parse_tracking_uri(registry_uri, cwd) if registry_uri else location
     if not create:
         _check_is_there(location, parse_tracking_uri(default_tracking_uri({}, cwd), cwd))
-    opened = _open(location)
+    opened = _open(location, create=create)
     if elsewhere == location:
         return Stores(location.uri, opened.tracking, opened.registry, opened.proxied, opened.closing)
-    other = _open(elsewhere)
+    other = _open(elsewhere, create=create)
     closing: tuple[_Closable, ...] = (opened.registry, other.tracking, *opened.closing, *other.closing)
     return Stores(location.uri, opened.tracking, other.registry, opened.proxied, closing)
 
 
-def _open(location: Location) -> _Opened:
+def _open(location: Location, *, create: bool) -> _Opened:
     if isinstance(location, ServerLocation):
         session = _session(location.url)
         return _Opened(RestTrackingStore(session), RestRegistryStore(session), RestArtifactStore(session), (session,))
     prepare_location(location)
-    database = open_database(location.uri)
+    database = open_database(location.uri, create=create or isinstance(location, DatabaseLocation))
     artifacts = LocalArtifactStore(location.artifact_root, SqlArtifactIndex(database))
     return _Opened(SqlTrackingStore(database), SqlRegistryStore(database), artifacts, (database,))
 

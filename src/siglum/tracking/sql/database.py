@@ -61,14 +61,16 @@ def _backend(uri: str) -> Backend:
     return SqliteBackend(os.path.abspath(parse_sqlite_path(uri)))
 
 
-def open_database(uri: str, clock: Clock = now_ms) -> Database:
+def open_database(uri: str, clock: Clock = now_ms, *, create: bool = True) -> Database:
     """Open a database, created and migrated as needed. See the module for what a URI looks like.
+
+    Without `create`, a database without tables raises NotFoundError.
 
     Raises FileFormatError for a database of another kind, IntegrityError for a damaged one, ConflictError when a newer
     Siglum has written it or it has to be upgraded by command, NotFoundError, PermissionDeniedError and
     UnavailableError when it cannot be reached, NotSupportedError when the driver for it is not installed.
     """
-    database = Database(uri, _backend(uri), clock)
+    database = Database(uri, _backend(uri), clock, create=create)
     try:
         database.check()
     except BaseException:
@@ -90,12 +92,13 @@ def upgrade_database(uri: str, clock: Clock = now_ms, *, dry_run: bool = False) 
 class Database:
     """An open database, shared by the stores on it. Any method may be called from any thread."""
 
-    def __init__(self, uri: str, backend: Backend, clock: Clock) -> None:
+    def __init__(self, uri: str, backend: Backend, clock: Clock, *, create: bool = True) -> None:
         self.uri = uri
         self.place = backend.place
         self.clock = clock
         self.statements = 0
         self._backend = backend
+        self._create = create
         self._closed = False
         self._reset()
         _OPEN.add(self)
@@ -189,7 +192,7 @@ class Database:
             if self._write_session is None:
                 session = self._backend.connect(writes=True, on_statement=self._count)
                 try:
-                    migrate(session, self._backend, self.clock)
+                    migrate(session, self._backend, self.clock, create=self._create)
                 except BaseException:
                     session.close()
                     raise

@@ -13,7 +13,7 @@ import re
 import msgspec
 
 from siglum.core.clock import Clock
-from siglum.core.errors import ConflictError, FileFormatError, InternalError
+from siglum.core.errors import ConflictError, FileFormatError, InternalError, NotFoundError
 from siglum.tracking.sql.port import Backend, Dialect, Session, Sql
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
@@ -83,14 +83,20 @@ def schema_version(session: Session, where: str) -> int:
 
 
 def migrate(
-    session: Session, backend: Backend, clock: Clock, *, upgrade: bool = False, dry_run: bool = False
+    session: Session,
+    backend: Backend,
+    clock: Clock,
+    *,
+    create: bool = True,
+    upgrade: bool = False,
+    dry_run: bool = False,
 ) -> Upgrade:
     """Apply what is missing. Several processes may do this at once: one migrates, the others wait and find it done.
 
-    An empty database always gets its schema. A `dry_run` does it all, and undoes it.
+    An empty database gets its schema when `create` is set. A `dry_run` does it all, and undoes it.
 
-    Raises ConflictError when a newer Siglum has written the database, or when an older one has and neither the
-    database may be changed by opening it nor `upgrade` is asked for.
+    Raises NotFoundError for an empty database without `create`, ConflictError when a newer Siglum has written the
+    database, or when an older one has and neither the database may be changed by opening it nor `upgrade` is asked for.
     """
     migrations = known_migrations()
     current = Upgrade(before=len(migrations), after=len(migrations))
@@ -102,6 +108,11 @@ def migrate(
         if found == len(migrations):  # another process was faster
             session.rollback()
             return current
+        if found == 0 and not create:
+            raise NotFoundError(
+                f"{backend.place}: the database is empty.",
+                hint="Check its name; a server, or a script that logs to it, makes the tables.",
+            )
         _check_version(backend, found, len(migrations), upgrade)
         backup = backend.back_up(found) if found and not dry_run else None
         _apply(session, migrations[found:], clock)

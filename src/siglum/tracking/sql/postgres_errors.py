@@ -16,6 +16,7 @@ from siglum.core.errors import (
     PermissionDeniedError,
     SiglumError,
     StorageFullError,
+    UnavailableError,
 )
 from siglum.tracking.sql.port import TransactionLostError
 from siglum.tracking.sql.postgres_uri import PostgresUri
@@ -51,7 +52,9 @@ def connection_error(error: psycopg.Error, uri: PostgresUri) -> SiglumError:
         return InvalidInputError(
             f"{uri.shown}: the URI has an option that PostgreSQL does not know.", hint="Such as ?sslmode=require."
         )
-    return TransactionLostError(
+    # what took its time-out already is not tried again
+    kind = UnavailableError if isinstance(error, psycopg.errors.ConnectionTimeout) else TransactionLostError
+    return kind(
         f"{uri.shown}: PostgreSQL does not answer ({_reason(text)}).",
         hint="Check host and port, and that the server runs.",
     )
