@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from siglum.core.html import escaped, table
 from siglum.tracking.store import Page
 
 T = TypeVar("T")
@@ -12,7 +13,23 @@ T = TypeVar("T")
 PAGE_SIZE = 1000
 
 
-class PagedList(list[T]):
+class Listed(list[T]):
+    """Results: a list that shows itself as a table in a notebook; of parameters, those that differ."""
+
+    def _repr_html_(self) -> str:
+        rows = [each.table_row() for each in self if hasattr(each, "table_row")]
+        if not rows or len(rows) < len(self):
+            return f"<code>{escaped(list(self))}</code>"
+        columns = dict.fromkeys(column for row in rows for column in row)
+        shown = [
+            column
+            for column in columns
+            if not column.startswith("params.") or len(rows) == 1 or len({row.get(column) for row in rows}) > 1
+        ]
+        return table(shown, ([row.get(column, "") for column in shown] for row in rows))
+
+
+class PagedList(Listed[T]):
     """One page of results; `token` is None on the last."""
 
     def __init__(self, page: Page[T]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from siglum.client.paging import Listed
 from siglum.tracking.entities import LoggedModel, Metric, Run
 
 
@@ -94,7 +95,7 @@ _MODEL_COLUMNS: dict[str, Callable[[LoggedModel], Any]] = {
     "metrics": lambda model: _values(model.metrics),
 }
 
-MAKERS: dict[str, Callable[[Sequence[Run]], Any]] = {"pandas": pandas_runs, "polars": polars_runs, "list": list}
+MAKERS: dict[str, Callable[[Sequence[Run]], Any]] = {"pandas": pandas_runs, "polars": polars_runs, "list": Listed}
 MODEL_MAKERS: dict[str, Callable[[Sequence[LoggedModel]], Any]] = {
-    "pandas": pandas_models, "polars": polars_models, "list": list,
+    "pandas": pandas_models, "polars": polars_models, "list": Listed,
 }  # fmt: skip

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from siglum.core.html import card
+from siglum.core.text import timestamp
 from siglum.tracking.entities import Entity
 
 
@@ -38,6 +40,27 @@ class ModelVersion(Entity, frozen=True, kw_only=True):
     aliases: tuple[str, ...] = ()
     model_id: str | None = None
 
+    def table_row(self) -> dict[str, Any]:
+        """Return what a table of versions shows."""
+        return {
+            "model": self.name,
+            "version": self.version,
+            "aliases": ", ".join(self.aliases),
+            "stage": self.current_stage,
+            "run": self.run_id[:8],
+            "registered": timestamp(self.creation_timestamp),
+        }
+
+    def _repr_html_(self) -> str:
+        facts = {
+            **self.table_row(),
+            "uri": f"models:/{self.name}/{self.version}",
+            "status": self.status,
+            "source": self.source,
+            "description": self.description,
+        }
+        return card(self.name, f"version {self.version}", {"version": facts, "tags": self.tags})
+
 
 class RegisteredModel(Entity, frozen=True, kw_only=True):
     """A named line of versions. `aliases` maps each alias to a version number as a string."""
@@ -49,6 +72,19 @@ class RegisteredModel(Entity, frozen=True, kw_only=True):
     latest_versions: tuple[ModelVersion, ...] = ()
     tags: dict[str, str] = {}
     aliases: dict[str, str] = {}
+
+    def table_row(self) -> dict[str, Any]:
+        """Return what a table of registered models shows."""
+        return {
+            "model": self.name,
+            "latest": max((int(version.version) for version in self.latest_versions), default=0),
+            "aliases": ", ".join(f"{alias} → {version}" for alias, version in sorted(self.aliases.items())),
+            "changed": timestamp(self.last_updated_timestamp),
+        }
+
+    def _repr_html_(self) -> str:
+        facts = {**self.table_row(), "description": self.description, "created": timestamp(self.creation_timestamp)}
+        return card(self.name, "registered model", {"model": facts, "tags": self.tags})
 
 
 class Change(msgspec.Struct, frozen=True):

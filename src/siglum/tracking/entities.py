@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import enum
+from typing import Any
 
 import msgspec
+
+from siglum.core.html import card
+from siglum.core.text import timestamp
 
 
 class RunStatus(enum.StrEnum):
@@ -91,6 +95,20 @@ class Experiment(Entity, frozen=True, kw_only=True):
     last_update_time: int
     tags: dict[str, str] = {}
 
+    def table_row(self) -> dict[str, Any]:
+        """Return what a table of experiments shows."""
+        return {
+            "id": self.experiment_id,
+            "name": self.name,
+            "state": self.lifecycle_stage,
+            "created": timestamp(self.creation_time),
+            "changed": timestamp(self.last_update_time),
+        }
+
+    def _repr_html_(self) -> str:
+        facts = {**self.table_row(), "files": self.artifact_location}
+        return card(self.name, f"experiment {self.experiment_id}", {"experiment": facts, "tags": self.tags})
+
 
 class RunInfo(Entity, frozen=True, kw_only=True):
     """What a run is: ids, status, times. `artifact_uri` is the root of its files."""
@@ -176,6 +194,40 @@ class Run(Entity, frozen=True, kw_only=True):
     inputs: RunInputs = RunInputs()
     outputs: RunOutputs = RunOutputs()
 
+    def table_row(self) -> dict[str, Any]:
+        """Return what a table of runs shows."""
+        return {
+            "run": self.info.run_id[:8],
+            "name": self.info.run_name,
+            "status": self.info.status,
+            "started": timestamp(self.info.start_time),
+            **{f"metrics.{key}": f"{value:.6g}" for key, value in self.data.metrics.items()},
+            **{f"params.{key}": value for key, value in self.data.params.items()},
+        }
+
+    def _repr_html_(self) -> str:
+        info = self.info
+        facts = {
+            "status": info.status,
+            "experiment": info.experiment_id,
+            "user": info.user_id,
+            "started": timestamp(info.start_time),
+            "ended": timestamp(info.end_time) if info.end_time else "not ended",
+            "files": info.artifact_uri,
+        }
+        return card(
+            info.run_name,
+            f"run {info.run_id}",
+            {
+                "run": facts,
+                "metrics": dict(sorted(self.data.metrics.items())),
+                "parameters": dict(sorted(self.data.params.items())),
+                "tags": dict(sorted(self.data.tags.items())),
+                "inputs": {each.dataset.name: each.dataset.digest for each in self.inputs.dataset_inputs},
+                "models": {each.model_id: f"at step {each.step}" for each in self.outputs.model_outputs},
+            },
+        )
+
 
 class LoggedModel(Entity, frozen=True, kw_only=True):
     """A model's files and what is known of them. `model_id` is `m-` and 32 hex digits."""
@@ -198,6 +250,30 @@ class LoggedModel(Entity, frozen=True, kw_only=True):
     def model_uri(self) -> str:
         """The URI that `load_model` takes."""
         return f"models:/{self.model_id}"
+
+    def table_row(self) -> dict[str, Any]:
+        """Return what a table of logged models shows."""
+        return {
+            "model": self.model_id,
+            "name": self.name,
+            "status": self.status.name,
+            "run": (self.source_run_id or "")[:8],
+            "created": timestamp(self.creation_timestamp),
+        }
+
+    def _repr_html_(self) -> str:
+        facts = {
+            **self.table_row(),
+            "uri": self.model_uri,
+            "type": self.model_type or "",
+            "files": self.artifact_location,
+        }
+        metrics = {metric.key: metric.value for metric in self.metrics}
+        return card(
+            self.name,
+            f"logged model {self.model_id}",
+            {"model": facts, "metrics": metrics, "parameters": self.params, "tags": self.tags},
+        )
 
 
 class FileInfo(Entity, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 from siglum.client import state
 from siglum.client.artifact_location import absolute_location
-from siglum.client.paging import collect
+from siglum.client.paging import Listed, collect
 from siglum.client.tracking_uri import environment_value
 from siglum.core.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
 from siglum.tracking.entities import Experiment, LifecycleStage, Tag, ViewType
@@ -73,7 +73,7 @@ def search_experiments(
 ) -> list[Experiment]:
     """Return all experiments that match (at most `max_results`), by default the newest first."""
     store = _store()
-    return collect(
+    found = collect(
         lambda size, token: store.search_experiments(
             view_type=ViewType(view_type),
             max_results=size,
@@ -83,6 +83,7 @@ def search_experiments(
         ),
         max_results,
     )
+    return Listed(found)
 
 
 def delete_experiment(experiment_id: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from siglum.client import run_tables, state
 from siglum.client.fluent.experiments import current_experiment_id
-from siglum.client.paging import collect
+from siglum.client.paging import Listed, collect
 from siglum.core.errors import InvalidInputError, NotFoundError
 from siglum.core.text import did_you_mean
 from siglum.registry.entities import ModelVersion, RegisteredModel
@@ -89,12 +89,13 @@ def search_registered_models(
 ) -> list[RegisteredModel]:
     """Return the registered models that match, by default by name."""
     registry = state.session().stores.registry
-    return collect(
+    found = collect(
         lambda size, token: registry.search_registered_models(
             filter_string=filter_string or "", max_results=size, order_by=order_by or (), page_token=token
         ),
         max_results,
     )
+    return Listed(found)
 
 
 def search_model_versions(
@@ -102,12 +103,13 @@ def search_model_versions(
 ) -> list[ModelVersion]:
     """Return the model versions that match, by default the last updated first."""
     registry = state.session().stores.registry
-    return collect(
+    found = collect(
         lambda size, token: registry.search_model_versions(
             filter_string=filter_string or "", max_results=size, order_by=order_by or (), page_token=token
         ),
         max_results,
     )
+    return Listed(found)
 
 
 def _experiments(
