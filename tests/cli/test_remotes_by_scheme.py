@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.cli.quick import QuickProject
 from tests.storage.azure_server import KEY, AzureServer
 from tests.storage.gcs_server import GcsServer
 from tests.storage.sftp_server import PASSWORD, USER, SftpHost
 from tests.workspace.data_project import DataProject
 
 from siglum.cli import app
+from siglum.storage.remotes import http_session
 
 SCHEMES = ("ssh", "gs", "azure")
 
@@ -131,3 +133,22 @@ def test_schemes_that_siglum_does_not_have_are_named(project: Project) -> None:
         said = project.fails("push")
         assert f"does not have remotes of type {scheme}://" in said
         assert "There are folders and http://, https://, s3://, gs://, azure://, ssh://." in said
+
+
+@pytest.mark.parametrize(
+    "url", ["ssh://me:{0}@127.0.0.1:1/x", "http://127.0.0.1:1/x?sig={0}&v=1", "http://me:{0}@127.0.0.1:1/x?token={0}"]
+)
+def test_what_gives_access_is_not_shown(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_session, "_ATTEMPTS", 1)
+    project = QuickProject(tmp_path / "project")
+    project.write({"f": "1"})
+    project.done("add", "f")
+    address = url.format("hunter2")
+    project.done("remote", "add", "-d", "r", address)
+    for line in (["get-url", address], ["import-url", address, "y"], ["list-url", address], ["fetch"], ["push"]):
+        ended = project.run(*line, "-v")
+        assert "hunter2" not in ended.out + ended.err, line
+    for line in (["remote", "list"], ["config", "-l"]):
+        for more in ([], ["--json"]):
+            assert "hunter2" not in project.done(*line, *more)
+            assert "***" in project.done(*line, *more)

@@ -56,12 +56,12 @@ def default(console: Console, name: str | None, unset: bool) -> None:
 @level_options
 def list_remotes(console: Console, names_only: bool) -> None:
     """List the remotes with their URLs; a password in one is masked."""
-    from siglum.workspace.credentials import without_password
+    from siglum.core.addresses import shown_url
 
     config = settings().load(only=chosen_level())
     default = config.get("core.remote")
     rows = [
-        {"name": name, "url": without_password(options.get("url", "")), "default": name == default}
+        {"name": name, "url": shown_url(options.get("url", "")), "default": name == default}
         for name, options in config.remotes().items()
     ]
     console.result([row["name"] for row in rows] if names_only else rows)

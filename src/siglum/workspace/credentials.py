@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
-MASK: Final = "***"
+from siglum.core.addresses import MASK, shown_url
 
 _SECRET: Final = {
     "remote": frozenset(
@@ -35,21 +34,7 @@ def is_secret(kind: str, option: str) -> bool:
 
 
 def shown_value(kind: str, option: str, value: str) -> str:
-    """Return a setting as listings and messages show it: secrets masked, also the password in a URL."""
+    """Return a setting as listings and messages show it: secrets masked, also those in a URL."""
     if is_secret(kind, option):
         return MASK
-    return without_password(value) if option == "url" else value
-
-
-def without_password(url: str) -> str:
-    """Return a URL with its password, if it holds one, masked; anything else as it is."""
-    if "://" not in url or "@" not in url:
-        return url
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url.partition("://")[0] + "://" + MASK
-    if parts.password is None:
-        return url
-    who, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{who.partition(':')[0]}:{MASK}@{host}"))
+    return shown_url(value) if option == "url" else value

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from siglum.core.addresses import shown_url as masked
 from siglum.core.errors import ConflictError, InvalidInputError, NotSupportedError
 from siglum.core.hashes import DataHash
 from siglum.storage.index import StatIndex
@@ -219,7 +220,7 @@ def check_versionless(url: str) -> None:
 
 def shown_url(url: str) -> str:
     """Return a URL as it may be shown, without credentials."""
-    return without_password(url) if _SCHEME.match(url) else url
+    return masked(without_password(url)) if _SCHEME.match(url) else url
 
 
 def _written(repo: Repository, url: str, folder: str) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from siglum.core.addresses import shown_url
 from siglum.core.errors import NotFoundError, NotSupportedError
 from siglum.core.text import did_you_mean
 from siglum.storage.remotes.base import BrowsableRemote, RemoteEntry
@@ -62,7 +63,7 @@ def open_place(url: str, options: Mapping[str, str] | None = None, repo: Reposit
         return _Folder(unquote(url[match.end() :]) if match is not None else url)
     if match["scheme"].lower() in ("http", "https"):
         return _WebFile(url, given)
-    remote = open_remote(url, url, given)
+    remote = open_remote(shown_url(url), url, given)
     if not isinstance(remote, BrowsableRemote):
         raise NotSupportedError(f"Siglum cannot list what is at {match['scheme']}:// addresses.")
     return _Elsewhere(remote, url, url[match.end() :].strip("/"))
@@ -122,10 +123,10 @@ class _WebFile:
         self._source = open_source(url, options)
 
     def top(self) -> RemoteEntry:
-        return RemoteEntry(self._source.url, size=self._source.facts().size)
+        return RemoteEntry(shown_url(self._source.url), size=self._source.facts().size)
 
     def entries(self, folder: str) -> Sequence[RemoteEntry]:
-        raise NotSupportedError(f"{self._source.url}/{folder}: a web server has no lists of files.")
+        raise NotSupportedError(f"{shown_url(self._source.url)}/{folder}: a web server has no lists of files.")
 
 
 class _Elsewhere:
@@ -141,7 +142,7 @@ class _Elsewhere:
         if size is not None:
             return RemoteEntry(self._path, size=size)
         if "/" in self._path and not self._remote.entries(""):
-            raise NotFoundError(f"There is nothing at {self._url}.", hint="Check the address; case matters.")
+            raise NotFoundError(f"There is nothing at {shown_url(self._url)}.", hint="Check the address; case matters.")
         return RemoteEntry(self._path, is_dir=True)
 
     def entries(self, folder: str) -> Sequence[RemoteEntry]:

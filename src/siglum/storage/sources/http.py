@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import IO
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from siglum.core.addresses import shown_url
 from siglum.core.errors import (
     ConflictError,
     IntegrityError,
@@ -50,9 +51,9 @@ def open_http_source(url: str, options: Mapping[str, str]) -> HttpSource:
     """
     parts = urlsplit(url)
     if not parts.hostname:
-        raise InvalidInputError(f"{url!r} names no server.")
+        raise InvalidInputError(f"{shown_url(url)!r} names no server.")
     plain = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
-    read = RemoteOptions(plain, f"{parts.scheme}://", options)
+    read = RemoteOptions(shown_url(plain), f"{parts.scheme}://", options)
     session = http_session(read, parts)
     read.refuse_others()
     return HttpSource(plain, session)
@@ -63,6 +64,7 @@ class HttpSource:
 
     def __init__(self, url: str, session: HttpSession) -> None:
         self.url = url
+        self.shown = shown_url(url)
         self._session = session
 
     def facts(self) -> Facts:
@@ -81,7 +83,7 @@ class HttpSource:
             batch.received(found.oid, target)
             batch.commit()
         if self.facts().token != facts.token:
-            raise ConflictError(f"{self.url} changed while it was fetched.", hint="Try again.")
+            raise ConflictError(f"{self.shown} changed while it was fetched.", hint="Try again.")
         return Taken(facts, (TakenFile("", found.oid, found.size),))
 
     def groups(self, store: ObjectStore, jobs: int | None = None) -> Iterator[tuple[TakenFile, ...]]:
@@ -100,7 +102,7 @@ class HttpSource:
 
     def _download(self, target: str, progress: Progress | None) -> FileHash:
         with open(target, "xb") as file:
-            state = _Download(self.url, file, progress)
+            state = _Download(self.shown, file, progress)
             tries = 0
             while True:
                 before = state.received
@@ -111,7 +113,7 @@ class HttpSource:
                     tries = 1 if state.received > before else tries + 1
                     if tries >= _TRIES:
                         raise UnavailableError(
-                            f"{self.url} was cut short: {error}.", hint="Check the network, then try again."
+                            f"{self.shown} was cut short: {error}.", hint="Check the network, then try again."
                         ) from None
 
     def _transfer(self, state: _Download) -> None:
@@ -132,7 +134,7 @@ class HttpSource:
     def _refuse(self, response: http.client.HTTPResponse) -> None:
         """Raise what an answer means that is not a success."""
         if response.status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
-            raise _refusal(self.url, response.status, f"HTTP {response.status} {response.reason}".rstrip())
+            raise _refusal(self.shown, response.status, f"HTTP {response.status} {response.reason}".rstrip())
 
 
 def _refusal(url: str, status: int, said: str) -> SiglumError:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from siglum.core.addresses import shown_url
 from siglum.core.errors import ConflictError, NotFoundError, NotSupportedError
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.hashing import md5_bytes, md5_file
@@ -42,7 +43,7 @@ def open_remote_source(url: str, options: Mapping[str, str]) -> RemoteSource:
     place, _, path = rest.partition("/")
     above, _, name = path.rstrip("/").rpartition("/")
     # Opened at the folder above, since what is at the URL may be one file.
-    remote = open_remote(url, f"{scheme}://{place}/{above}" if above else f"{scheme}://{place}/", options)
+    remote = open_remote(shown_url(url), f"{scheme}://{place}/{above}" if above else f"{scheme}://{place}/", options)
     if not isinstance(remote, BrowsableRemote):
         raise NotSupportedError(f"Siglum cannot read files by name at {scheme}:// addresses.")
     return RemoteSource(remote, url, name)
@@ -71,7 +72,7 @@ class RemoteSource:
             if progress is not None:
                 progress(len(files), sum(file.size for file in files))
         if self._entries() != entries:
-            raise ConflictError(f"{self.url} changed while it was fetched.", hint="Try again.")
+            raise ConflictError(f"{shown_url(self.url)} changed while it was fetched.", hint="Try again.")
         if all(entry.etag is not None for entry in entries):
             return Taken(_by_etags(entries), tuple(files))
         return Taken(_by_content(files), tuple(files))
@@ -86,7 +87,9 @@ class RemoteSource:
         def fetch(entry: _Entry, target: str) -> TakenFile:
             size = remote.get(entry.key, target, None)
             if size != entry.size:
-                raise ConflictError(f"{self.url}: {entry.key} has {size} bytes, not {entry.size}.", hint="Try again.")
+                raise ConflictError(
+                    f"{shown_url(self.url)}: {entry.key} has {size} bytes, not {entry.size}.", hint="Try again."
+                )
             return TakenFile(entry.relpath, md5_file(target).oid, size)
 
         with store.batch() as batch:
@@ -102,7 +105,7 @@ class RemoteSource:
         """Return all files, sorted by path. Raises NotFoundError when there is none."""
         found = self._described() if isinstance(self._remote, ObjectStoreRemote) else self._walked()
         if not found:
-            raise NotFoundError(f"{self.url} does not exist.")
+            raise NotFoundError(f"{shown_url(self.url)} does not exist.")
         return sorted(found, key=lambda entry: entry.relpath)
 
     def _described(self) -> list[_Entry]:
