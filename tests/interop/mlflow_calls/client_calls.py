@@ -64,7 +64,7 @@ def experiments(r: Recorder, client: MlflowClient) -> None:
     call("restore_experiment", client.restore_experiment, b)
     call("restore_experiment again", client.restore_experiment, b)
     for i in range(3):
-        client.create_experiment(f"page {i}", tags={"n": str(i)})
+        call(f"create_experiment page {i}", client.create_experiment, f"page {i}", tags={"n": str(i)})
 
     def names(found: Iterable[Any]) -> list[str]:
         return [each.name for each in found]
@@ -213,7 +213,7 @@ def searched_runs(r: Recorder, client: MlflowClient) -> None:
         client.log_batch(run_id, values, [Param(k, v) for k, v in params.items()])
         if name in "ab":
             client.set_terminated(run_id, "FINISHED", 2000 + i)
-    client.create_run(other, start_time=1001, run_name="z")
+    client.create_run(other, start_time=900, run_name="z")
 
     def names(text: str = "", **options: Any) -> list[str]:
         return [run.info.run_name for run in client.search_runs([e, other], text, **options)]
@@ -354,7 +354,7 @@ def logged_models(r: Recorder, client: MlflowClient, folder: Path) -> None:
         return [model.name for model in client.search_logged_models([e], **options)]
 
     for text in (
-        "", "name = 'one'", "name LIKE 'o%'", "attributes.name != 'one'", "model_type = 'kind'", "status = 2",
+        "", "name = 'one'", "name LIKE 'on_'", "attributes.name != 'one'", "model_type = 'kind'", "status = 2",
         "status = 1",
         "metrics.acc > 0.6", "metrics.acc < 0.4", "params.p = '1'", "params.p IN ('1', '2')", "tags.t = 'new'",
         "name IN ('one', 'two')", "name NOT IN ('one')", "creation_timestamp > 0", "creation_time > 0",
@@ -409,7 +409,7 @@ def registered_models(r: Recorder, client: MlflowClient) -> None:
     call("delete_registered_model_tag", client.delete_registered_model_tag, "model", "k")
     call("delete_registered_model_tag again", client.delete_registered_model_tag, "model", "k")
     for i in range(3):
-        client.create_registered_model(f"page {i}", tags={"n": str(i)})
+        call(f"create_registered_model page {i}", client.create_registered_model, f"page {i}", tags={"n": str(i)})
 
     def names(text: str | None = None, **options: Any) -> list[str]:
         return [model.name for model in client.search_registered_models(text, **options)]

@@ -5,6 +5,7 @@ Runs in the Python of the real MLflow client; imports nothing of Siglum.
 
 import enum
 import re
+import time
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -31,6 +32,7 @@ class Recorder:
         """Call, keep the result under `name`, and return it; None when the call was refused."""
         if name in self.results:
             raise SystemExit(f"two results are called {name}")
+        time.sleep(0.001)  # so that what two calls make has two times to be sorted by
         try:
             found = function(*arguments, **options)
         except MlflowException as error:
