@@ -55,6 +55,9 @@ HISTORY_POINTS: Final = 25_000
 HISTORY_SAMPLES: Final = 2_500
 DATASET_EXPERIMENTS: Final = 20
 DATASET_SUMMARIES: Final = 1_000
+TABLE_COLUMNS: Final = 200
+"""Columns of a page of runs."""
+WINDOW_BUCKETS: Final = 10_000
 UPLOAD: Final = 10 * 1024 * 1024
 """Bytes of a file that a web page uploads."""
 PRESIGNED_SECONDS: Final = 604_800

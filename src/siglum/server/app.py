@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import msgspec
 
 from siglum.registry.store import RegistryStore
 from siglum.registry.webhooks import WebhookStore
 from siglum.server.dispatch import Dispatcher
 from siglum.server.guard import Guard
+from siglum.server.openapi import describe
 from siglum.server.route import Services
 from siglum.server.routes import ROUTES
 from siglum.server.statistics import RequestStatistics
@@ -41,6 +44,12 @@ def create_app(config: ServerConfig) -> Dispatcher:
     """Return the ASGI application that serves these stores."""
     sender = WebhookSender(config.webhooks, config.registry, TargetRules(config.webhook_hosts))
     services = Services(
-        config.tracking, config.registry, config.artifacts, config.webhooks, sender, RequestStatistics()
+        config.tracking,
+        config.registry,
+        config.artifacts,
+        config.webhooks,
+        sender,
+        RequestStatistics(),
+        functools.cache(lambda: describe(ROUTES)),
     )
     return Dispatcher(ROUTES, services, Guard(config.allowed_hosts), max_json=config.max_json)

@@ -44,7 +44,10 @@ class Api(enum.Enum):
 
 
 class Services(msgspec.Struct, frozen=True):
-    """The stores behind the routes. `artifacts` holds what `mlflow-artifacts:/` names; `sender` tells `webhooks`."""
+    """The stores behind the routes. `artifacts` holds what `mlflow-artifacts:/` names; `sender` tells `webhooks`.
+
+    `openapi` describes the routes themselves.
+    """
 
     tracking: TrackingStore
     registry: RegistryStore
@@ -52,6 +55,7 @@ class Services(msgspec.Struct, frozen=True):
     webhooks: WebhookStore
     sender: WebhookSender
     statistics: RequestStatistics
+    openapi: Callable[[], bytes]
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from siglum.server.handlers import (
     experiments,
     logged_models,
     model_versions,
+    own,
     registered_models,
     runs,
     server_level,
@@ -16,7 +17,7 @@ from siglum.server.handlers import (
     webhooks,
 )
 from siglum.server.route import Api, JsonHandler, Permission, Route, StreamHandler
-from siglum.tracking import browser_calls, calls
+from siglum.tracking import browser_calls, calls, own_calls
 from siglum.tracking.messages import Message
 
 PUBLIC, READ, WRITE, MANAGE = Permission.PUBLIC, Permission.READ, Permission.WRITE, Permission.MANAGE
@@ -250,6 +251,17 @@ ROUTES: tuple[Route, ...] = (
         webhooks.test,
     ),
     # -- Siglum's own
+    _row("POST", "/runs/page", own_calls.RunPage, own_calls.RunPageAnswer, READ, own.run_page, Api.SIGLUM),
+    _row(
+        "GET",
+        "/metrics/window",
+        own_calls.MetricWindow,
+        own_calls.MetricWindowAnswer,
+        READ,
+        own.metric_window,
+        Api.SIGLUM,
+    ),
+    _stream("GET", "/openapi.json", calls.Empty, PUBLIC, server_level.openapi, Api.SIGLUM),
     _row(
         "POST",
         "/registered-models/alias",

@@ -112,6 +112,26 @@ class RunSearchContract(TrackingFixtures):
         found = store.search_runs([experiment_id], filter_string=filter_string).items
         assert "".join(run.info.run_name for run in found) == names
 
+    def test_a_table_of_runs(self, store: TrackingStore, experiment_id: str, runs: dict[str, str]) -> None:
+        columns = ["run_name", "metrics.acc", "count(metrics.acc)", "params.model", "tags.team", "end_time"]
+        table = store.run_table([experiment_id], columns, order_by=["run_name"], max_results=3)
+        assert table.columns == tuple(columns)
+        assert [run_id for run_id, _ in table.rows] == [runs[name] for name in "abc"]
+        assert table.rows[0][1] == ("a", 0.9, 2, "Forest", "red", None)
+        assert table.rows[1][1] == ("b", 0.5, 1, "forest", "blue", 2000)
+        nan = table.rows[2][1][1]
+        assert isinstance(nan, float)
+        assert math.isnan(nan)
+        assert table.total == 4
+        rest = store.run_table(
+            [experiment_id], columns, order_by=["run_name"], max_results=3, page_token=table.next_token
+        )
+        assert rest.rows == ((runs["d"], ("d", None, None, None, None, None)),)
+        assert rest.next_token is None
+        assert store.run_table([experiment_id], [], filter_string="metrics.acc > 0.6").total == 1
+        with pytest.raises(SearchSyntaxError):
+            store.run_table([experiment_id], ["foo"])
+
     def test_search_sorts_by_a_history(self, store: TrackingStore, experiment_id: str, runs: dict[str, str]) -> None:
         for order, names in (("min(metrics.acc)", "abcd"), ("max(metrics.acc) DESC", "abcd"),
                              ("count(metrics.acc) DESC", "acbd")):  # fmt: skip

@@ -33,6 +33,7 @@ from siglum.tracking.entities import (
     Tag,
     ViewType,
 )
+from siglum.tracking.table import RunTable
 
 T = TypeVar("T")
 
@@ -156,6 +157,20 @@ class TrackingStore(Protocol):
         page_token: str | None = None,
     ) -> Page[Run]:
         """Return runs that match; by default the latest started first."""
+        ...
+
+    def run_table(
+        self,
+        experiment_ids: Sequence[str],
+        columns: Sequence[str],
+        *,
+        filter_string: str = "",
+        view_type: ViewType = ViewType.ACTIVE_ONLY,
+        max_results: int = 100,
+        order_by: Sequence[str] = (),
+        page_token: str | None = None,
+    ) -> RunTable:
+        """Return a page of runs as `search_runs` would, with these columns only, and how many runs match in all."""
         ...
 
     def log_batch(

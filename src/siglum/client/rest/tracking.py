@@ -10,7 +10,7 @@ import msgspec
 
 from siglum.client.rest.session import MLFLOW, SIGLUM, RestSession
 from siglum.core.errors import InvalidInputError, NotFoundError, NotSupportedError
-from siglum.tracking import calls, wire
+from siglum.tracking import calls, own_calls, wire
 from siglum.tracking.browser_calls import DatasetSummariesAnswer, LogModel, SearchDatasets
 from siglum.tracking.calls import Empty
 from siglum.tracking.entities import (
@@ -36,7 +36,11 @@ from siglum.tracking.messages import (
     ModelOutputMessage,
     OrderByMessage,
 )
+from siglum.tracking.search.grammar import RUNS
+from siglum.tracking.search.parser import parse_column
+from siglum.tracking.search.tree import FieldKind
 from siglum.tracking.store import DatasetFilter, LoggedModelOrder, Page
+from siglum.tracking.table import RunTable
 
 MAX_PARAMS_AT_ONCE = 100
 """What MLflow's server takes with one logged model, or one addition to it."""
@@ -179,6 +183,30 @@ class RestTrackingStore:
         )
         answer = self._session.call("POST", f"{_R}search", request, calls.RunsAnswer)
         return Page(tuple(map(wire.read_run, answer.runs)), answer.next_page_token or None)
+
+    def run_table(
+        self,
+        experiment_ids: Sequence[str],
+        columns: Sequence[str],
+        *,
+        filter_string: str = "",
+        view_type: ViewType = ViewType.ACTIVE_ONLY,
+        max_results: int = 100,
+        order_by: Sequence[str] = (),
+        page_token: str | None = None,
+    ) -> RunTable:
+        fields = [parse_column(text, RUNS) for text in columns]
+        request = own_calls.RunPage(
+            experiment_ids=list(experiment_ids),
+            columns=list(columns),
+            filter=filter_string or None,
+            view_type=view_type.name,
+            max_results=max_results,
+            order_by=list(order_by),
+            page_token=page_token,
+        )
+        answer = self._session.call("POST", f"{SIGLUM}runs/page", request, own_calls.RunPageAnswer)
+        return own_calls.read_table(answer, [field.kind is FieldKind.METRIC for field in fields])
 
     def log_batch(
         self,

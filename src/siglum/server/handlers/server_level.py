@@ -10,6 +10,7 @@ from siglum.server.route import Call, Services
 from siglum.tracking.messages import Message
 
 _TEXT = ((b"content-type", b"text/plain; charset=utf-8"),)
+_JSON = ((b"content-type", b"application/json"),)
 _PROMETHEUS = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
 _HTML = (
     (b"content-type", b"text/html; charset=utf-8"),
@@ -82,6 +83,11 @@ async def version(_services: Services, _request: Message, exchange: Exchange) ->
 async def metrics(services: Services, _request: Message, exchange: Exchange) -> None:
     """Answer with what Prometheus collects."""
     await exchange.respond(200, await exchange.in_thread(services.statistics.render), _PROMETHEUS)
+
+
+async def openapi(services: Services, _request: Message, exchange: Exchange) -> None:
+    """Answer with the description of Siglum's own routes."""
+    await exchange.respond(200, services.openapi(), _JSON)
 
 
 async def page(_services: Services, _request: Message, exchange: Exchange) -> None:

@@ -60,6 +60,11 @@ def parse_order(text: str, grammar: Grammar) -> OrderClause:
     return _Parser(text, grammar).order()
 
 
+def parse_column(text: str, grammar: Grammar) -> Field:
+    """Parse a field that a table is to show: anything that can be sorted by."""
+    return _Parser(text, grammar).column()
+
+
 class _Rules(msgspec.Struct, frozen=True):
     """What a field is compared with: by which operators, and whether with numbers (quoted ones, too) or with either."""
 
@@ -333,3 +338,11 @@ class _Parser:
         self._expect_end("ASC or DESC")
         number = attribute.number if attribute is not None else field.kind is FieldKind.METRIC
         return OrderClause(field, descending, number)
+
+    def column(self) -> Field:
+        token = self._token
+        field = self._field()
+        if field.kind not in self._grammar.sortable:
+            raise self._error(f"{token.shown} cannot be a column", token)
+        self._expect_end("nothing more")
+        return field

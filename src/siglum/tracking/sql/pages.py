@@ -13,7 +13,10 @@ from siglum.tracking.sql.port import Row, Sql
 
 
 class PageQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """A search that is ready to run. `source` is what follows FROM; `columns` what is wanted of each row."""
+    """A search that is ready to run. `source` is what follows FROM; `columns` what is wanted of each row.
+
+    `column_values` are what the columns bind.
+    """
 
     columns: str
     source: str
@@ -22,6 +25,7 @@ class PageQuery(msgspec.Struct, frozen=True, kw_only=True):
     digest: bytes
     max_results: int
     page_token: str | None
+    column_values: Sequence[Any] = ()
 
     def run(self, sql: Sql) -> tuple[list[Row], str | None]:
         """Return the wanted columns of the rows of the page, and the token of the next page."""
@@ -34,7 +38,7 @@ class PageQuery(msgspec.Struct, frozen=True, kw_only=True):
             f"WHERE {' AND '.join(condition for condition, _ in conditions) or '1 = 1'} "
             f"ORDER BY {', '.join(f'{i} DESC' if k.descending else str(i) for i, k in enumerate(self.keys, 1))} LIMIT ?"
         )
-        values: list[Any] = [v for key in self.keys for v in key.values]
+        values: list[Any] = [*(v for key in self.keys for v in key.values), *self.column_values]
         values += [v for _, bound in conditions for v in bound]
         rows = sql.all(statement, (*values, self.max_results + 1))
         page = rows[: self.max_results]

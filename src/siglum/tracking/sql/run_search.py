@@ -30,7 +30,7 @@ _AGGREGATES: Final = {
 }
 _ATTRIBUTES: Final = ("run_id", "run_name", "status", "user_id", "artifact_uri", "start_time", "end_time")
 
-_SCHEMA: Final = SearchSchema(
+SCHEMA: Final = SearchSchema(
     attributes={name: f"r.{name}" for name in _ATTRIBUTES},
     relations={
         FieldKind.METRIC: Relation(f"SELECT 1 {_METRIC}", "s.last_value", nan=True, aggregates=_AGGREGATES),
@@ -67,7 +67,7 @@ _SCHEMA: Final = SearchSchema(
     },
     sort_aggregates={aggregate: f"(SELECT {column} {_METRIC})" for aggregate, column in _AGGREGATES.items()},
 )
-_TIE_BREAK: Final = (SortKey("r.start_time", descending=True), SortKey("r.run_id"))
+TIE_BREAK: Final = (SortKey("r.start_time", descending=True), SortKey("r.run_id"))
 
 
 def search(
@@ -84,7 +84,7 @@ def search(
     tree = parse_filter(filter_string, RUNS)
     clauses = [parse_order(text, RUNS) for text in order_by]
     ids = sorted({parse_experiment_id(text) for text in experiment_ids})
-    keys = compile_order(clauses, _SCHEMA, (), _TIE_BREAK)
+    keys = compile_order(clauses, SCHEMA, (), TIE_BREAK)
     if not ids:
         return Page(())
     rows, token = PageQuery(
@@ -93,7 +93,7 @@ def search(
         conditions=[
             (f"r.experiment_id IN ({marks(len(ids))})", tuple(ids)),
             *view_condition(view_type, "r.lifecycle_stage"),
-            compile_filter(tree, _SCHEMA),
+            compile_filter(tree, SCHEMA),
         ],
         keys=keys,
         digest=query_digest("runs", ids, int(view_type), filter_string, list(order_by)),

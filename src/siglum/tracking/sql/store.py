@@ -46,6 +46,7 @@ from siglum.tracking.sql import (
     model_history,
     points,
     run_search,
+    run_table,
     runs,
 )
 from siglum.tracking.sql.collect import DeletedRun, RemovedRun
@@ -53,6 +54,7 @@ from siglum.tracking.sql.database import Database
 from siglum.tracking.sql.points import MetricSummary
 from siglum.tracking.sql.port import Sql
 from siglum.tracking.store import DatasetFilter, LoggedModelOrder, Page
+from siglum.tracking.table import RunTable
 from siglum.tracking.validation import (
     check_batch_sizes,
     check_dataset_input,
@@ -200,6 +202,31 @@ class SqlTrackingStore:
             lambda sql: run_search.search(
                 sql,
                 experiment_ids,
+                filter_string=filter_string,
+                view_type=view_type,
+                max_results=max_results,
+                order_by=order_by,
+                page_token=page_token,
+            )
+        )
+
+    def run_table(
+        self,
+        experiment_ids: Sequence[str],
+        columns: Sequence[str],
+        *,
+        filter_string: str = "",
+        view_type: ViewType = ViewType.ACTIVE_ONLY,
+        max_results: int = 100,
+        order_by: Sequence[str] = (),
+        page_token: str | None = None,
+    ) -> RunTable:
+        check_page_size(max_results, limits.RUNS_PAGE)
+        return self.database.read(
+            lambda sql: run_table.page(
+                sql,
+                experiment_ids,
+                columns,
                 filter_string=filter_string,
                 view_type=view_type,
                 max_results=max_results,
