@@ -93,7 +93,7 @@ class LocalPool:
     def _forget(self, future: _LocalFuture, gpus: list[str]) -> None:
         with self._guard:
             self._running.discard(future)
-            self._free_gpus += gpus
+            self._free_gpus = sorted([*self._free_gpus, *gpus], key=self._gpus.index)
 
 
 class _LocalFuture(Future[ActionResult]):
