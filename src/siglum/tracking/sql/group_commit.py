@@ -1,9 +1,9 @@
 """Many writers, one transaction: how a write comes to be acknowledged only when it is committed and flushed.
 
-Callers queue units of work. One thread takes what has gathered, runs each unit under a savepoint of its own in one
-transaction, commits once, and only then tells the callers. While it waits for the disk, the next group gathers, so the
-cost of a flush is shared by as many as are waiting. Where a connection is lost before the commit, the group is run
-again; so a unit may run more than once, and must not change anything but the database.
+Callers queue units of work. One thread takes what has gathered, runs all units in one transaction, commits once, and
+only then tells the callers. While it waits for the disk, the next group gathers, so the cost of a flush is shared by as
+many as are waiting. Where a unit fails, or a connection is lost before the commit, the group is run again. So a unit
+may run more than once, and must not change anything but the database.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
 
 from siglum.core.errors import ConflictError, InternalError, SiglumError
-from siglum.tracking.sql.port import Session, Sql
+from siglum.tracking.sql.port import Session, Sql, TransactionLostError
 from siglum.tracking.sql.retry import retried
 
 T = TypeVar("T")
@@ -109,11 +109,28 @@ class GroupCommit:
         return group, True
 
 
+class _UnitFailedError(Exception):
+    """A unit of a group that runs without savepoints has failed."""
+
+
 def _commit_group(session: Session, group: list[_Unit]) -> None:
+    """Run all units in one transaction; where one fails, again with savepoints, to undo that one only.
+
+    Failures are rare, and two more statements for each unit are not cheap where the database is another process.
+    """
+    if len(group) == 1:
+        _in_transaction(session, lambda: _run_alone(session, group[0]))
+        return
+    try:
+        _in_transaction(session, lambda: _run_all(session, group))
+    except _UnitFailedError:
+        _in_transaction(session, lambda: _run_each(session, group))
+
+
+def _in_transaction(session: Session, run: Callable[[], None]) -> None:
     session.begin()
     try:
-        for unit in group:
-            _run_unit(session, unit, alone=len(group) == 1)
+        run()
         session.commit()
     except BaseException:
         if session.in_transaction:
@@ -121,20 +138,33 @@ def _commit_group(session: Session, group: list[_Unit]) -> None:
         raise
 
 
-def _run_unit(session: Session, unit: _Unit, *, alone: bool) -> None:
-    """Run one unit; its failure undoes what it did and nothing else. Raises when the whole transaction is gone."""
-    if alone:
-        unit.result = unit.work(session)  # the transaction itself is the savepoint
-        return
-    session.run("SAVEPOINT unit")
-    try:
-        unit.result = unit.work(session)
-    except Exception as error:
-        if not session.in_transaction:
-            raise  # a full disk or a broken file ends the transaction, and the work of all units in it
-        unit.failure = error
-        session.run("ROLLBACK TO unit")
-    session.run("RELEASE unit")
+def _run_alone(session: Session, unit: _Unit) -> None:
+    unit.result = unit.work(session)  # the transaction itself is the savepoint
+
+
+def _run_all(session: Session, group: list[_Unit]) -> None:
+    for unit in group:
+        try:
+            unit.result = unit.work(session)
+        except TransactionLostError:
+            raise
+        except Exception as error:
+            raise _UnitFailedError from error
+
+
+def _run_each(session: Session, group: list[_Unit]) -> None:
+    """Run units; the failure of one undoes what it did and nothing else. Raises when the whole transaction is gone."""
+    for unit in group:
+        unit.result = None
+        session.run("SAVEPOINT unit")
+        try:
+            unit.result = unit.work(session)
+        except Exception as error:
+            if not session.in_transaction:
+                raise  # a full disk or a broken file ends the transaction, and the work of all units in it
+            unit.failure = error
+            session.run("ROLLBACK TO unit")
+        session.run("RELEASE unit")
 
 
 def _fail(group: list[_Unit], error: BaseException) -> None:

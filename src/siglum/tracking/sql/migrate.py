@@ -115,7 +115,7 @@ def migrate(
             )
         _check_version(backend, found, len(migrations), upgrade)
         backup = backend.back_up(found) if found and not dry_run else None
-        _apply(session, migrations[found:], clock)
+        _apply(session, migrations[found:], clock())
         session.rollback() if dry_run else session.commit()
     except BaseException:
         if session.in_transaction:
@@ -138,14 +138,14 @@ def _check_version(backend: Backend, found: int, known: int, upgrade: bool) -> N
         )
 
 
-def _apply(session: Session, migrations: tuple[Migration, ...], clock: Clock) -> None:
+def _apply(session: Session, migrations: tuple[Migration, ...], now: int) -> None:
     if migrations[0].version == 1:
         session.script("CREATE TABLE siglum_schema (version INTEGER PRIMARY KEY, name TEXT, applied_at BIGINT)")
     for migration in migrations:
         migration.apply(session)
-        session.run("INSERT INTO siglum_schema VALUES (?, ?, ?)", (migration.version, migration.name, clock()))
+        session.run("INSERT INTO siglum_schema VALUES (?, ?, ?)", (migration.version, migration.name, now))
     if migrations[0].version == 1:
-        _add_default_experiment(session, clock())
+        _add_default_experiment(session, now)
 
 
 def _add_default_experiment(sql: Sql, now: int) -> None:
