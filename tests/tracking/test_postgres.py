@@ -384,10 +384,37 @@ def test_a_server_that_is_restarted(postgres: PostgresServer, store: SqlTracking
     assert store.get_run(run).data.tags["a"] == "c"
 
 
+def test_a_writer_that_hangs_is_ended(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection is closed by the server, and the others go on. What it then does is run again from the start."""
+    database = open_database(uri)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "siglum.tracking.sql.postgres._WRITER_SETTINGS", "SET idle_in_transaction_session_timeout = '20ms'"
+        )
+        hanging = open_database(uri)
+    hung, go = threading.Event(), threading.Event()
+    calls: list[int] = []
+
+    def hang(sql: Sql) -> list[object]:
+        calls.append(1)
+        hung.set()
+        assert go.wait(30)
+        return list(sql.all("SELECT 1"))
+
+    waiting = hanging.submit(hang)
+    assert hung.wait(30)
+    database.write(lambda sql: sql.run("SELECT 1"))
+    go.set()
+    assert waiting.result(30) == [(1,)]
+    assert len(calls) == 2
+    hanging.close()
+    database.close()
+
+
 def test_a_writer_that_holds_the_lock_for_too_long(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     held = PostgresBackend(uri).connect(writes=True, on_statement=lambda: None)
     held.begin()
-    monkeypatch.setattr("siglum.tracking.sql.postgres._SETTINGS", "SET lock_timeout = '20ms'")
+    monkeypatch.setattr("siglum.tracking.sql.postgres._WRITER_SETTINGS", "SET lock_timeout = '20ms'")
     database = open_database(uri)
     with pytest.raises(BusyError, match="locked for too long"):
         database.write(lambda sql: sql.run("SELECT 1"))

@@ -33,14 +33,15 @@ READERS: Final = 10
 CONNECT_SECONDS: Final = 10
 MARKS: Final = 20_000
 """Values that one statement binds at most; the protocol has 65,535."""
-# Acknowledged means flushed, whatever the server's default; a writer that hangs does not hold the others up for ever.
-_SETTINGS: Final = """
-    SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s';
-    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"""
+# A writer that hangs in a transaction is ended before the others give up waiting for it.
+_READER_SETTINGS: Final = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '300s'"
+_WRITER_SETTINGS: Final = "SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '15s'"
 _BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-# One lock for each schema. The id of the transaction is what tells later whether it was committed.
+# Acknowledged means flushed, whatever the server's default. One lock for each schema. The id of the transaction is what
+# tells later whether it was committed.
 _BEGIN_WRITING: Final = """
-    BEGIN; SELECT pg_advisory_xact_lock(736951172, hashtext(current_schema())); SELECT txid_current()"""
+    BEGIN; SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';
+    SELECT pg_advisory_xact_lock(736951172, hashtext(current_schema())); SELECT txid_current()"""
 _OUTCOME_ATTEMPTS: Final = 5
 _OUTCOME_SECONDS: Final = 0.5
 
@@ -86,7 +87,7 @@ class PostgresBackend:
     def back_up(self, version: int) -> None:  # noqa: ARG002  an administrator's own, with pg_dump
         return None
 
-    def open_connection(self) -> psycopg.Connection[Row]:
+    def open_connection(self, settings: str) -> psycopg.Connection[Row]:
         """Return a new connection. Raises TransactionLostError when the server does not answer now."""
         try:
             connection = psycopg.connect(
@@ -101,7 +102,7 @@ class PostgresBackend:
                 keepalives_interval=10,
                 keepalives_count=3,
             )
-            connection.execute(_SETTINGS)
+            connection.execute(settings)
         except psycopg.Error as error:
             raise connection_error(error, self.uri) from None
         connection.adapters.register_dumper(int, Int8BinaryDumper)
@@ -121,7 +122,7 @@ class PostgresSession:
         self._writes = writes
         self._count = on_statement
         self._transaction: int | None = None
-        self._connection = backend.open_connection()
+        self._connection = backend.open_connection(_WRITER_SETTINGS if writes else _READER_SETTINGS)
 
     @property
     def in_transaction(self) -> bool:
