@@ -39,7 +39,7 @@ def log(store: TrackingStore, run_id: str, params: Mapping[str, Any], on_conflic
         some = listed[start : start + limits.BATCH_PARAMS]
         try:
             store.log_batch(run_id, params=some)
-        except ConflictError:
+        except (ConflictError, InvalidInputError):  # the second is what MLflow's server says
             if on_conflict == "error":
                 raise
             there = store.get_run(run_id).data.params

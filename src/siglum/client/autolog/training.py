@@ -13,7 +13,7 @@ from siglum.client.datasets import DataSet, from_numpy, from_pandas, from_polars
 from siglum.client.fluent.files import log_dict, log_figure, log_text
 from siglum.client.fluent.logging import log_input, log_metrics, log_params, set_tags
 from siglum.client.fluent.runs import end_run, start_run
-from siglum.core.errors import ConflictError
+from siglum.core.errors import ConflictError, InvalidInputError
 
 AUTOLOG_TAG = "mlflow.autologging"
 _EXAMPLE_ROWS = 5
@@ -46,8 +46,8 @@ class Training:
         def log() -> None:
             try:
                 log_params(params)
-            except ConflictError:
-                log_params(params, on_conflict="keep")
+            except (ConflictError, InvalidInputError):  # the second is what MLflow's server says
+                log_params(params, on_conflict="keep")  # raises again what is not about other values
                 raise ConflictError(
                     "an earlier training in this run has other values, which stay. Use a run for each training."
                 ) from None
