@@ -54,15 +54,19 @@ def test_no_path_leads_out(app: Dispatcher, tmp_path: Path, canary: Path, path: 
     run_id = run_with_files(app)
     before = files_outside(tmp_path)
     in_query = quote(path, safe="%")
-    for base in (SERVICE, SERVICE.replace("/api/", "/ajax-api/")):
-        for method, target, body in (
+    for base in (SERVICE, SERVICE.replace("/api/", "/ajax-api/"), SERVICE.replace("/2.0/", "/2.0/preview/")):
+        requests: tuple[tuple[str, str, object], ...] = (
             ("GET", f"{base}/{path}", b""),
             ("PUT", f"{base}/{path}", b"overwritten"),
             ("DELETE", f"{base}/{path}", b"{}"),
             ("GET", f"{base}?path={in_query}", b""),
             ("GET", f"/get-artifact?run_id={run_id}&path={in_query}", b""),
             ("GET", f"/api/2.0/mlflow/artifacts/list?run_id={run_id}&path={in_query}", b""),
-        ):
+            ("POST", f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run_id}&path={in_query}", b"overwritten"),
+            *(("POST", f"/api/2.0/mlflow-artifacts/mpu/{step}/{path}", {}) for step in ("create", "complete", "abort")),
+            ("GET", f"/api/2.0/mlflow-artifacts/presigned/{path}", b""),
+        )
+        for method, target, body in requests:
             answer = ask(app, method, target, body)
             assert CANARY not in answer.body
             assert b"root:" not in answer.body

@@ -11,6 +11,7 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any, Final
@@ -24,7 +25,8 @@ from siglum.registry.webhooks import Receiver, WebhookEvent
 from siglum.server.webhooks.targets import Target, TargetRules, check_public
 
 CONNECT_SECONDS: Final = 5
-TOTAL_SECONDS: Final = 20
+TOTAL_SECONDS: Final = 10
+"""For all hops together: a server that stops waits for what is under way."""
 MAX_REDIRECTS: Final = 3
 _KEEPS_METHOD: Final = (307, 308)
 
@@ -84,13 +86,13 @@ def sign(secret: str, delivery: Delivery) -> str:
 
 
 def deliver(rules: TargetRules, receiver: Receiver, delivery: Delivery) -> Outcome:
-    """Send a message once, along redirects that keep the method. Never raises; blocks for `TOTAL_SECONDS` a hop."""
-    url = receiver.url
+    """Send a message once, along redirects that keep the method. Never raises; blocks for `TOTAL_SECONDS` at most."""
+    url, end = receiver.url, time.monotonic() + TOTAL_SECONDS
     headers = delivery.headers(receiver.secret)
     try:
         for _ in range(MAX_REDIRECTS + 1):
             target = rules.parse(url)
-            status, location = _post(rules, target, headers, delivery.body)
+            status, location = _post(rules, target, headers, delivery.body, end)
             if status not in _KEEPS_METHOD or not location:
                 return Outcome(status, None if 200 <= status < 300 else f"It was answered with status {status}.")
             url = urljoin(url, location)
@@ -103,9 +105,11 @@ def deliver(rules: TargetRules, receiver: Receiver, delivery: Delivery) -> Outco
     return Outcome(problem=f"It was redirected more than {MAX_REDIRECTS} times.")
 
 
-def _post(rules: TargetRules, target: Target, headers: dict[str, str], body: bytes) -> tuple[int, str | None]:
+def _post(
+    rules: TargetRules, target: Target, headers: dict[str, str], body: bytes, end: float
+) -> tuple[int, str | None]:
     """Send one request and return the status and where it redirects to. The body of the answer is not read."""
-    with _connected(rules, target) as connection:
+    with _connected(rules, target, end) as connection:
         client = http.client.HTTPConnection(target.host, target.port)
         client.sock = connection
         client.request("POST", target.path, body, {"Host": target.host_header, **headers})
@@ -114,10 +118,10 @@ def _post(rules: TargetRules, target: Target, headers: dict[str, str], body: byt
 
 
 @contextlib.contextmanager
-def _connected(rules: TargetRules, target: Target) -> Iterator[socket.socket]:
-    """Connect to the first address that answers, and cut the connection when it has taken too long."""
-    plain = _connect(rules.addresses(target), target.port)
-    timer = threading.Timer(TOTAL_SECONDS, _cut, [plain])
+def _connected(rules: TargetRules, target: Target, end: float) -> Iterator[socket.socket]:
+    """Connect to the first address that answers, and cut the connection at the time `end`."""
+    plain = _connect(rules.addresses(target), target.port, end)
+    timer = threading.Timer(max(0.0, end - time.monotonic()), _cut, [plain])
     timer.daemon = True
     timer.start()
     try:
@@ -133,10 +137,13 @@ def _connected(rules: TargetRules, target: Target) -> Iterator[socket.socket]:
         plain.close()
 
 
-def _connect(addresses: list[str], port: int) -> socket.socket:
+def _connect(addresses: list[str], port: int, end: float) -> socket.socket:
     for address in addresses:
+        left = end - time.monotonic()
+        if left <= 0:
+            break
         with contextlib.suppress(OSError):
-            return socket.create_connection((address, port), CONNECT_SECONDS)
+            return socket.create_connection((address, port), min(CONNECT_SECONDS, left))
     raise UnavailableError("The host of the webhook does not answer.")
 
 
