@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import siglum
-from siglum.core.errors import ConflictError, InvalidInputError, NotFoundError, NotSupportedError
+from siglum.core.errors import ConflictError, InvalidInputError, NotFoundError
 from siglum.tracking.entities import LifecycleStage, Run, RunStatus
 
 
@@ -135,8 +135,6 @@ def test_what_cannot_be_resumed(project: Path) -> None:
 
 
 def test_what_is_not_there_is_refused(project: Path) -> None:
-    with pytest.raises(NotSupportedError):
-        siglum.start_run(log_system_metrics=True)
     with pytest.raises(InvalidInputError):
         siglum.start_run(description="a", tags={"mlflow.note.content": "b"})
     with pytest.raises(NotFoundError):

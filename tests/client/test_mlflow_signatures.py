@@ -187,11 +187,6 @@ PLACES: dict[str, tuple[Any, str]] = {
 
 # What is not there, and why. Calling it is an AttributeError.
 ABSENT = {
-    "fluent.disable_system_metrics_logging": "system metrics are not sampled yet",
-    "fluent.enable_system_metrics_logging": "system metrics are not sampled yet",
-    "fluent.set_system_metrics_node_id": "system metrics are not sampled yet",
-    "fluent.set_system_metrics_samples_before_logging": "system metrics are not sampled yet",
-    "fluent.set_system_metrics_sampling_interval": "system metrics are not sampled yet",
     "fluent.import_checkpoints": "reads Databricks volumes",
     "data.load_delta": "needs a reader of Delta tables",
 }

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from siglum.client import state
+from siglum.client.system_metrics import Sampler
 from siglum.core.errors import InvalidInputError
 from siglum.lineage.capture import Capture
 from siglum.lineage.inputs import DataInput, InputLog
@@ -21,7 +22,7 @@ class RunScope:
     `recorded` says whether these are what the run has on record: not so when it was started elsewhere and resumed.
     """
 
-    __slots__ = ("_generation", "_session", "_uris", "capture", "inputs", "recorded", "run", "sent_inputs")
+    __slots__ = ("_generation", "_session", "_uris", "capture", "inputs", "recorded", "run", "sampler", "sent_inputs")
 
     def __init__(self, run: ActiveRun, session: state.Session, capture: Capture, inputs: InputLog) -> None:
         self.run = run
@@ -29,6 +30,7 @@ class RunScope:
         self.inputs = inputs
         self.recorded = True
         self.sent_inputs: set[DataInput] = set()
+        self.sampler: Sampler | None = None
         self._session = session
         self._uris = session.uris
         self._generation = state.generation()

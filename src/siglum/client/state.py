@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from siglum.client.metric_queue import MetricQueue
 from siglum.client.stores import Stores, open_stores
+from siglum.client.system_metrics import Sampling, sampling_from
 from siglum.client.tracking_uri import default_tracking_uri, environment_value, parse_tracking_uri
 from siglum.core.errors import SiglumError
 from siglum.tracking.entities import Metric
@@ -50,6 +51,7 @@ class _Process:
         self.experiment_id: str | None = None
         self.last_run_id: str | None = None
         self.last_model_id: str | None = None
+        self.sampling: Sampling | None = None
         self.sessions: dict[tuple[str, str], Session] = {}
         self.inherited: list[Session] = []
         self.generation = 0
@@ -138,6 +140,16 @@ def last_model_id() -> str | None:
 def set_last_model_id(model_id: str) -> None:
     """Remember the logged model that was made last."""
     _process.last_model_id = model_id
+
+
+def sampling() -> Sampling:
+    """Return how system metrics are sampled: as it was set, else as the environment says."""
+    return _process.sampling or sampling_from(os.environ)
+
+
+def set_sampling(sampling: Sampling | None) -> None:
+    """Remember how system metrics are sampled in runs that start from now on; None: as the environment says."""
+    _process.sampling = sampling
 
 
 def close_all() -> None:

@@ -73,6 +73,8 @@ from siglum.client.fluent.search import (
     search_runs,
 )
 from siglum.client.fluent.settings import (
+    disable_system_metrics_logging,
+    enable_system_metrics_logging,
     flush,
     flush_artifact_async_logging,
     flush_async_logging,
@@ -80,14 +82,17 @@ from siglum.client.fluent.settings import (
     get_tracking_uri,
     is_tracking_uri_set,
     set_registry_uri,
+    set_system_metrics_node_id,
+    set_system_metrics_samples_before_logging,
+    set_system_metrics_sampling_interval,
     set_tracking_uri,
 )
 from siglum.lineage.seeds import seed_everything
 
 __all__ = [
     "ActiveModel", "ActiveRun", "active_run", "autolog", "clear_active_model", "create_experiment",
-    "create_external_model",
-    "delete_experiment", "delete_experiment_tag", "delete_logged_model_tag", "delete_run", "delete_tag", "end_run",
+    "create_external_model", "delete_experiment", "delete_experiment_tag", "delete_logged_model_tag", "delete_run",
+    "delete_tag", "disable_system_metrics_logging", "enable_system_metrics_logging", "end_run",
     "finalize_logged_model", "flush", "flush_artifact_async_logging", "flush_async_logging", "get_active_model_id",
     "get_artifact_uri", "get_experiment", "get_experiment_by_name", "get_logged_model", "get_parent_run",
     "get_registry_uri", "get_run", "get_tracking_uri", "initialize_logged_model", "is_tracking_uri_set",
@@ -97,5 +102,6 @@ __all__ = [
     "restore_run", "search_experiments", "search_logged_models", "search_model_versions",
     "search_registered_models", "search_runs", "seed_everything", "set_active_model", "set_experiment",
     "set_experiment_tag", "set_experiment_tags", "set_logged_model_tags", "set_model_version_tag",
-    "set_registry_uri", "set_tag", "set_tags", "set_tracking_uri", "start_run",
+    "set_registry_uri", "set_system_metrics_node_id", "set_system_metrics_samples_before_logging",
+    "set_system_metrics_sampling_interval", "set_tag", "set_tags", "set_tracking_uri", "start_run",
 ]  # fmt: skip

@@ -10,14 +10,15 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from siglum.client import active, recording, stage_run, state
+from siglum.client import active, recording, stage_run, state, system_metrics
 from siglum.client.active import RunScope, parse_status
 from siglum.client.fluent.experiments import as_tags, current_experiment_id
 from siglum.client.forking import copy_series, fork_tags
+from siglum.client.system_metrics import Sampler, Sampling
 from siglum.client.tracking_uri import environment_value
 from siglum.core.clock import now_ms
-from siglum.core.errors import ConflictError, InvalidInputError, NotSupportedError, SiglumError
-from siglum.tracking.entities import LifecycleStage, Run, RunStatus, Tag
+from siglum.core.errors import ConflictError, InvalidInputError, SiglumError
+from siglum.tracking.entities import LifecycleStage, Metric, Run, RunStatus, Tag
 
 PARENT_TAG = "mlflow.parentRunId"
 NOTE_TAG = "mlflow.note.content"
@@ -66,7 +67,8 @@ def start_run(
         parent_run_id: Nest it in this run, active or not.
         tags: Tags to begin with; values become strings.
         description: A text about it, kept in the tag `mlflow.note.content`.
-        log_system_metrics: True is refused: this version does not sample them.
+        log_system_metrics: Sample the use of processors, memory, disk, network and GPUs in the background; None: as
+            `enable_system_metrics_logging` or the environment says.
         fork_from: Go on, in a new run, from another run: it gets that run's series.
         fork_step: Up to and including this step; all of them when None.
 
@@ -74,10 +76,8 @@ def start_run(
         InvalidInputError: A fork of a run that is resumed, or `fork_step` without `fork_from`.
         ConflictError: Another run is active in this thread and `nested` is false, or the run has been deleted.
         NotFoundError: No such run, parent or experiment.
-        NotSupportedError: `log_system_metrics=True`; this version does not sample them.
     """
-    if log_system_metrics:
-        raise NotSupportedError("System metrics are not sampled by this version.", hint="Leave log_system_metrics out.")
+    sampling = state.sampling()
     if fork_from is None and fork_step is not None:
         raise InvalidInputError("fork_step says up to where a run is forked: it needs fork_from.")
     if run_id is not None and fork_from is not None:
@@ -108,7 +108,21 @@ def start_run(
             copy_series(scope.session.stores.tracking, source, scope.run_id, fork_step)
     parents.append(scope)
     state.set_last_run_id(scope.run_id)
+    if sampling.enabled if log_system_metrics is None else log_system_metrics:
+        scope.sampler = _sampler(scope, sampling)
     return scope.run
+
+
+def _sampler(scope: RunScope, sampling: Sampling) -> Sampler:
+    """Begin to sample what the machine does; in a run that goes on, behind the last sample of before."""
+    before = [point.step for point in scope.run.data.latest if point.key.startswith(system_metrics.PREFIX)]
+
+    def log(values: Mapping[str, float], number: int) -> None:
+        now = now_ms()
+        points = [Metric(key, float(value), now, number) for key, value in values.items()]
+        scope.session.queue.put_many(scope.run_id, points)
+
+    return Sampler(sampling, log, first=max(before, default=-1) + 1)
 
 
 def end_run(status: str = "FINISHED") -> None:
@@ -141,6 +155,8 @@ def _leave(run: ActiveRun, error: BaseException | None) -> None:
 
 
 def _end(scope: RunScope, status: RunStatus) -> None:
+    if scope.sampler is not None:
+        scope.sampler.stop()
     store, problems = scope.session.stores.tracking, []
     steps: tuple[Callable[[], object], ...] = (
         lambda: scope.session.queue.flush(scope.run_id),

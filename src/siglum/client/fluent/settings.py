@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
+import msgspec
+
 from siglum.client import active, state
+from siglum.client.system_metrics import checked
 from siglum.core.names import check_is_text
 
 
@@ -59,3 +62,28 @@ def flush_artifact_async_logging() -> None:
 def flush_async_logging() -> None:
     """Do the same as `flush`, under MLflow's name."""
     flush()
+
+
+def enable_system_metrics_logging() -> None:
+    """Sample what the machine does in every run that starts from now on; see `start_run(log_system_metrics=True)`."""
+    state.set_sampling(msgspec.structs.replace(state.sampling(), enabled=True))
+
+
+def disable_system_metrics_logging() -> None:
+    """Sample nothing in runs that start from now on, unless they ask for it."""
+    state.set_sampling(msgspec.structs.replace(state.sampling(), enabled=False))
+
+
+def set_system_metrics_sampling_interval(interval: float) -> None:
+    """Set the seconds between samples: 10 when nothing is set. Raises InvalidInputError when not positive."""
+    state.set_sampling(checked(msgspec.structs.replace(state.sampling(), interval=float(interval))))
+
+
+def set_system_metrics_samples_before_logging(samples: int) -> None:
+    """Set of how many samples the mean is logged: 1 when nothing is set. Raises InvalidInputError when below 1."""
+    state.set_sampling(checked(msgspec.structs.replace(state.sampling(), samples=int(samples))))
+
+
+def set_system_metrics_node_id(node_id: str | None) -> None:
+    """Put a name into the keys, so that the machines of one run stay apart; None: none."""
+    state.set_sampling(msgspec.structs.replace(state.sampling(), node_id=node_id))
