@@ -119,3 +119,24 @@ def test_more_than_a_page(stores: Stores) -> None:
     stores.tracking = paged
     assert len(needs_on_record(stores)) == 5
     assert paged.pages == 3
+
+
+def test_runs_that_a_pipeline_puts_on_record_keep_what_scripts_logged_something_for(stores: Stores) -> None:
+    stage = {"siglum.kind": "stage"}
+    one, two, folder = (f"md5:{digest}" for digest in (ONE, TWO, FOLDER))
+    alone = run_with(stores, "alone", stage)
+    around = run_with(stores, "around", stage)
+    registered = run_with(stores, "registered", stage)
+    for run_id, digest in ((alone, one), (around, two), (registered, folder)):
+        source = json.dumps({"hash": digest})
+        dataset = Dataset(name="d", digest=digest[4:12], source_type="dvc", source=source)
+        stores.tracking.log_inputs(run_id, datasets=[DatasetInput(dataset=dataset)])
+    run_with(stores, "script", {"mlflow.parentRunId": around})
+    run_with(stores, "own", stage | {"siglum.recipe": recipe(f"md5:{'4' * 32}")})
+    stores.registry.create_registered_model("m", change=WHO)
+    stores.registry.create_model_version("m", f"runs:/{registered}/model", change=WHO, run_id=registered)
+    assert named(stores) == {
+        two: {"run around"},
+        folder: {"m@1", "run registered"},
+        f"md5:{'4' * 32}": {"run own"},
+    }

@@ -1,7 +1,9 @@
 """What runs and model versions on record need of the data: what garbage collection keeps for their sake.
 
 Every run counts, deleted ones too as long as they can be restored; so does every logged model and registered version.
-What each needs is the data of its recipe, and the inputs that were put on record while it ran.
+What each needs is the data of its recipe, and the inputs that were put on record while it ran. Only the runs that
+`siglum repro` puts on record by itself keep nothing, or no intermediate result would ever go: unless a script logged
+something in one, as a run nested in it or as its own recipe.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from siglum.core.errors import FileFormatError, NotFoundError, NotSupportedError
 from siglum.core.hashes import DataHash
 from siglum.lineage.capture import RECIPE_FILE
 from siglum.lineage.recipe import parse_recipe
-from siglum.lineage.trace import RecordSource, read_artifact
+from siglum.lineage.trace import KIND_TAG, PARENT_TAG, RecordSource, read_artifact
 from siglum.tracking.entities import LoggedModel, Run, ViewType
 from siglum.tracking.store import Page
 
@@ -46,17 +48,32 @@ def needs_on_record(source: RecordSource) -> dict[DataHash, tuple[str, ...]]:
             versions_of.setdefault(version.run_id, []).append(name)
     experiments = _all(lambda token: tracking.search_experiments(view_type=ViewType.ALL, page_token=token))
     ids = [experiment.experiment_id for experiment in experiments]
+    of_pipelines: dict[str, tuple[str, set[DataHash]]] = {}
+    enclosing: set[str] = set()
     for start in range(0, len(ids), _EXPERIMENTS_AT_ONCE):
         group = ids[start : start + _EXPERIMENTS_AT_ONCE]
         for run in _runs(source, group):
             needed = data_of_run(source, run)
+            holder = f"run {run.info.run_name or run.info.run_id} ({run.info.run_id[:8]})"
+            if _is_of_pipeline(run) and run.info.run_id not in versions_of:
+                of_pipelines[run.info.run_id] = (holder, needed)
+                continue
+            enclosing.add(run.data.tags.get(PARENT_TAG, ""))
             for name in versions_of.get(run.info.run_id, ()):
                 need(needed, name)
-            need(needed, f"run {run.info.run_name or run.info.run_id} ({run.info.run_id[:8]})")
+            need(needed, holder)
         for model in _models(source, group):
             unknown = data_of_recipe(model.tags.get(RECIPE_TAG)) - found.keys()
             need(unknown, f"model {model.name} ({model.model_id})")
+    for run_id in enclosing & of_pipelines.keys():
+        holder, needed = of_pipelines[run_id]
+        need(needed, holder)
     return {data: tuple(holders) for data, holders in found.items()}
+
+
+def _is_of_pipeline(run: Run) -> bool:
+    """Whether `siglum repro` put a run on record, and no script anything in it."""
+    return KIND_TAG in run.data.tags and DIGEST_TAG not in run.data.tags and RECIPE_TAG not in run.data.tags
 
 
 def data_of_run(source: RecordSource, run: Run) -> set[DataHash]:
