@@ -16,7 +16,7 @@ from tests.faults.figures import summary
 from tests.postgres import PostgresServer
 
 # Failing contracts then show their values.
-pytest.register_assert_rewrite("siglum.testing")
+pytest.register_assert_rewrite("siglum.testing", "tests.interop.pipeline_pair")
 
 HERE = Path(__file__).parent
 PEERS = Path(os.environ.get("SIGLUM_PEERS", HERE.parent / ".peers"))

@@ -123,7 +123,6 @@ GONE = (Reason(Cause.OUTPUT, "sub/out", Change.DELETED),)
         ({}, COMMAND, {"upstream": ["a"]}, Action.RUN),
         ({}, COMMAND, {"missing": [Missing("x")], "upstream": ["a"]}, Action.FAIL),
         ({}, (), {"blocked": True}, Action.FAIL),
-        ({}, (Reason(Cause.DEPENDENCY, "s3://x", Change.UNKNOWN),), {}, Action.FAIL),
         ({"frozen": True}, (), {"upstream": ["a"]}, Action.NOTHING),
         ({"frozen": True}, COMMAND, {}, Action.RECORD),
         ({"frozen": True}, GONE, {"outs": {"sub/out": OutputState(None, True)}}, Action.RESTORE),

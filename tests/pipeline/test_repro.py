@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.pipeline.project import Project, lines
+from tests.storage.web_server import Page, serve
 
 from siglum.core.errors import (
     ConflictError,
@@ -20,6 +21,7 @@ from siglum.core.errors import (
     NotFoundError,
     NotSupportedError,
     StageFailedError,
+    UnavailableError,
 )
 from siglum.core.notices import listening
 from siglum.pipeline.events import OutputKept, StageRestored, StageStarted
@@ -410,9 +412,22 @@ def test_missing_dependencies_and_parameters_are_named_with_their_stage(two: Pro
         two.repro()
 
 
-def test_a_remote_dependency_is_refused_not_ignored(project: Project) -> None:
-    project.write("dvc.yaml", "stages: {s: {cmd: 'echo > o', deps: ['s3://b/k'], outs: [o]}}")
-    with pytest.raises(NotSupportedError, match="Stage 's' depends on s3://b/k, which is not a local path"):
+def test_a_dependency_at_a_url_is_asked_for_not_ignored(project: Project) -> None:
+    with serve() as web:
+        web.pages["/data"] = Page(b"1", {"ETag": '"one"'})
+        project.write("dvc.yaml", f"stages: {{s: {{cmd: 'echo > o', deps: ['{web.url}/data'], outs: [o]}}}}")
+        assert project.repro() == {"s": "ran"}
+        assert """checksum: '"one"'""" in project.read("dvc.lock")
+        assert project.repro() == {"s": "unchanged"}
+        web.pages["/data"] = Page(b"2", {"ETag": '"two"'})
+        assert project.repro() == {"s": "ran"}
+        del web.pages["/data"]
+        with pytest.raises(NotFoundError, match=f"Stage 's' needs '{web.url}/data', which does not exist"):
+            project.repro()
+    with pytest.raises(UnavailableError, match=web.url):
+        project.repro()
+    project.write("dvc.yaml", "stages: {s: {cmd: 'echo > o', deps: ['ftp://b/k'], outs: [o]}}")
+    with pytest.raises(NotSupportedError, match="ftp"):
         project.repro()
 
 

@@ -125,8 +125,6 @@ def _path_row(difference: Difference, names: Names) -> _Row:
     match difference.change:
         case Change.NOT_IN_CACHE:
             return _Row(kind, path, f"{old} is not in the cache")
-        case Change.UNKNOWN:
-            return _Row(kind, path, "is not local, so it is not looked at")
         case Change.DELETED:
             return _Row(kind, path, old, "missing")
     if difference.new is UNSET:

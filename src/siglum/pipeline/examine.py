@@ -210,8 +210,8 @@ class Examiner:
 
 
 def _missing(stage: Stage, inputs: Inputs) -> Iterator[Missing]:
-    for key, state in inputs.deps.items():
-        if state is None:
+    for key, token in inputs.oids().items():
+        if token is None:
             yield Missing(key)
     for dep in stage.params:
         values = inputs.params[dep.key]

@@ -133,7 +133,7 @@ def decide(
     """
     if stage.is_data or stage.frozen:
         return _decide_without_command(reasons, outs)
-    if missing or blocked or any(reason.change is Change.UNKNOWN for reason in reasons):
+    if missing or blocked:
         return Action.FAIL
     if not reasons:
         return Action.DEPENDS if upstream else Action.NOTHING
@@ -193,7 +193,7 @@ def _hashes(stage: Stage, lock: StageLock | None, reason: Reason, observed: Obse
         recorded = None if lock is None else lock.out(written)
         state = observed.outs.get(key)
         new = None if state is None else state.oid
-    return None if recorded is None else recorded.md5, new
+    return None if recorded is None else recorded.token, new
 
 
 def _parameter_differences(

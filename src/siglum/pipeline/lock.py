@@ -5,6 +5,8 @@ An entry is also what the run cache keeps: its file holds the same mapping.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -40,6 +42,13 @@ class LockedPath(msgspec.Struct, frozen=True):
     def data_hash(self) -> DataHash | None:
         """The address of its content, where it has one."""
         return None if self.md5 is None else DataHash(self.md5, legacy=self.hash is None)
+
+    @property
+    def token(self) -> str | None:
+        """What tells it from other content: a hash, what a server says of it, or of a dataset all that is recorded."""
+        if self.dataset is not None:
+            return hashlib.md5(json.dumps(self.dataset, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+        return self.md5 or self.etag or self.checksum
 
 
 class StageLock(msgspec.Struct, frozen=True):

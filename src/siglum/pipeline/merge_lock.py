@@ -98,7 +98,8 @@ def _compare(
     base: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what to take from the other side, and what is in conflict; None stands for an entry that is gone there."""
-    takes, conflicts = {}, {}
+    takes: dict[str, Any] = {}
+    conflicts: dict[str, Any] = {}
     for name in dict.fromkeys((*ours, *theirs)):
         old, our, their = base.get(name), ours.get(name), theirs.get(name)
         if our == their or their == old:

@@ -21,16 +21,21 @@ from siglum.workspace.repository import Repository
 class Inputs(msgspec.Struct, frozen=True):
     """What goes into a stage now, by key; None for what is missing.
 
-    `legacy` holds the hashes by DVC 2's way for dependencies that are recorded so.
+    `legacy` holds the hashes by DVC 2's way for dependencies that are recorded so, `remote` those that are not local.
     """
 
     deps: dict[str, PathState | None]
     params: dict[str, dict[str, Any] | None]
     legacy: dict[str, str] = {}
+    remote: dict[str, LockedPath | None] = {}
 
     def oids(self) -> dict[str, str | None]:
-        """Return the hashes of the dependencies, each as it would be recorded now or, if so, as DVC 2 recorded it."""
-        return {key: None if state is None else state.hash.oid for key, state in self.deps.items()} | self.legacy
+        """Return the hashes of the dependencies, each as it would be recorded now or, if so, as DVC 2 recorded it.
+
+        Those that are not local have another token.
+        """
+        found = {key: None if state is None else state.hash.oid for key, state in self.deps.items()} | self.legacy
+        return found | {key: None if state is None else state.token for key, state in self.remote.items()}
 
 
 def path_state(repo: Repository, key: str, *, legacy: bool = False) -> PathState | None:
@@ -65,7 +70,21 @@ def observe_inputs(repo: Repository, stage: Stage, params: ParamsReader, lock: S
         dep.key: None if (found := values[dep.key]) is None else select(found, dep.names) for dep in stage.params
     }
     deps = {dep.key: path_state(repo, dep.key) for dep in stage.deps if not dep.is_remote}
-    return Inputs(deps, selected, {} if lock is None else _legacy_oids(repo, stage, lock))
+    legacy = {} if lock is None else _legacy_oids(repo, stage, lock)
+    return Inputs(deps, selected, legacy, _remote_states(repo, stage, lock))
+
+
+def _remote_states(repo: Repository, stage: Stage, lock: StageLock | None) -> dict[str, LockedPath | None]:
+    """Return what dependencies are that are not local; of a frozen stage what they were, which asks nobody."""
+    remote = [dep for dep in stage.deps if dep.is_remote]
+    if not remote:
+        return {}
+    if stage.frozen:
+        return {dep.key: None if lock is None else lock.dep(dep.path) for dep in remote}
+    # Imported here: it brings what speaks to servers, and most stages have local files only.
+    from siglum.pipeline.remote_deps import remote_state
+
+    return {dep.key: remote_state(repo, stage, dep) for dep in remote}
 
 
 def _legacy_oids(repo: Repository, stage: Stage, lock: StageLock) -> dict[str, str]:
@@ -114,7 +133,16 @@ def lock_inputs(stage: Stage, inputs: Inputs) -> StageLock:
     assert stage.command is not None
     deps = []
     for dep in stage.deps:
+        remote = inputs.remote.get(dep.key)
+        if remote is not None:
+            deps.append(remote)
+            continue
         state = inputs.deps.get(dep.key)
+        if state is None and dep.is_dataset:
+            raise NotFoundError(
+                f"Stage '{stage.address}' needs {dep.path!r}, of which {stage.lock_path} has no or another record.",
+                hint="Record the dataset with DVC's 'dataset update'.",
+            )
         if state is None:
             raise NotFoundError(
                 f"Stage '{stage.address}' needs {dep.path!r}, which does not exist.",

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
-from siglum.core.errors import ConflictError, IntegrityError, NotFoundError, NotSupportedError
+from siglum.core.errors import ConflictError, IntegrityError, NotFoundError
 from siglum.pipeline.clearing import keep_content
 from siglum.pipeline.events import (
     CommandRun,
@@ -96,9 +96,6 @@ class Performer:
             shown = None if stage.is_data else lock
             self._on_event(StageUnchanged(stage, shown))
             return StageResult(stage.address, Outcome.UNCHANGED, lock=shown)
-        unknown = next((reason for reason in reasons if reason.change is Change.UNKNOWN), None)
-        if unknown is not None and not stage.frozen:
-            raise NotSupportedError(f"Stage '{stage.address}' depends on {unknown.path}, which is not a local path.")
         if self._options.confirm is not None and not self._options.confirm(stage):
             raise ConflictError(f"Stage '{stage.address}' was not to be run: nothing more is done.")
         if stage.is_import and (is_promise(stage) or reasons[0].cause is Cause.DEPENDENCY):

@@ -21,6 +21,8 @@ from siglum.workspace.document import Document, KeyPath
 PIPELINE_FILE = "dvc.yaml"
 LOCK_FILE = "dvc.lock"
 POINTER_SUFFIX = ".dvc"
+DATASET = "ds://"
+"""What the names of datasets begin with where they are dependencies."""
 _PRIVATE = frozenset({".dvc", ".git", ".hg"})
 
 
@@ -34,6 +36,11 @@ class Dependency(msgspec.Struct, frozen=True):
     def is_remote(self) -> bool:
         """Whether it is a URL, which has no place in the file system here."""
         return is_url(self.path)
+
+    @property
+    def is_dataset(self) -> bool:
+        """Whether it is one of the datasets that stand in `dvc.yaml`."""
+        return self.path.startswith(DATASET)
 
 
 class ParamsDependency(msgspec.Struct, frozen=True):

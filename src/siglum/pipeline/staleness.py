@@ -35,7 +35,7 @@ class Change(StrEnum):
     DELETED = "deleted"
     NEW = "new"
     NOT_IN_CACHE = "not in cache"
-    UNKNOWN = "unknown"
+    NOT_IN_SYNC = "not in sync"
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -66,7 +66,7 @@ _SAID = {
     Change.DELETED: "missing",
     Change.NEW: "new",
     Change.NOT_IN_CACHE: "not in the cache",
-    Change.UNKNOWN: "on a remote, where it is not looked at",
+    Change.NOT_IN_SYNC: "not what was recorded of it",
     None: "changed",
 }
 
@@ -84,18 +84,20 @@ def command_reasons(stage: Stage, lock: StageLock | None) -> tuple[Reason, ...]:
 
 
 def dependency_reasons(stage: Stage, lock: StageLock | None, present: Mapping[str, str | None]) -> tuple[Reason, ...]:
-    """Compare the hashes of dependencies, `present` by key (None for what is missing), with what is recorded."""
+    """Compare hashes of dependencies, `present` by key (None for what is missing), with what is recorded.
+
+    Those that are not local have another token than a hash, see `LockedPath.token`.
+    """
     reasons = []
     for dep in stage.deps:
-        if dep.is_remote:
-            reasons.append(Reason(Cause.DEPENDENCY, dep.key, Change.UNKNOWN))
-            continue
         recorded = None if lock is None else lock.dep(dep.path)
         oid = present[dep.key]
         if oid is None:
-            reasons.append(Reason(Cause.DEPENDENCY, dep.key, Change.DELETED))
-        elif not _same(recorded, oid):
-            reasons.append(Reason(Cause.DEPENDENCY, dep.key, Change.MODIFIED))
+            change = Change.NOT_IN_SYNC if dep.is_dataset else Change.DELETED
+            reasons.append(Reason(Cause.DEPENDENCY, dep.key, change))
+        elif recorded is None or recorded.token != oid:
+            change = Change.NEW if dep.is_dataset and recorded is None else Change.MODIFIED
+            reasons.append(Reason(Cause.DEPENDENCY, dep.key, change))
     return tuple(reasons)
 
 
