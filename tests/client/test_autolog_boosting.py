@@ -30,6 +30,8 @@ TABLE = pandas.DataFrame(_RANDOM.normal(size=(120, 3)), columns=["a", "b", "c"])
 LABELS = (TABLE["a"] > 0).astype(int)
 LIGHT = {"objective": "binary", "verbose": -1, "min_data_in_leaf": 5}
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def nothing_unlogged(project: Path, caplog: pytest.LogCaptureFixture) -> Iterator[None]:

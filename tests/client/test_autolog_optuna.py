@@ -13,6 +13,8 @@ import siglum
 import siglum.optuna
 from siglum.tracking.entities import Run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def nothing_unlogged(project: Path, caplog: pytest.LogCaptureFixture) -> Iterator[None]:

@@ -30,6 +30,8 @@ import siglum.pyfunc
 import siglum.sklearn
 from siglum.tracking.entities import Run
 
+pytestmark = pytest.mark.slow
+
 _RANDOM = numpy.random.default_rng(7)
 TABLE = pandas.DataFrame(_RANDOM.normal(size=(60, 3)), columns=["a", "b", "c"])
 LABELS = pandas.Series((TABLE["a"] > 0).astype(int), name="y")
