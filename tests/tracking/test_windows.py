@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siglum.tracking.windows import window
+from siglum.tracking.series import encode_segment, open_segment
+from siglum.tracking.windows import WindowBuilder, window
 
 points = st.lists(
     st.tuples(st.integers(-500, 5_000), st.integers(0, 100), st.floats(allow_infinity=False)), max_size=60
@@ -47,3 +50,35 @@ def test_few_points_are_themselves() -> None:
     assert found.first_step == found.last_step == [1, 2]
     assert found.min_value == [3.0, None]
     assert found.last_timestamp == [5, 7]
+
+
+@given(
+    st.lists(points.filter(bool), max_size=4),
+    points,
+    st.integers(1, 20),
+    st.integers(-600, 2_000),
+    st.integers(0, 3_000),
+)
+def test_segments_by_columns_are_the_same_as_points(
+    segments: list[list[tuple[int, int, float]]],
+    waiting: list[tuple[int, int, float]],
+    buckets: int,
+    first: int,
+    length: int,
+) -> None:
+    builder, expected = (WindowBuilder(first, first + length, buckets) for _ in range(2))
+    for segment in segments:
+        builder.add_segment(*open_segment(encode_segment(segment)))
+        expected.add_points(segment)
+    builder.add_points(waiting)
+    expected.add_points(waiting)
+    assert repr(builder.build()) == repr(expected.build())  # as text, NaN is the same as NaN
+
+
+@pytest.mark.parametrize("steps", [range(0, 900, 3), range(900, 0, -3), [5] * 300, [i * i for i in range(300)]])
+def test_a_column_of_a_segment(steps: Sequence[int]) -> None:
+    column, times, values = open_segment(encode_segment([(step, i, 0.5) for i, step in enumerate(steps)]))
+    assert list(column.numbers()) == [column.at(place) for place in range(300)] == list(steps)
+    assert column.grows is (list(steps) == sorted(steps))
+    assert list(times.numbers()) == list(range(300))
+    assert set(values) == {0.5}

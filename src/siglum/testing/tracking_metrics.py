@@ -11,6 +11,7 @@ import pytest
 
 from siglum.core.errors import (
     InvalidInputError,
+    NotFoundError,
 )
 from siglum.testing.tracking_fixtures import TrackingFixtures
 from siglum.tracking.entities import (
@@ -164,6 +165,31 @@ class MetricContract(TrackingFixtures):
                 store.metric_history(run_id, key, max_results=2, page_token=bad)
         with pytest.raises(InvalidInputError):
             store.metric_history(run_id, "m", max_results=0)
+
+    def test_a_window_of_a_series(self, store: TrackingStore, run_id: str) -> None:
+        """Points that are packed and points that are not, in one call."""
+        for start in range(0, 9_000, 1_000):
+            steps = range(start, start + 1_000)
+            store.log_batch(run_id, metrics=[Metric("m", float(step % 100), step, step) for step in steps])
+        store.log_batch(run_id, metrics=[Metric("m", math.nan, 9_000, 9_000), Metric("m", -1.0, 9_001, 50)])
+        whole = store.metric_window(run_id, "m", 9)
+        assert (whole.exact, whole.count) == (False, 9_002)
+        assert whole.first_step == list(range(0, 9_000, 1_001))[:9]
+        assert whole.min_value == [-1.0] + [0.0] * 8
+        assert whole.max_value == [99.0] * 9
+        assert math.isnan(whole.last_value[-1])
+        few = store.metric_window(run_id, "m", 10, start_step=48, end_step=51)
+        assert (few.exact, few.first_step, few.last_value) == (
+            True,
+            [48, 49, 50, 50, 51],
+            [48.0, 49.0, 50.0, -1.0, 51.0],
+        )
+        assert store.metric_window(run_id, "m", 5, start_step=9_500).count == 0
+        assert store.metric_window(run_id, "none", 5).count == 0
+        with pytest.raises(InvalidInputError):
+            store.metric_window(run_id, "m", 0)
+        with pytest.raises(NotFoundError):
+            store.metric_window("0" * 32, "m", 5)
 
     def test_many_threads(self, store: TrackingStore, run_id: str) -> None:
         failures: list[BaseException] = []

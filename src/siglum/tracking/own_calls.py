@@ -113,3 +113,18 @@ def write_window(window: Window) -> MetricWindowAnswer:
         max_value=list(map(write_number, window.max_value)),
         points=window.points,
     )
+
+
+def read_window(message: MetricWindowAnswer) -> Window:
+    """Return a message as a window."""
+    return Window(
+        exact=message.exact,
+        count=message.count,
+        first_step=message.first_step,
+        last_step=message.last_step,
+        last_timestamp=message.last_timestamp,
+        last_value=list(map(float, message.last_value)),
+        min_value=[None if value is None else float(value) for value in message.min_value],
+        max_value=[None if value is None else float(value) for value in message.max_value],
+        points=message.points,
+    )

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from siglum.tracking.series import Point
 
 
-def step_order(point: Point) -> tuple[int, int, bool, float]:
-    """Sort key of a chart's points: by step, timestamp, value; NaN after all numbers."""
+def step_order(point: Point) -> tuple[int, int, float, bool]:
+    """Sort key of a chart's points: by step, timestamp, value; NaN counts as 0, and comes after it, as in MLflow."""
     step, timestamp, value = point
     nan = value != value
-    return step, timestamp, nan, 0.0 if nan else value
+    return step, timestamp, 0.0 if nan else value, nan
 
 
 def within(points: Iterable[Point], start_step: int | None, end_step: int | None) -> list[Point]:

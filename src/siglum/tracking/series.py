@@ -21,6 +21,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
+import msgspec
+
 from siglum.core.errors import IntegrityError
 
 Point: TypeAlias = tuple[int, int, float]
@@ -74,16 +76,55 @@ def encode_segment(points: Sequence[Point]) -> bytes:
     return _VERSION.to_bytes(1, "little") + zlib.crc32(body).to_bytes(4, "little") + body
 
 
-def decode_segment(data: bytes) -> list[Point]:
-    """Unpack a segment, sorted by `point_order`. Raises IntegrityError when it is damaged."""
+class Column(msgspec.Struct, frozen=True):
+    """Integers of a segment, unpacked only when they are asked for."""
+
+    first: int
+    least: int
+    count: int
+    offsets: Sequence[int] | None = None
+    """What each difference is above the least; None when all are the least."""
+    raw: Sequence[int] | None = None
+
+    @property
+    def grows(self) -> bool:
+        """Whether it is known that no number is less than the one before it."""
+        return self.raw is None and self.least >= 0
+
+    def numbers(self) -> Sequence[int]:
+        """Return all of them."""
+        if self.raw is not None:
+            return self.raw
+        if self.offsets is None:
+            if self.least == 0:
+                return [self.first] * self.count
+            return range(self.first, self.first + self.least * self.count, self.least)
+        return list(itertools.accumulate((o + self.least for o in self.offsets), initial=self.first))
+
+    def at(self, place: int) -> int:
+        """Return one of them."""
+        if self.raw is not None:
+            return self.raw[place]
+        beyond = sum(self.offsets[:place]) if self.offsets is not None else 0
+        return self.first + self.least * place + beyond
+
+
+def open_segment(data: bytes) -> tuple[Column, Column, Sequence[float]]:
+    """Return the steps, timestamps and values of a segment. Raises IntegrityError when it is damaged."""
     if len(data) < _HEAD.size or data[0] != _VERSION or zlib.crc32(data[5:]) != int.from_bytes(data[1:5], "little"):
         raise IntegrityError("A metric series in the database is damaged: a segment's checksum does not match.")
     count = _HEAD.unpack_from(data)[2]
-    steps, position = _decode_column(data, _HEAD.size, count)
-    timestamps, position = _decode_column(data, position, count)
+    steps, position = _open_column(data, _HEAD.size, count)
+    timestamps, position = _open_column(data, position, count)
     packed = data[position + 1 :]
     values = array("d", zlib.decompress(packed) if data[position] else packed)
-    return list(zip(steps, timestamps, _little_endian(values), strict=True))
+    return steps, timestamps, _little_endian(values)
+
+
+def decode_segment(data: bytes) -> list[Point]:
+    """Unpack a segment, sorted by `point_order`. Raises IntegrityError when it is damaged."""
+    steps, timestamps, values = open_segment(data)
+    return list(zip(steps.numbers(), timestamps.numbers(), values, strict=True))
 
 
 def _encode_column(numbers: Sequence[int]) -> bytes:
@@ -99,18 +140,17 @@ def _encode_column(numbers: Sequence[int]) -> bytes:
     return _COLUMN.pack(width, numbers[0], least) + _little_endian(offsets).tobytes()
 
 
-def _decode_column(data: bytes, position: int, count: int) -> tuple[Sequence[int], int]:
+def _open_column(data: bytes, position: int, count: int) -> tuple[Column, int]:
     width = data[position]
     if width == _RAW:
         end = position + 1 + 8 * count
-        return _little_endian(array("q", data[position + 1 : end])), end
+        return Column(0, 0, count, raw=_little_endian(array("q", data[position + 1 : end]))), end
     _, first, least = _COLUMN.unpack_from(data, position)
     position += _COLUMN.size
     if width == 0:
-        return [first + i * least for i in range(count)], position
+        return Column(first, least, count), position
     end = position + width * (count - 1)
-    offsets = _little_endian(array(_TYPECODES[width], data[position:end]))
-    return list(itertools.accumulate((o + least for o in offsets), initial=first)), end
+    return Column(first, least, count, _little_endian(array(_TYPECODES[width], data[position:end]))), end
 
 
 def _encode_values(values: Sequence[float]) -> bytes:

@@ -33,7 +33,7 @@ from siglum.tracking.entities import (
     Tag,
     ViewType,
 )
-from siglum.tracking.table import RunTable
+from siglum.tracking.table import RunTable, Window
 
 T = TypeVar("T")
 
@@ -205,6 +205,12 @@ class TrackingStore(Protocol):
         self, run_id: str, key: str, *, max_results: int | None = None, page_token: str | None = None
     ) -> Page[Metric]:
         """Return the points of one key, ordered by (timestamp, step, value), duplicates once."""
+        ...
+
+    def metric_window(
+        self, run_id: str, key: str, buckets: int, *, start_step: int | None = None, end_step: int | None = None
+    ) -> Window:
+        """Return the points of one key between two steps in at most `buckets` ranges, or one by one while they fit."""
         ...
 
     def log_inputs(

@@ -2,41 +2,108 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
-from siglum.tracking.sampling import within
-from siglum.tracking.series import Point
+import msgspec
+
+from siglum.tracking.sampling import step_order, within
+from siglum.tracking.series import Column, Point
 from siglum.tracking.table import Window
+
+
+class _Range(msgspec.Struct):
+    """What is known of the points in one range of steps."""
+
+    first_step: int
+    last: Point
+    low: float | None
+    high: float | None
+    count: int
+
+    def add(self, other: _Range) -> None:
+        self.first_step = min(self.first_step, other.first_step)
+        self.last = max(self.last, other.last, key=step_order)
+        self.low = min((low for low in (self.low, other.low) if low is not None), default=None)
+        self.high = max((high for high in (self.high, other.high) if high is not None), default=None)
+        self.count += other.count
+
+
+class WindowBuilder:
+    """The points from `first` to `last` step, put into at most `buckets` ranges of equally many steps.
+
+    Segments are taken by columns, without making a point of each row, which is what makes long series cheap.
+    """
+
+    def __init__(self, first: int, last: int, buckets: int) -> None:
+        self._first = first
+        self._last = last
+        self._width = -(-(last - first + 1) // buckets)
+        self._ranges: dict[int, _Range] = {}
+
+    def add_points(self, points: Iterable[Point]) -> None:
+        """Add points in any order, those outside left out."""
+        for point in points:
+            step, _, value = point
+            if self._first <= step <= self._last:
+                number = None if value != value else value
+                self._put((step - self._first) // self._width, _Range(step, point, number, number, 1))
+
+    def add_segment(self, steps: Column, timestamps: Column, values: Sequence[float]) -> None:
+        """Add the points of a segment, which is sorted by time."""
+        numbers = steps.numbers()
+        if not steps.grows:
+            self.add_points(zip(numbers, timestamps.numbers(), values, strict=True))
+            return
+        begin, stop = bisect_left(numbers, self._first), bisect_right(numbers, self._last)
+        while begin < stop:
+            number = (numbers[begin] - self._first) // self._width
+            end = bisect_left(numbers, self._first + (number + 1) * self._width, begin, stop)
+            part = values[begin:end]
+            last = (numbers[end - 1], timestamps.at(end - 1), part[-1])
+            # NaN is neither less nor greater than a number, so only the first value can lead astray
+            of_part = part if part[0] == part[0] else [value for value in part if value == value]
+            low, high = min(of_part, default=None), max(of_part, default=None)
+            self._put(number, _Range(numbers[begin], last, low, high, end - begin))
+            begin = end
+
+    def _put(self, number: int, found: _Range) -> None:
+        known = self._ranges.get(number)
+        if known is None:
+            self._ranges[number] = found
+        else:
+            known.add(found)
+
+    def build(self) -> Window:
+        """Return the window."""
+        ranges = [self._ranges[number] for number in sorted(self._ranges)]
+        return _window(ranges, exact=False)
 
 
 def window(points: Iterable[Point], buckets: int, start_step: int | None = None, end_step: int | None = None) -> Window:
     """Return the points from `start_step` to `end_step` in at most `buckets` ranges, exactly when they are no more."""
     found = within(points, start_step, end_step)
     if len(found) <= buckets:
-        return _window([[point] for point in found], exact=True)
-    first, last = found[0][0], found[-1][0]
-    width = -(-(last - first + 1) // buckets)
-    ranges: list[list[Point]] = []
-    begun = None
-    for point in found:
-        number = (point[0] - first) // width
-        if number != begun:
-            begun = number
-            ranges.append([])
-        ranges[-1].append(point)
-    return _window(ranges, exact=False)
+        numbers = [None if point[2] != point[2] else point[2] for point in found]
+        return _window(
+            [_Range(point[0], point, number, number, 1) for point, number in zip(found, numbers, strict=True)],
+            exact=True,
+        )
+    first = found[0][0] if start_step is None else start_step
+    builder = WindowBuilder(first, found[-1][0] if end_step is None else end_step, buckets)
+    builder.add_points(found)
+    return builder.build()
 
 
-def _window(ranges: Sequence[Sequence[Point]], *, exact: bool) -> Window:
-    numbers = [[value for _, _, value in each if value == value] for each in ranges]
+def _window(ranges: Sequence[_Range], *, exact: bool) -> Window:
     return Window(
         exact=exact,
-        count=sum(map(len, ranges)),
-        first_step=[each[0][0] for each in ranges],
-        last_step=[each[-1][0] for each in ranges],
-        last_timestamp=[each[-1][1] for each in ranges],
-        last_value=[each[-1][2] for each in ranges],
-        min_value=[min(each, default=None) for each in numbers],
-        max_value=[max(each, default=None) for each in numbers],
-        points=[len(each) for each in ranges],
+        count=sum(each.count for each in ranges),
+        first_step=[each.first_step for each in ranges],
+        last_step=[each.last[0] for each in ranges],
+        last_timestamp=[each.last[1] for each in ranges],
+        last_value=[each.last[2] for each in ranges],
+        min_value=[each.low for each in ranges],
+        max_value=[each.high for each in ranges],
+        points=[each.count for each in ranges],
     )

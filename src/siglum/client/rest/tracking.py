@@ -40,7 +40,7 @@ from siglum.tracking.search.grammar import RUNS
 from siglum.tracking.search.parser import parse_column
 from siglum.tracking.search.tree import FieldKind
 from siglum.tracking.store import DatasetFilter, LoggedModelOrder, Page
-from siglum.tracking.table import RunTable
+from siglum.tracking.table import RunTable, Window
 
 MAX_PARAMS_AT_ONCE = 100
 """What MLflow's server takes with one logged model, or one addition to it."""
@@ -248,6 +248,15 @@ class RestTrackingStore:
         )
         answer = self._session.call("GET", f"{MLFLOW}metrics/get-history", request, calls.MetricsAnswer)
         return Page(tuple(map(wire.read_metric, answer.metrics)), answer.next_page_token or None)
+
+    def metric_window(
+        self, run_id: str, key: str, buckets: int, *, start_step: int | None = None, end_step: int | None = None
+    ) -> Window:
+        request = own_calls.MetricWindow(
+            run_id=run_id, metric_key=key, buckets=buckets, start_step=start_step, end_step=end_step
+        )
+        answer = self._session.call("GET", f"{SIGLUM}metrics/window", request, own_calls.MetricWindowAnswer)
+        return own_calls.read_window(answer)
 
     def log_inputs(
         self,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from siglum.core import limits
-from siglum.core.errors import InvalidInputError
 from siglum.server.route import Call, Services
 from siglum.tracking import own_calls
-from siglum.tracking.windows import window
 from siglum.tracking.wire import read_view_type
 
 DEFAULT_PAGE = 100
@@ -28,8 +25,11 @@ def run_page(services: Services, request: own_calls.RunPage, _call: Call) -> own
 
 def metric_window(services: Services, request: own_calls.MetricWindow, _call: Call) -> own_calls.MetricWindowAnswer:
     """Return the points of one key as a chart of some width shows them."""
-    if not 1 <= request.buckets <= limits.WINDOW_BUCKETS:
-        raise InvalidInputError(f"buckets must be between 1 and {limits.WINDOW_BUCKETS:,}.")
-    page = services.tracking.metric_history(request.run, request.metric_key)
-    points = [(point.step, point.timestamp, point.value) for point in page.items]
-    return own_calls.write_window(window(points, request.buckets, request.start_step, request.end_step))
+    found = services.tracking.metric_window(
+        request.run,
+        request.metric_key,
+        request.buckets,
+        start_step=request.start_step,
+        end_step=request.end_step,
+    )
+    return own_calls.write_window(found)

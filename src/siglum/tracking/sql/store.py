@@ -43,6 +43,7 @@ from siglum.tracking.sql import (
     dataset_summaries,
     experiments,
     logged_models,
+    metric_window,
     model_history,
     points,
     run_search,
@@ -54,7 +55,7 @@ from siglum.tracking.sql.database import Database
 from siglum.tracking.sql.points import MetricSummary
 from siglum.tracking.sql.port import Sql
 from siglum.tracking.store import DatasetFilter, LoggedModelOrder, Page
-from siglum.tracking.table import RunTable
+from siglum.tracking.table import RunTable, Window
 from siglum.tracking.validation import (
     check_batch_sizes,
     check_dataset_input,
@@ -297,6 +298,13 @@ class SqlTrackingStore:
             return points.read_summaries(sql, run_key)
 
         return self.database.read(read)
+
+    def metric_window(
+        self, run_id: str, key: str, buckets: int, *, start_step: int | None = None, end_step: int | None = None
+    ) -> Window:
+        if not 1 <= buckets <= limits.WINDOW_BUCKETS:
+            raise InvalidInputError(f"buckets must be between 1 and {limits.WINDOW_BUCKETS:,}.")
+        return self.database.read(lambda sql: metric_window.read(sql, run_id, key, buckets, start_step, end_step))
 
     def log_inputs(
         self,
