@@ -83,6 +83,7 @@ def test_a_pipeline_at_a_server(tmp_path: Path, mlflow_python: str) -> None:
         nested_in = {"prepare": "repro", "theirs": "repro", "ours": "repro", "outer": "theirs", "inner": "outer"}
         for name, parent in nested_in.items():
             assert tags_of(found[name])["mlflow.parentRunId"] == found[parent]["info"]["run_id"]
+        assert tags_of(found["outer"])["siglum.stage"] == "theirs"
         assert found["ours"]["data"]["params"] == {"by": "siglum"}
         assert found["ours"]["data"]["metrics"] == {"score": 2.0}
         assert found["theirs"]["data"]["metrics"] == {"score": 1.0}

@@ -10,7 +10,7 @@ RUN = "a" * 32
 
 
 def test_a_database_is_named_to_siglum_alone() -> None:
-    assert stage_variables({"MLFLOW_TRACKING_URI": "http://other"}, "sqlite:////x.db", RUN) == {
+    assert stage_variables({"MLFLOW_TRACKING_URI": "http://other"}, "s", "sqlite:////x.db", RUN) == {
         "SIGLUM_TRACKING_URI": "sqlite:////x.db",
         "SIGLUM_RUN_ID": RUN,
         "SIGLUM_STAGE_RUN_ID": RUN,
@@ -18,20 +18,20 @@ def test_a_database_is_named_to_siglum_alone() -> None:
 
 
 def test_a_server_is_named_to_both() -> None:
-    found = stage_variables({"MLFLOW_RUN_CONTEXT": '{"team": "a"}'}, "http://here:1", RUN)
+    found = stage_variables({"MLFLOW_RUN_CONTEXT": '{"team": "a"}'}, "s", "http://here:1", RUN)
     assert found["MLFLOW_TRACKING_URI"] == "http://here:1"
-    assert json.loads(found["MLFLOW_RUN_CONTEXT"]) == {"team": "a", "mlflow.parentRunId": RUN}
+    assert json.loads(found["MLFLOW_RUN_CONTEXT"]) == {"team": "a", "mlflow.parentRunId": RUN, "siglum.stage": "s"}
     assert "MLFLOW_RUN_ID" not in found
 
 
 def test_another_server_of_mlflow_stays_what_it_is() -> None:
-    found = stage_variables({"MLFLOW_TRACKING_URI": "http://other"}, "http://here:1", RUN)
+    found = stage_variables({"MLFLOW_TRACKING_URI": "http://other"}, "s", "http://here:1", RUN)
     assert found["MLFLOW_TRACKING_URI"] == "http://other"
     assert "MLFLOW_RUN_CONTEXT" not in found
 
 
 def test_without_a_run_none_is_named_not_even_that_of_a_stage_around() -> None:
-    assert stage_variables({"SIGLUM_RUN_ID": "outer"}, "http://here:1", None) == {
+    assert stage_variables({"SIGLUM_RUN_ID": "outer"}, "s", "http://here:1", None) == {
         "SIGLUM_TRACKING_URI": "http://here:1",
         "SIGLUM_RUN_ID": "",
         "SIGLUM_STAGE_RUN_ID": "",
@@ -39,5 +39,5 @@ def test_without_a_run_none_is_named_not_even_that_of_a_stage_around() -> None:
 
 
 def test_a_context_that_is_none_is_replaced() -> None:
-    found = stage_variables({"MLFLOW_RUN_CONTEXT": "[broken"}, "http://here:1", RUN)
-    assert json.loads(found["MLFLOW_RUN_CONTEXT"]) == {"mlflow.parentRunId": RUN}
+    found = stage_variables({"MLFLOW_RUN_CONTEXT": "[broken"}, "s", "http://here:1", RUN)
+    assert json.loads(found["MLFLOW_RUN_CONTEXT"]) == {"mlflow.parentRunId": RUN, "siglum.stage": "s"}

@@ -158,10 +158,8 @@ class ReproRecorder:
     def variables(self, stage: Stage) -> dict[str, str]:
         """Return what a stage's commands are told, so that a run which they start becomes a part of the stage's."""
         child = self._children.get(stage.address)
-        offered = child is not None and self._is_offered(child)
-        return stage_variables(
-            self._environment, self._place.uri, self.writer.id_of(child) if child and offered else None
-        )
+        offered = self.writer.id_of(child) if child is not None and self._is_offered(child) else None
+        return stage_variables(self._environment, stage.address, self._place.uri, offered)
 
     def _is_offered(self, child: str) -> bool:
         """Whether a stage's script can go on with its run. It need not be there yet: the script looks for it a while.

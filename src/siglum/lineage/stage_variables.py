@@ -11,13 +11,14 @@ import json
 from collections.abc import Mapping
 
 PARENT_TAG = "mlflow.parentRunId"
+STAGE_TAG = "siglum.stage"
 
 RUN_VARIABLE = "SIGLUM_RUN_ID"
 STAGE_RUN_VARIABLE = "SIGLUM_STAGE_RUN_ID"
 _TRACKING, _MLFLOW_TRACKING, _MLFLOW_CONTEXT = "SIGLUM_TRACKING_URI", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_CONTEXT"
 
 
-def stage_variables(environment: Mapping[str, str], uri: str, run_id: str | None) -> dict[str, str]:
+def stage_variables(environment: Mapping[str, str], stage: str, uri: str, run_id: str | None) -> dict[str, str]:
     """Return what to add to the environment of a stage whose run is `run_id` in the store `uri`; None: it is not there.
 
     A database is named to Siglum's client alone: MLflow's would lay out its own tables in it. Neither is it told of a
@@ -28,7 +29,8 @@ def stage_variables(environment: Mapping[str, str], uri: str, run_id: str | None
         theirs = environment.get(_MLFLOW_TRACKING) or uri
         found[_MLFLOW_TRACKING] = theirs
         if theirs.rstrip("/") == uri:
-            found[_MLFLOW_CONTEXT] = json.dumps(_context(environment.get(_MLFLOW_CONTEXT)) | {PARENT_TAG: run_id})
+            tags = {PARENT_TAG: run_id, STAGE_TAG: stage}
+            found[_MLFLOW_CONTEXT] = json.dumps(_context(environment.get(_MLFLOW_CONTEXT)) | tags)
     return found
 
 
