@@ -71,6 +71,23 @@ def capture_code(root: str, exclude: Sequence[str], max_diff: int = MAX_DIFF_BYT
     return msgspec.structs.replace(state, diff_sha256=digest, diff=kept, problems=tuple(problems))
 
 
+def commit_tags(root: str, results: Sequence[str]) -> dict[str, str]:
+    """Return the tags that say which commit was checked out, and whether anything but `results` differed from it."""
+    git = Git.find(root)
+    commit = None if git is None else git.head_commit()
+    if git is None or commit is None:
+        return {}
+    below = os.path.relpath(root, git.root).replace(os.sep, "/")
+    skipped = [path if below == "." else f"{below}/{path}" for path in results]
+    tags = {
+        "mlflow.source.git.commit": commit,
+        "mlflow.source.git.branch": git.branch(),
+        "mlflow.source.git.repoURL": git.remote_url(),
+        "siglum.git.dirty": str(git.is_dirty(skipped)).lower(),
+    }
+    return {key: value for key, value in tags.items() if value is not None}
+
+
 def _length(path: str) -> int:
     try:
         return os.lstat(path).st_size

@@ -22,10 +22,12 @@ import msgspec
 
 from siglum.core.clock import now_ms
 from siglum.core.errors import SiglumError
+from siglum.lineage.code import commit_tags
 from siglum.lineage.earlier import EarlierRecords, Place
+from siglum.lineage.lanes import Later
 from siglum.lineage.operations import LogToRun, Operation, PutFile
 from siglum.lineage.pipeline_files import Declared, beside_stages, of_stage
-from siglum.lineage.run_writer import Later, RunWriter
+from siglum.lineage.run_writer import RunWriter
 from siglum.lineage.running import HeldNote, Note
 from siglum.lineage.stage_inputs import results_of
 from siglum.lineage.stage_links import links_of, made_by, result_name
@@ -59,7 +61,6 @@ from siglum.pipeline.lock import StageLock
 from siglum.pipeline.paths import parents
 from siglum.pipeline.stages import Stage
 from siglum.tracking.entities import Metric, RunStatus
-from siglum.workspace.git import Git
 from siglum.workspace.repository import Repository
 
 PATIENCE_SECONDS = 1.0
@@ -253,7 +254,7 @@ class ReproRecorder:
     def _begin(self, _: RecordSource | None) -> Iterator[Operation]:
         """See which code runs, and note the id that the run got."""
         try:
-            self._code = code_tags(self._repo.root, self._pipeline)
+            self._code = commit_tags(self._repo.root, results_of(self._pipeline))
         finally:
             self._begun.set()
         yield LogToRun(self.run_id, tags=self._code)
@@ -308,23 +309,6 @@ class ReproRecorder:
         keys = {point.key for point in series}
         numbers = (point for point in metric_points(metrics, now) if point.key not in keys)
         return (*numbers, *series), declared.files(run_id, self._repo.root)
-
-
-def code_tags(root: str, pipeline: Pipeline) -> dict[str, str]:
-    """Return the tags that say which commit was checked out, and whether anything but results differed from it."""
-    git = Git.find(root)
-    commit = None if git is None else git.head_commit()
-    if git is None or commit is None:
-        return {}
-    below = os.path.relpath(root, git.root).replace(os.sep, "/")
-    results = [path if below == "." else f"{below}/{path}" for path in results_of(pipeline)]
-    tags = {
-        "mlflow.source.git.commit": commit,
-        "mlflow.source.git.branch": git.branch(),
-        "mlflow.source.git.repoURL": git.remote_url(),
-        "siglum.git.dirty": str(git.is_dirty(results)).lower(),
-    }
-    return {key: value for key, value in tags.items() if value is not None}
 
 
 def _has_content(path: str) -> bool:

@@ -10,19 +10,14 @@ from __future__ import annotations
 import enum
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from siglum.core.errors import SiglumError, UnavailableError
+from siglum.lineage.lanes import Lane, Later
 from siglum.lineage.operations import CreateRun, Operation
 from siglum.lineage.store_writer import StoreWriter
 from siglum.lineage.trace import RecordSource
-
-Later: TypeAlias = Callable[[RecordSource | None], Iterable[Operation]]
-"""Works operations out when it is their turn: what takes longer than a stage should wait, or has to ask the store.
-
-It gets None when the store does not answer, and may be called again when the store was too slow."""
 
 _LANES = 4
 
@@ -65,10 +60,10 @@ class RunWriter:
         self._made: set[str] = set()
         self._waits = True
         self._keeping = threading.Lock()
-        self._creates = _Lane("makes runs", self._carry_out)
-        self._writes = tuple(_Lane(f"records {i}", self._carry_out) for i in range(_LANES))
+        self._creates = Lane("makes runs", self._carry_out)
+        self._writes = tuple(Lane(f"records {i}", self._carry_out) for i in range(_LANES))
         self._lanes = (self._creates, *self._writes)
-        self._lane_of: dict[str, _Lane] = {}
+        self._lane_of: dict[str, Lane] = {}
         self._creates.put(self._open)
         for lane in self._lanes:
             lane.start()
@@ -86,9 +81,9 @@ class RunWriter:
 
     def write_last(self, run_id: str, item: Later) -> None:
         """Have what concerns a run carried out when all was that had been written before, of any run."""
-        done: set[_Lane] = set()
+        done: set[Lane] = set()
 
-        def mark(lane: _Lane) -> Later:
+        def mark(lane: Lane) -> Later:
             def work(_: RecordSource | None) -> tuple[()]:
                 with self._change:
                     done.add(lane)
@@ -245,58 +240,6 @@ class RunWriter:
     def _note(self, problem: str) -> None:
         if self.problem is None:
             self.problem = problem
-
-
-class _Lane:
-    """A thread that carries out what is put into it, in order. An item stays in it until it was carried out."""
-
-    def __init__(self, name: str, carry_out: Callable[[Operation | Later], None]) -> None:
-        self._carry_out = carry_out
-        self._items: deque[Operation | Later] = deque()
-        self._change = threading.Condition()
-        self._ends = False
-        self.carried_out = 0
-        self._thread = threading.Thread(target=self._work, name=f"siglum {name}", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def put(self, item: Operation | Later) -> None:
-        with self._change:
-            self._items.append(item)
-            self._change.notify()
-
-    def finish(self) -> None:
-        """Let the thread end when all was carried out."""
-        with self._change:
-            self._ends = True
-            self._change.notify()
-
-    def join(self, seconds: float) -> None:
-        self._thread.join(seconds)
-
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def abandon(self) -> list[Operation | Later]:
-        """Carry out nothing more; return what was not, with what is at work just now."""
-        with self._change:
-            left, self._items = list(self._items), deque()
-            self._ends = True
-            return left
-
-    def _work(self) -> None:
-        while True:
-            with self._change:
-                self._change.wait_for(lambda: self._items or self._ends)
-                if not self._items:
-                    return
-                item = self._items[0]
-            self._carry_out(item)
-            self.carried_out += 1
-            with self._change:
-                if self._items and self._items[0] is item:
-                    self._items.popleft()
 
 
 def _reason(error: Exception) -> str:
