@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from siglum.client.artifact_folder import download
+from siglum.client.model_cache import ModelCache
 from siglum.client.paging import collect
 from siglum.client.stores import Stores
 from siglum.core.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError
@@ -98,16 +99,34 @@ def download_model(stores: Stores, resolved: ResolvedModel, target: str | None =
     try:
         if resolved.local is not None:
             shutil.copytree(resolved.local, folder, dirs_exist_ok=True)
+            if resolved.content_hash is not None:
+                _verify(folder, resolved)
         else:
-            os.makedirs(folder, exist_ok=True)
-            download(stores.artifacts_for(resolved.artifact_uri), "", folder, what=f"The model {resolved.label}")
-        if resolved.content_hash is not None:
-            _verify(folder, resolved)
+            _download(stores, resolved, folder, links=made is not None)
     except BaseException:
         if made is not None:
             shutil.rmtree(made, ignore_errors=True)
         raise
     return folder
+
+
+def _download(stores: Stores, resolved: ResolvedModel, folder: str, *, links: bool) -> None:
+    """Get a model's files, verified: from a server, or from what was got from it before.
+
+    A folder that has files already is downloaded into, and nothing in it is taken away.
+    """
+    os.makedirs(folder, exist_ok=True)
+    cache, hash_ = ModelCache.from_environment(os.environ), resolved.content_hash
+    # Files of an embedded store are as near as a cache would be.
+    place = f"{stores.uri} {resolved.artifact_uri}" if stores.uri.startswith("http") else None
+    cached = place is not None and hash_ is not None and not os.listdir(folder)
+    if cached and cache.take(str(place), str(hash_), folder, links=links):
+        return
+    download(stores.artifacts_for(resolved.artifact_uri), "", folder, what=f"The model {resolved.label}")
+    if hash_ is not None:
+        _verify(folder, resolved)
+    if cached:
+        cache.keep(str(place), str(hash_), folder)
 
 
 def _verify(folder: str, resolved: ResolvedModel) -> None:
