@@ -19,7 +19,7 @@ os.environ |= {
 }
 
 import mlflow
-from tests.interop.mlflow_calls import client_calls as calls
+from tests.interop.mlflow_calls import file_calls, fluent_calls, model_calls, tracking_calls
 from tests.interop.mlflow_calls.raw_requests import requests_of_all_kinds
 from tests.interop.mlflow_calls.recorder import Recorder
 
@@ -31,16 +31,16 @@ def main(url: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
         recorder, folder = Recorder(scratch), Path(scratch)
-        calls.experiments(recorder.begin(), client)
-        calls.runs(recorder.begin(), client)
-        calls.inputs(recorder.begin(), client)
-        calls.searched_runs(recorder.begin(), client)
-        calls.artifacts(recorder.begin(), client, folder)
-        calls.logged_models(recorder.begin(), client, folder)
-        calls.registered_models(recorder.begin(), client)
-        calls.model_versions(recorder.begin(), client)
-        calls.fluent(recorder.begin(), folder)
-        calls.webhooks(recorder.begin(), client)
+        tracking_calls.experiments(recorder.begin(), client)
+        tracking_calls.runs(recorder.begin(), client)
+        tracking_calls.inputs(recorder.begin(), client)
+        tracking_calls.searched_runs(recorder.begin(), client)
+        file_calls.artifacts(recorder.begin(), client, folder)
+        model_calls.logged_models(recorder.begin(), client, folder)
+        model_calls.registered_models(recorder.begin(), client)
+        model_calls.model_versions(recorder.begin(), client)
+        fluent_calls.fluent(recorder.begin(), folder)
+        model_calls.webhooks(recorder.begin(), client)
         requests_of_all_kinds(recorder.begin(), url)
         os.chdir("/")
     json.dump(recorder.results, sys.stdout)
