@@ -26,7 +26,7 @@ expressions = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(expressions, st.text("abcé.]\\\n", max_size=7))
 def test_the_same_as_python(expression: str, text: str) -> None:
     expected = re.search(expression.replace("$", r"\Z"), text, re.DOTALL | re.ASCII) is not None
@@ -36,7 +36,7 @@ def test_the_same_as_python(expression: str, text: str) -> None:
     assert canonical(parse_regex(written)) == written
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(st.text("ab.^$|()*+?{}[]-\\dws12,u\0", max_size=12))
 def test_any_text_is_an_expression_or_points_at_a_character(text: str) -> None:
     place = 0

@@ -106,6 +106,7 @@ def check_position(parse: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("grammar", GRAMMARS, ids=lambda g: g.subject)
+@settings(deadline=None)
 @given(text=filters)
 @example(text="NOT " * 200 + "name = 'x'")
 @example(text="(" * 5000)
@@ -116,6 +117,7 @@ def test_any_filter_parses_or_points_at_a_character(grammar: Grammar, text: str)
 
 
 @pytest.mark.parametrize("grammar", GRAMMARS, ids=lambda g: g.subject)
+@settings(deadline=None)
 @given(text=filters)
 def test_any_order_parses_or_points_at_a_character(grammar: Grammar, text: str) -> None:
     check_position(lambda: parse_order(text, grammar))
@@ -168,6 +170,7 @@ SCHEMA = SearchSchema(
 )
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40).filter(lambda t: "'" not in t and not any(0xD800 <= ord(c) < 0xE000 for c in t)))
 def test_what_the_user_wrote_is_bound_never_spliced(text: str) -> None:
     sql, values = compile_filter(parse_filter(f"run_name = '{text}' OR tags.k = '{text}'", RUNS), SCHEMA)
@@ -208,12 +211,14 @@ def test_a_token_belongs_to_its_query() -> None:
             decode_token(bad, digest, length)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_token_is_decoded_or_refused(text: str) -> None:
     with pytest.raises(InvalidInputError):
         decode_token(text, b"nobody", 1)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), unique=True, max_size=16),
     st.tuples(st.booleans(), st.booleans()),
@@ -246,7 +251,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlTrackingStore
     store.close()
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(filters, filters)
 @example("NOT min(metrics.a) BETWEEN -1 AND 1e999 OR count(metrics.a) IN (1)", "max(metrics.a) DESC")
 @example("params.b > 1 OR params.a RLIKE '^1.5$' AND data.path NOT LIKE '%' OR code.commit = 'a'", "count(metrics.a)")

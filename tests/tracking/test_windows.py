@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siglum.tracking.series import encode_segment, open_segment
@@ -17,6 +17,7 @@ points = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(points, st.integers(1, 20), st.integers(-600, 5_100), st.integers(-600, 5_100))
 def test_ranges_hold_what_the_points_are(
     series: list[tuple[int, int, float]], buckets: int, start: int, end: int
@@ -52,6 +53,7 @@ def test_few_points_are_themselves() -> None:
     assert found.last_timestamp == [5, 7]
 
 
+@settings(deadline=None)
 @given(
     st.lists(points.filter(bool), max_size=4),
     points,

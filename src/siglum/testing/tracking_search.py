@@ -263,7 +263,7 @@ class RunSearchContract(TrackingFixtures):
             "metrics.acc >",
             "metrics.acc > 'x'",
             "metrics.acc LIKE '1'",
-            "params.model = 3",
+            "params.model = x",
             "params.model > '3'",
             "nonsense = 'x'",
             "experiment_id = '1'",
