@@ -60,6 +60,8 @@ def test_an_error_class_with_the_code_of_another() -> None:
     class SecondError(NotFoundError):
         """Has the code of the class above it."""
 
+        code = NotFoundError.code
+
     try:
         with pytest.raises(AssertionError):
             test_app.test_every_error_class_says_how_it_ends()

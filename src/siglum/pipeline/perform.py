@@ -32,7 +32,6 @@ from siglum.pipeline.lock import LockedPath, StageLock
 from siglum.pipeline.observe import Inputs, lock_inputs, observe_inputs, recorded_lock, why_inputs, why_outputs
 from siglum.pipeline.options import Options
 from siglum.pipeline.record import Recorder
-from siglum.pipeline.renew import is_promise, renew, why_renew
 from siglum.pipeline.run_cache import FoundRun, RunCache, can_be_cached, may_be_saved
 from siglum.pipeline.stage_run import StageRun
 from siglum.pipeline.stages import Output, Stage
@@ -98,7 +97,7 @@ class Performer:
             return StageResult(stage.address, Outcome.UNCHANGED, lock=shown)
         if self._options.confirm is not None and not self._options.confirm(stage):
             raise ConflictError(f"Stage '{stage.address}' was not to be run: nothing more is done.")
-        if stage.is_import and (is_promise(stage) or reasons[0].cause is Cause.DEPENDENCY):
+        if stage.is_import and (stage.is_promise or reasons[0].cause is Cause.DEPENDENCY):
             return self._renew(stage, reasons)
         if stage.is_data or stage.frozen:
             return self._verify(stage, reasons, inputs)
@@ -112,7 +111,7 @@ class Performer:
         if forced and not stage.is_data:
             return (Reason(Cause.FORCED),)
         if stage.is_data:
-            found = why_renew(self._repo, stage) or why_outputs(self._repo, stage, lock)
+            found = self._why_renew(stage) or why_outputs(self._repo, stage, lock)
         else:
             found = why_inputs(stage, lock, inputs)
             if self._options.allow_missing:
@@ -150,9 +149,19 @@ class Performer:
 
     # What is never run
 
+    def _why_renew(self, stage: Stage) -> tuple[Reason, ...]:
+        if not stage.is_import or stage.frozen:
+            return ()
+        # Imported here, as below: it brings all that speaks to remotes, and few pipelines have an import that follows.
+        from siglum.pipeline.renew import why_renew
+
+        return why_renew(self._repo, stage)
+
     def _renew(self, stage: Stage, reasons: tuple[Reason, ...]) -> StageResult:
         """Take an import from its source."""
         if not self._options.dry:
+            from siglum.pipeline.renew import renew
+
             renew(self._repo, stage)
         self._on_event(StageVerified(stage, reasons))
         return StageResult(stage.address, Outcome.WOULD_RUN if self._options.dry else Outcome.VERIFIED, reasons)

@@ -12,18 +12,11 @@ from siglum.workspace.pointers import Pointer, read_pointer
 from siglum.workspace.repository import Repository
 
 
-def is_promise(stage: Stage) -> bool:
-    """Whether a `.dvc` file records an import without its data."""
-    return stage.is_import and all(out.recorded is None for out in stage.outs)
-
-
 def why_renew(repo: Repository, stage: Stage) -> tuple[Reason, ...]:
-    """Return why an import is to be taken from its source once more; nothing for what is frozen or no import.
+    """Return why an import that is not frozen is to be taken from its source once more.
 
     Asks the source. Raises NotFoundError where it is gone, UnavailableError where it cannot be reached.
     """
-    if not stage.is_import or stage.frozen:
-        return ()
     changes = import_changes(repo, [_pointer(repo, stage)]).get(stage.file)
     sources = {} if changes is None else changes.sources
     key = stage.deps[0].key if stage.deps else None

@@ -103,6 +103,11 @@ class Stage(msgspec.Struct, frozen=True):
         return self.command is None
 
     @property
+    def is_promise(self) -> bool:
+        """Whether this is a `.dvc` file that records an import without its data."""
+        return self.is_import and all(out.recorded is None for out in self.outs)
+
+    @property
     def is_callback(self) -> bool:
         """Whether it has neither dependencies nor outputs, and so runs every time."""
         return self.command is not None and not (self.deps or self.params or self.outs)
