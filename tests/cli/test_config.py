@@ -30,7 +30,7 @@ def test_later_levels_win(project: DataProject, capsys: pytest.CaptureFixture[st
     assert says(capsys, "--global", "cache.type") == "symlink\n"
     assert says(capsys, "--show-origin", "cache.type") == ".dvc/config.local\tcopy\n"
     says(capsys, "--local", "-u", "cache.type")
-    assert not project.read(".dvc/config.local")
+    assert project.read(".dvc/config.local") == "\n"
     assert says(capsys, "cache.type") == "hardlink\n"
     assert json.loads(says(capsys, "-l", "--json"))[0]["name"] == "cache.type"
     assert says(capsys, "-l", "--show-origin").splitlines()[0] == ".dvc/config\tcache.type=hardlink"

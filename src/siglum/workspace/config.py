@@ -193,7 +193,7 @@ def edit_level(
         return Edit(path, changed=False)
     _check_together(level, dvc_dir, sections, path, environ)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    write_atomic(path, after.encode())
+    write_atomic(path, (after or "\n").encode())  # DVC leaves a line where nothing is left
     return Edit(path, changed=True)
 
 

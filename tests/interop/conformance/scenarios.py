@@ -131,6 +131,7 @@ SCENARIOS: dict[str, list[str]] = {
         "$T remote rename y z", "$T remote default z", "$T remote modify z jobs -u", "$T remote remove z",
         "$T remote remove none", "$T remote add z other", "$T remote modify none url x",
     ],
+    "config of nothing": [*GIT, "$T config core.autostage true", "$T config -u core.autostage"],
     "config": [*GIT, "$T config core.autostage true", "$T config --local cache.type copy",
                "$T config cache.type symlink", "$T config -u core.autostage", "$T config core.nope 1",
                "$T config core.remote", "$T cache dir ../shared", "printf f > f", "$T add f"],
