@@ -74,13 +74,22 @@ def take_cases(cases: Mapping[str, Case], tool: str, dvc: str, folder: Path) -> 
     done = subprocess.run(
         [python, PROGRAM, *called, str(folder)],
         input=msgspec.json.encode({name: _in_order(case, tool) for name, case in cases.items()}),
-        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+        env=_environment(folder.with_name(f"{folder.name}-home")),
         capture_output=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
     seen: Seen = json.loads(done.stdout)
     return seen
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Return an environment without the machine's settings: fixtures of a whole module run before a test's own do so."""
+    home.mkdir()
+    foreign = ("SIGLUM_", "MLFLOW_", "DVC_", "GIT_", "XDG_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    dvc = {f"DVC_{name}_DIR": str(home / name) for name in ("SITE_CACHE", "GLOBAL_CONFIG", "SYSTEM_CONFIG")}
+    return kept | dvc | {"HOME": str(home), "DVC_NO_ANALYTICS": "1", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
 
 
 def _in_order(case: Case, tool: str) -> dict[str, Any]:
