@@ -21,7 +21,7 @@ from siglum.tracking.sql.artifact_index import SqlArtifactIndex
 from siglum.tracking.sql.database import Database, open_database
 from siglum.tracking.sql.points import MetricSummary
 from siglum.tracking.sql.port import Sql
-from siglum.tracking.sql.segments import JOURNAL_ENTRIES, JOURNAL_POINTS
+from siglum.tracking.sql.segments import FINAL_POINTS, JOURNAL_ENTRIES, JOURNAL_POINTS
 from siglum.tracking.sql.store import SqlTrackingStore
 
 
@@ -133,6 +133,20 @@ def test_an_ended_run_is_packed(database: Database, store: SqlTrackingStore) -> 
     assert database.statements - before <= 8, "a run that is packed is left alone"
     assert rows() == packed
     assert [p.step for p in store.metric_history(run, "m").items] == list(range(JOURNAL_ENTRIES * 2 + 40))
+
+
+def test_small_segments_are_found_by_their_index(database: Database) -> None:
+    plans = database.read(
+        lambda sql: [
+            sql.all(
+                f"EXPLAIN QUERY PLAN SELECT count FROM metric_segments WHERE run_key = 1 {more} AND count < {small}"
+            )
+            for more in ("", "AND key_id = 1")
+            for small in (FINAL_POINTS, FINAL_POINTS + 1)
+        ]
+    )
+    uses = ["metric_segments_small" in str(plan) for plan in plans]
+    assert uses == [True, False, True, False]
 
 
 def test_random_batches_against_a_set(store: SqlTrackingStore) -> None:

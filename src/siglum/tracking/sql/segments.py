@@ -20,6 +20,7 @@ JOURNAL_POINTS: Final = 65_536
 SEGMENT_POINTS: Final = 1_000
 FINAL_POINTS: Final = 500
 """A segment with this many points is never merged again."""
+_SMALL: Final = f"count < {FINAL_POINTS}"  # as the index on small segments has it, which no bound value would match
 
 SPARSE_POINTS: Final = 32
 """A series of fewer points stays in the journal when its run ends: a segment of its own would take more room."""
@@ -53,8 +54,8 @@ def pack_ended_run(sql: Sql, run_key: int) -> None:
     row = sql.one("SELECT count(*), coalesce(max(count), 0) FROM metric_journal WHERE run_key = ?", (run_key,))
     small: dict[int, int] = dict(
         sql.all(
-            "SELECT key_id, count(*) FROM metric_segments WHERE run_key = ? AND count < ? GROUP BY key_id",
-            (run_key, FINAL_POINTS),
+            f"SELECT key_id, count(*) FROM metric_segments WHERE run_key = ? AND {_SMALL} GROUP BY key_id",  # noqa: S608
+            (run_key,),
         )
     )
     if row is None or (row[0] <= 1 and row[1] < SPARSE_POINTS and all(count == 1 for count in small.values())):
@@ -88,8 +89,8 @@ def add_to_journal(sql: Sql, run_key: int, records: list[tuple[int, int, int, fl
 def add_segments(sql: Sql, run_key: int, key_id: int, points: list[Point], *, merge_all: bool = False) -> None:
     """Store points as segments, merged with the small ones once they are enough together, or in any case."""
     small = sql.all(
-        "SELECT segment_id, count FROM metric_segments WHERE run_key = ? AND key_id = ? AND count < ?",
-        (run_key, key_id, FINAL_POINTS),
+        f"SELECT segment_id, count FROM metric_segments WHERE run_key = ? AND key_id = ? AND {_SMALL}",  # noqa: S608
+        (run_key, key_id),
     )
     enough = len(points) < FINAL_POINTS and sum(count for _, count in small) + len(points) >= SEGMENT_POINTS
     if small and (enough or merge_all):
