@@ -14,11 +14,14 @@ from typing import Any
 import joblib
 import numpy
 import pandas
+import polars
 import pytest
+import scipy.sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.cluster import KMeans
+from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -112,6 +115,28 @@ def test_pipelines_and_other_estimators() -> None:
     assert set(weights) == {"feature_0", "feature_1", "feature_2"}
     assert set(clusters.data.metrics) == {"training_score"}
     assert all(run.outputs.model_outputs for run in (clusters, forest, pipeline))
+
+
+def test_data_of_many_kinds() -> None:
+    """Whatever scikit-learn takes is logged without a warning, or left out."""
+    siglum.sklearn.autolog(log_models=False)
+    matrix, words = TABLE.to_numpy(), pandas.Series(["one two", "three four"] * 30)
+    names = LABELS.map({0: "no", 1: "yes"})
+    both = pandas.DataFrame({"u": NUMBERS, "a": NUMBERS})
+    LinearRegression().fit(TABLE, both)
+    LinearRegression().fit(matrix, both.to_numpy())
+    LinearRegression().fit(y=NUMBERS, X=polars.DataFrame(matrix, schema=["a", "b", "c"]))
+    LogisticRegression().fit(scipy.sparse.csr_matrix(matrix), names, numpy.ones(60))
+    LogisticRegression().fit(matrix.tolist(), names.astype("category"))
+    make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(words, names)
+    AgglomerativeClustering().fit(matrix)
+    found = runs()[::-1]
+    assert [run.info.status for run in found] == ["FINISHED"] * 7
+    profiles = [[json.loads(str(each.dataset.profile)) for each in run.inputs.dataset_inputs] for run in found]
+    rows = [profile[0]["num_rows"] if profile else None for profile in profiles]
+    assert rows == [60, 60, 60, 60, 60, None, 60]
+    assert profiles[0][0]["num_elements"] == 300
+    assert all("training_score" in run.data.metrics for run in found[:6])
 
 
 @pytest.mark.parametrize("backend", ["sequential", "threading"])

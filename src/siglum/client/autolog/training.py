@@ -125,12 +125,9 @@ def dataset_of(features: Any, targets: Any) -> DataSet | None:
     """Return a data set for features and targets of pandas, polars, NumPy or sparse arrays; None for others."""
     module = type(features).__module__.partition(".")[0]
     if module == "pandas" and hasattr(features, "columns"):
-        table, name = features, None
-        if targets is not None and len(targets) == len(features):
-            name = str(getattr(targets, "name", None) or "target")
-            name = name if name not in features.columns else f"{name}_target"
-            table = features.assign(**{name: getattr(targets, "to_numpy", lambda: targets)()})
-        return from_pandas(table, targets=name)
+        added = _target_columns(features, targets)
+        table = features.assign(**added) if added else features
+        return from_pandas(table, targets=next(iter(added)) if len(added) == 1 else None)
     if module == "polars" and hasattr(features, "columns"):
         return from_polars(features)
     if module == "scipy" and hasattr(features, "tocsr"):
@@ -143,6 +140,23 @@ def dataset_of(features: Any, targets: Any) -> DataSet | None:
         array = _array(features)
         return None if array is None else from_numpy(array, targets=_array(targets))
     return None
+
+
+def _target_columns(features: Any, targets: Any) -> dict[str, Any]:
+    """Return targets as columns beside the features, under names that these do not have."""
+    values = _array(targets)
+    if values is None or len(values) != len(features) or values.ndim not in (1, 2):
+        return {}
+    columns = values.reshape(len(values), -1).T
+    names = getattr(targets, "columns", None)
+    if names is None:
+        own = getattr(targets, "name", None) or "target"
+        names = [own] if len(columns) == 1 else [f"{own}_{i}" for i in range(len(columns))]
+    taken = set(map(str, features.columns))
+    return {
+        f"{name}_target" if str(name) in taken else str(name): column
+        for name, column in zip(names, columns, strict=True)
+    }
 
 
 def _array(values: Any) -> Any:
