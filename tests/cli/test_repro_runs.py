@@ -248,6 +248,17 @@ def test_a_server_that_is_down_gets_all_of_it_later(
         stores.close()
 
 
+def test_no_password_is_written_down(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = "postgresql://me:hunter2@127.0.0.1:1/runs?sslpassword=hunter2"
+    assert app.run(["repro", "-q", "--tracking-uri", where]) == 0
+    said = capsys.readouterr()
+    assert "waits to be sent" in said.err
+    files = [path for path in project.rglob("*") if path.is_file()]
+    assert any(path.parent.name == "unsent" for path in files)
+    assert [path for path in files if b"hunter2" in path.read_bytes()] == []
+    assert "hunter2" not in said.out + said.err
+
+
 @pytest.fixture
 def silent_server() -> Iterator[str]:
     """A server that takes requests, and answers none before the test has ended."""

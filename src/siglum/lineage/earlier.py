@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from siglum.core.addresses import shown_url
 from siglum.core.clock import now_ms
 from siglum.core.errors import SiglumError
 from siglum.core.text import count
@@ -29,6 +30,11 @@ class Place(msgspec.Struct, frozen=True):
 
     uri: str
     folder: str
+
+    @property
+    def written(self) -> str:
+        """The URI as it is written down: it tells stores apart, and holds no password."""
+        return shown_url(self.uri)
 
     @property
     def is_server(self) -> bool:
@@ -66,11 +72,11 @@ class EarlierRecords:
         """Do it. A store that does not answer is noted in `problem`, and leaves all as it is."""
         if source is None or not something_waits(self._place):
             return ()
-        sent = send_unsent(self._place.unsent, self._place.uri, source, seconds=SENDING_SECONDS)
+        sent = send_unsent(self._place.unsent, self._place.written, source, seconds=SENDING_SECONDS)
         self._sent, self.problem = sent.taken, sent.problem
         if self.problem is None:
             try:
-                self._killed = len(end_killed(self._place.underway, self._place.uri, source, now_ms()))
+                self._killed = len(end_killed(self._place.underway, self._place.written, source, now_ms()))
             except SiglumError as error:
                 self.problem = error.message
         return ()

@@ -114,10 +114,10 @@ class ReproRecorder:
         self._shared = shared
         self._environment = environment
         self._links = links_of(repo.tmp_dir, place.uri)
-        self._unsent = Unsent(place.unsent, self.run_id, place.uri)
+        self._unsent = Unsent(place.unsent, self.run_id, place.written)
         self.earlier = EarlierRecords(place)
         self.writer = RunWriter(open_source, self._unsent)
-        self._note = HeldNote(place.underway, Note(self.run_id, place.uri))
+        self._note = HeldNote(place.underway, Note(self.run_id, place.written))
         self._children: dict[str, str] = {}
         self._running: dict[str, StageStarted] = {}
         self._rows: dict[str, StageRow] = {}

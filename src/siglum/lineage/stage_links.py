@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from siglum.core.addresses import shown_url
 from siglum.pipeline.lock import StageLock, encode_entry
 from siglum.pipeline.run_cache import value_of
 from siglum.storage.durability import temporary_name
@@ -66,7 +67,7 @@ class StageLinks:
 
 def links_of(tmp_dir: str, uri: str) -> StageLinks:
     """Return what a repository remembers of the store `uri`. `tmp_dir` is the repository's `.dvc/tmp`."""
-    return StageLinks(os.path.join(tmp_dir, "siglum", "runs", "links.json"), uri)
+    return StageLinks(os.path.join(tmp_dir, "siglum", "runs", "links.json"), shown_url(uri))
 
 
 def made_by(result: str, links: StageLinks, tracking: TrackingStore) -> str | None:
