@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -248,3 +249,12 @@ def _run_inside(integration: Integration, recorder: Recorder, call: Call) -> Any
             return call.run()
     finally:
         _thread.inside = before
+
+
+def _after_fork_in_child() -> None:
+    # The lock may have been held by a thread that the child does not have.
+    _process.lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
