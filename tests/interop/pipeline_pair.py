@@ -84,7 +84,7 @@ def take_cases(cases: Mapping[str, Case], tool: str, dvc: str, folder: Path) -> 
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Return an environment without the machine's settings: fixtures of a whole module run before a test's own do so."""
+    """Return an environment without the machine's settings: a module's fixtures run before a test's own isolation."""
     home.mkdir()
     foreign = ("SIGLUM_", "MLFLOW_", "DVC_", "GIT_", "XDG_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
