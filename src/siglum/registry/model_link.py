@@ -10,7 +10,7 @@ VERSIONS_TAG: Final = "mlflow.modelVersions"
 
 
 def with_version(value: str | None, name: str, version: str) -> str | None:
-    """Return the tag's value with one version more, None when it names the version already. A broken one begins anew."""
+    """Return the tag's value with one version more; None when it names it already. A broken one begins anew."""
     try:
         versions = msgspec.json.decode(value or "[]", type=list[dict[str, Any]])
     except msgspec.MsgspecError:
