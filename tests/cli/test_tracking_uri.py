@@ -29,10 +29,12 @@ with siglum.start_run() as run:
 for version in range(2):
     client.create_model_version("churn", "runs:/" + run.info.run_id + "/model", run.info.run_id)
     client.set_registered_model_alias("churn", "champion", version + 1)
-open("run_id", "w").write(run.info.run_id)
+with siglum.start_run() as spare:
+    pass
+open("run_ids", "w").write(run.info.run_id + " " + spare.info.run_id)
 """
 
-# A call of every command that takes the option; {run} is a run's id.
+# A call of every command that takes the option; {run} is a run's id, {spare} that of one which no version needs.
 CALLS = {
     "trace": ["churn@1"],
     "diff": ["churn@1", "churn@2"],
@@ -45,7 +47,27 @@ CALLS = {
     "audit": ["churn"],
     "runs list": [],
     "runs show": ["{run}"],
+    "runs compare": ["{run}", "{run}"],
+    "runs plot": ["{run}"],
+    "runs watch": ["{run}"],
+    "runs artifacts": ["{run}"],
+    "runs export": ["{run}"],
+    "runs tag": ["{run}", "seen=yes"],
+    "runs delete": ["{spare}"],
+    "runs restore": ["{spare}"],
+    "experiments list": [],
+    "experiments create": ["new"],
+    "experiments rename": ["new", "newer"],
+    "experiments show": ["newer"],
+    "experiments delete": ["newer"],
+    "experiments restore": ["newer"],
 }
+# Those that cannot be done twice in a row.
+ONCE = ("promote", "rollback", "runs delete", "runs restore", *(f"experiments {verb}" for verb in (
+    "create", "rename", "delete", "restore",
+)))  # fmt: skip
+# Those that work where the database is only.
+ON_A_DATABASE = {"runs gc": []}
 # Those that are about a data repository, and of a store only want to know, or to tell it, what is in there.
 IN_A_REPOSITORY = {
     "cache verify": [],
@@ -60,12 +82,16 @@ def takes_the_option(command: click.Command) -> bool:
 
 
 def test_every_command_with_the_option_is_called_here() -> None:
-    assert {name for name, command in all_commands() if takes_the_option(command)} == {*CALLS, *IN_A_REPOSITORY}
+    assert {name for name, command in all_commands() if takes_the_option(command)} == {
+        *CALLS,
+        *IN_A_REPOSITORY,
+        *ON_A_DATABASE,
+    }
 
 
-def fill(folder: Path, store: str) -> str:
+def fill(folder: Path, store: str) -> list[str]:
     subprocess.run([sys.executable, "-c", PROGRAM], cwd=folder, check=True, env={**os.environ, "STORE": store})
-    return (folder / "run_id").read_text()
+    return (folder / "run_ids").read_text().split()
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +100,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield running
 
 
-def call(name: str, run_id: str) -> list[str]:
-    return [*name.split(), *(part.format(run=run_id) for part in CALLS[name])]
+def call(name: str, run_id: str = "0" * 32, spare: str = "1" * 32) -> list[str]:
+    return [*name.split(), *(part.format(run=run_id, spare=spare) for part in CALLS[name])]
 
 
 @EVERY_CALL
@@ -85,7 +111,7 @@ def test_a_server_that_is_down(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)  # it tries again for two seconds
     for more in ([], ["--json"], ["--quiet"]):
-        assert app.run([*call(name, "0" * 32), "--tracking-uri", NO_SERVER, *more]) == 1
+        assert app.run([*call(name), "--tracking-uri", NO_SERVER, *more]) == 1
         printed = capsys.readouterr()
         assert printed.out == ""
         assert printed.err.count("\n") == 1
@@ -94,12 +120,12 @@ def test_a_server_that_is_down(
     assert list(tmp_path.iterdir()) == []
 
 
-@EVERY_CALL
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - {"experiments create"}))
 def test_a_database_that_is_not_there_is_not_made(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert app.run([*call(name, "0" * 32), "--tracking-uri", "sqlite:///typo/runs.db"]) == 1
+    assert app.run([*call(name), "--tracking-uri", "sqlite:///typo/runs.db"]) == 1
     assert f"There is no database {tmp_path}/typo/runs.db." in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
@@ -111,14 +137,14 @@ def test_every_command_with_a_server_and_with_a_database(
     monkeypatch.chdir(tmp_path)
     subprocess.run(["git", "init", "-q"], check=True)
     for store in (server.url, "sqlite:///here/runs.db"):
-        run_id = fill(tmp_path, store)
+        run_ids = fill(tmp_path, store)
         for name in CALLS:
             if name == "reproduce":  # nothing here was made in a Git repository: it says so, whatever the store
-                assert app.run([*call(name, run_id), "--tracking-uri", store]) == 1
+                assert app.run([*call(name, *run_ids), "--tracking-uri", store]) == 1
                 assert capsys.readouterr().err.count("\n") == 1
                 continue
-            command = [*call(name, run_id), "--tracking-uri", store]
-            if name not in ("promote", "rollback"):
+            command = [*call(name, *run_ids), "--tracking-uri", store]
+            if name not in ONCE:
                 assert app.run([*command, "--quiet"]) == 0, name
                 assert capsys.readouterr() == ("", "")
             assert app.run([*command, "--json"]) == 0, name
