@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import data, pipeline, startup, tracking
+from benchmarks import data, pipeline, server, startup, tracking
 
-for benchmark in (startup, data, pipeline, tracking):
+for benchmark in (startup, data, pipeline, tracking, server):
     benchmark.main()

@@ -149,7 +149,8 @@ def report(title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> None:
         theirs = f"{statistics.median(row.peer):12.4g}" if row.peer else f"{'-':>12}"
         ratio = f"{row.ratio:7.1f}x" if row.ratio is not None else f"{'-':>8}"
         name = f"{row.work} [{row.unit}]"
-        print(f"{name:58} {statistics.median(row.siglum):12.4g} {theirs} {ratio}  {row.bar}")
+        against = f" ({row.peer_name})" if row.peer_name else ""
+        print(f"{name:58} {statistics.median(row.siglum):12.4g} {theirs} {ratio}  {row.bar}{against}")
     for note in notes:
         print(f"  {note}")
     if "--json" in sys.argv:

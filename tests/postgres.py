@@ -15,7 +15,7 @@ from urllib.parse import quote
 class PostgresServer:
     """A server on a socket in a folder of its own, from the wheel `pgserver`. Everybody who connects is trusted."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fsync: bool = False) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it is told where no runtime folder of the user is set
             from pgserver.postgres_server import PostgresServer as Server
@@ -25,7 +25,8 @@ class PostgresServer:
         self._server = Server(self.folder, cleanup_mode="stop")
         self.admin_uri = f"postgresql://postgres@/postgres?host={quote(str(self.folder))}"
         # no test pulls the plug of the machine; what the server itself survives does not need it
-        self.run("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        if not fsync:
+            self.run("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
 
     def run(self, *statements: str) -> None:
         """Run statements as the administrator, each in a transaction of its own."""
@@ -40,6 +41,21 @@ class PostgresServer:
         name = f"s{uuid.uuid4().hex}"
         self.run(f"CREATE SCHEMA {name}")
         return f"{self.admin_uri}&options=-csearch_path%3D{name}"
+
+    def new_database(self) -> str:
+        """Make an empty database, and return its URI."""
+        name = f"d{uuid.uuid4().hex}"
+        self.run(f"CREATE DATABASE {name}")
+        return self.admin_uri.replace("/postgres?", f"/{name}?")
+
+    def value(self, query: str) -> str:
+        """Return the one value that a query gives."""
+        import psycopg
+
+        with psycopg.connect(self.admin_uri, autocommit=True) as connection:
+            row = connection.execute(query.encode()).fetchone()
+        assert row is not None
+        return str(row[0])
 
     def control(self, *arguments: str) -> None:
         """Run `pg_ctl` with arguments such as `restart -m immediate`."""
