@@ -1,4 +1,4 @@
-"""A real server process: how it starts, ends, and what it keeps when it is killed."""
+"""A real server process: how it starts and ends, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +15,7 @@ import pytest
 
 from siglum.client.rest.session import RestSession
 from siglum.client.rest.tracking import RestTrackingStore
-from siglum.core.errors import SiglumError
 from siglum.testing.server import ServerProcess
-from siglum.tracking.entities import Metric
 
 pytestmark = pytest.mark.slow
 
@@ -112,48 +109,6 @@ def test_the_embedded_store_is_served_by_default(tmp_path: Path) -> None:
         assert process.wait(30) == 0
     assert said["backend_store_uri"] == f"sqlite:///{tmp_path}/.siglum/siglum.db"
     assert (tmp_path / ".siglum/.gitignore").read_text() == "*\n"
-
-
-def test_a_killed_server_has_kept_what_it_acknowledged(tmp_path: Path) -> None:
-    """Four writers, three kills at random moments: what was answered with 200 is there afterwards."""
-    server = ServerProcess(tmp_path / "server").start()
-    setup = RestSession(server.url)
-    run_ids = [RestTrackingStore(setup).create_run("0").info.run_id for _ in range(4)]
-    acknowledged: list[list[int]] = [[] for _ in run_ids]
-    failures = [0] * len(run_ids)
-    done = threading.Event()
-
-    def write(number: int) -> None:
-        session = RestSession(server.url)
-        store = RestTrackingStore(session)
-        step = 0
-        while not done.is_set():
-            try:
-                store.log_batch(run_ids[number], metrics=[Metric("m", float(step), step, step)])
-            except SiglumError:
-                failures[number] += 1
-            else:
-                acknowledged[number].append(step)
-            step += 1
-        session.close()
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(len(run_ids))]
-    for thread in threads:
-        thread.start()
-    for kills in range(1, 4):
-        while min(map(len, acknowledged)) < kills * 20:
-            done.wait(0.01)
-        assert server.kill() == -signal.SIGKILL
-        server.start()
-    done.set()
-    for thread in threads:
-        thread.join()
-    store = RestTrackingStore(setup)
-    for run_id, steps in zip(run_ids, acknowledged, strict=True):
-        kept = {point.step for point in store.metric_history(run_id, "m").items}
-        assert set(steps) <= kept
-    setup.close()
-    server.stop()
 
 
 def test_an_upload_that_is_cut_off_leaves_nothing(server: ServerProcess) -> None:
