@@ -56,6 +56,10 @@ class Sql(Protocol):
         """
         ...
 
+    def continue_numbers(self, table: str, column: str) -> None:
+        """Have the numbers that the database gives to new rows go on above the highest, after one was given to it."""
+        ...
+
 
 class Session(Sql, Protocol):
     """A connection, as the database module drives it."""

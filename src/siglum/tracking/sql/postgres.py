@@ -238,6 +238,11 @@ class PostgresSession:
         arrays = [[_element(value) for value in column] for column in zip(*rows, strict=True)]
         self.run(update_from_arrays(table, columns, keys), arrays)
 
+    def continue_numbers(self, table: str, column: str) -> None:
+        highest = f"(SELECT max({column}) FROM {table})"  # noqa: S608  names of ours
+        name = f"pg_get_serial_sequence('{table}', '{column}')"
+        self.run(f"SELECT setval({name}, {highest}) WHERE {highest} IS NOT NULL")
+
     def script(self, statements: str) -> None:
         self._count()
         try:

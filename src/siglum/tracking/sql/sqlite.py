@@ -163,6 +163,9 @@ class SqliteSession:
     ) -> None:
         self.many(update_statement(table, tuple(columns), tuple(keys)), rows)
 
+    def continue_numbers(self, table: str, column: str) -> None:
+        """Do nothing: AUTOINCREMENT goes on above the highest by itself."""
+
     def script(self, statements: str) -> None:
         self.all(statements)
 

@@ -1,0 +1,144 @@
+"""`siglum migrate`: bring runs and models over from MLflow."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from siglum.cli.command import group
+from siglum.cli.console import Console
+from siglum.core.errors import IntegrityError, UsageError
+from siglum.core.text import count, size
+
+if TYPE_CHECKING:
+    from siglum.migration.outcome import Outcome, Tally
+    from siglum.migration.reader import Reader
+
+_SHOWN_SECONDS = 0.2
+_NAMED = 10
+_TO = click.option(
+    "--to",
+    metavar="URI",
+    help="The database to fill (sqlite:///path, postgresql://user@host/name). Default: as --tracking-uri elsewhere.",
+)
+_TO_ARTIFACTS = click.option(
+    "--to-artifacts",
+    metavar="FOLDER",
+    help="Where the target's files are, if its server was given a --default-artifact-root.",
+)
+_DRY_RUN = click.option("--dry-run", is_flag=True, help="Only count what there is, and what of it would be new.")
+
+
+@group("migrate")
+def migrate() -> None:
+    """Bring runs and models over from MLflow."""
+
+
+@migrate.command("mlflow")
+@click.argument("source")
+@_TO
+@_TO_ARTIFACTS
+@click.option(
+    "--artifacts",
+    metavar="FOLDER",
+    help="Where MLflow's server kept files, its --artifacts-destination. Default: mlartifacts beside the database.",
+)
+@click.option("--no-artifacts", is_flag=True, help="Leave all files where they are; runs go on naming these places.")
+@_DRY_RUN
+def from_mlflow(
+    console: Console,
+    source: str,
+    to: str | None,
+    to_artifacts: str | None,
+    artifacts: str | None,
+    no_artifacts: bool,
+    dry_run: bool,
+) -> None:
+    """Bring over what MLflow keeps, with ids, times and histories.
+
+    SOURCE is sqlite:///mlflow.db. It is only read; nobody should write to it meanwhile. The command may be ended and
+    run again at any time: what is there is kept, what is missing is added.
+    """
+    from siglum.migration.sources import open_mlflow
+
+    if no_artifacts and artifacts is not None:
+        raise UsageError("--artifacts and --no-artifacts do not go together.")
+    with closing(open_mlflow(source, os.getcwd(), artifacts)) as reader:
+        _bring_over(console, reader, to, to_artifacts, files=not no_artifacts, dry_run=dry_run)
+
+
+def _bring_over(
+    console: Console, reader: Reader, to: str | None, to_artifacts: str | None, *, files: bool, dry_run: bool
+) -> None:
+    from siglum.migration.target import try_out, write_to
+
+    live = _Live(console)
+    if dry_run:
+        outcome = try_out(reader, to, os.getcwd(), to_artifacts, files=files, progress=live.show)
+    else:
+        outcome = write_to(reader, to, os.getcwd(), to_artifacts, files=files, progress=live.show)
+    live.clear()
+    console.result({"source": reader.place, "dry_run": dry_run, "outcome": outcome})
+    _report(console, outcome, dry_run=dry_run)
+    if outcome.skipped:
+        raise IntegrityError(
+            f"{count(len(outcome.skipped), 'file')} could not be taken, such as: {outcome.skipped[0]}",
+            hint="Rename them in the source, and run the command again.",
+        )
+
+
+class _Live:
+    """How far a migration is, on one line of a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._shown = console.interactive
+        self._next = 0.0
+        self._wrote = False
+
+    def show(self, outcome: Outcome) -> None:
+        """Write the line anew, a few times a second."""
+        if not self._shown or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _SHOWN_SECONDS
+        found = outcome.found
+        text = f"{count(found.runs, 'run')}, {count(found.files, 'file')} ({size(found.bytes)})"
+        sys.stderr.write(f"\r{text}\033[K")
+        sys.stderr.flush()
+        self._wrote = True
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._wrote:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+
+
+def _report(console: Console, outcome: Outcome, *, dry_run: bool) -> None:
+    rows = [
+        (what, _number(found), _number(new))
+        for what, found, new in zip(_KINDS, _values(outcome.found), _values(outcome.added), strict=True)
+    ]
+    console.table(("", "found", "would be new" if dry_run else "new"), rows)
+    for before, after in outcome.renumbered.items():
+        console.say(f"Experiment {before} is {after} here: its id is taken, or its name was here already.")
+    if outcome.left:
+        console.say(f"The files of {count(outcome.left, 'run or model', 'runs and models')} stay where they are.")
+
+
+_KINDS = ("experiments", "runs", "points", "logged models", "registered models", "versions", "files", "bytes")
+
+
+def _values(tally: Tally) -> tuple[int | None, ...]:
+    return (
+        *(tally.experiments, tally.runs, tally.points, tally.logged_models, tally.registered_models),
+        *(tally.versions, tally.files, tally.bytes),
+    )
+
+
+def _number(value: int | None) -> str:
+    return "?" if value is None else f"{value:,}"
