@@ -373,6 +373,7 @@ def test_the_command_tells_what_it_did_in_json(folder: Path) -> None:
         ([SOURCE, "--to", "http://127.0.0.1:1"], 1, "Name its database"),
         ([SOURCE, "--artifacts", "nowhere"], 1, "There is no folder"),
         ([SOURCE, "--artifacts", "mlartifacts", "--no-artifacts"], 2, "do not go together"),
+        ([""], 1, "is nothing that runs can be read from"),
         (["ftp://host/x"], 1, "is nothing that runs can be read from"),
     ],
 )

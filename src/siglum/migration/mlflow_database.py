@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from siglum.core.errors import FileFormatError, InvalidInputError, NotSupportedError
 from siglum.migration.local_files import is_known_here, local_folder, proxied_path
+from siglum.migration.mlflow_records import (
+    DELETED_VERSION,
+    RUN_NAME_TAG,
+    logged_model_of,
+    model_status,
+    run_status,
+    stored_value,
+)
 from siglum.migration.reader import LoggedModelRecord, RegistryHistory, RunRecord, Series
 from siglum.migration.source_database import SourceDatabase
 from siglum.registry.entities import ModelVersion, RegisteredModel, Stage
@@ -25,28 +31,16 @@ from siglum.tracking.entities import (
     LoggedModel,
     LoggedModelInput,
     LoggedModelOutput,
-    LoggedModelStatus,
     Metric,
     Run,
     RunData,
     RunInfo,
     RunInputs,
     RunOutputs,
-    RunStatus,
     Tag,
 )
 from siglum.tracking.series import Point
 
-MODEL_STATUSES: Final = (
-    LoggedModelStatus.UNSPECIFIED,
-    LoggedModelStatus.PENDING,
-    LoggedModelStatus.READY,
-    LoggedModelStatus.FAILED,
-)
-DELETED_VERSION: Final = "Deleted_Internal"
-"""The stage in which MLflow leaves a deleted version, so that its number is not used again."""
-_LOGGED_MODEL: Final = re.compile(r"models:/(m-[0-9a-f]{32})\Z")
-_LARGEST: Final = 1.7976931348623157e308
 _NEEDED: Final = {
     "experiments": {"experiment_id", "name", "artifact_location", "lifecycle_stage"},
     "experiment_tags": {"experiment_id", "key", "value"},
@@ -59,19 +53,6 @@ _NEEDED: Final = {
 }
 _RUNS: Final = "SELECT run_uuid FROM runs WHERE experiment_id = ?"
 _PARTS: Final = 50_000
-
-
-def logged_model_of(source: str) -> str | None:
-    """Return the id of the logged model that a version's source names, if it names one."""
-    match = _LOGGED_MODEL.match(source)
-    return match[1] if match else None
-
-
-def stored_value(value: float | None, is_nan: object = False) -> float:
-    """Return a value as it was logged: MLflow stores infinities as the largest number there is."""
-    if is_nan or value is None:
-        return math.nan
-    return math.copysign(math.inf, value) if abs(value) >= _LARGEST else float(value)
 
 
 class MlflowDatabaseReader:
@@ -172,10 +153,10 @@ class MlflowDatabaseReader:
             own_tags = _texts(tags[run_id])
             info = RunInfo(
                 run_id=run_id,
-                run_name=name or own_tags.get("mlflow.runName", ""),
+                run_name=name or own_tags.get(RUN_NAME_TAG, ""),
                 experiment_id=experiment_id,
                 user_id=user or "",
-                status=RunStatus(status or "RUNNING"),
+                status=run_status(status),
                 start_time=start or 0,
                 end_time=end,
                 artifact_uri=uri or "",
@@ -282,7 +263,7 @@ class MlflowDatabaseReader:
                 last_updated_timestamp=changed,
                 model_type=kind,
                 source_run_id=run_id,
-                status=MODEL_STATUSES[status] if 0 <= status < len(MODEL_STATUSES) else LoggedModelStatus.UNSPECIFIED,
+                status=model_status(status),
                 status_message=message,
                 tags=_texts(tags[model_id]),
                 params=_texts(params[model_id]),

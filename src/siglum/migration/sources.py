@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import re
 
+from siglum.client.stores import open_stores
 from siglum.core.errors import InvalidInputError, NotFoundError
+from siglum.migration.local_files import local_folder
 from siglum.migration.mlflow_database import MlflowDatabaseReader
+from siglum.migration.mlflow_folder import MlflowFolderReader
 from siglum.migration.reader import Reader
 from siglum.migration.source_database import SqliteSource
+from siglum.migration.store_reader import StoreReader
 from siglum.tracking.sql.database import parse_sqlite_path
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*):")
-_KINDS = "Name a database (sqlite:///mlflow.db)."
+_KINDS = "Name a database (sqlite:///mlflow.db), a folder (mlruns) or a server (http://host:5000)."
 
 
 def open_mlflow(source: str, cwd: str, artifact_root: str | None) -> Reader:
@@ -33,7 +37,23 @@ def open_mlflow(source: str, cwd: str, artifact_root: str | None) -> Reader:
         except BaseException:
             database.close()
             raise
+    if scheme in ("http", "https"):
+        return _server(source, cwd)
+    if scheme == "file" or (source and not scheme):
+        folder = local_folder(source, cwd)
+        assert folder is not None, "it has no other scheme"
+        return MlflowFolderReader(folder)
     raise InvalidInputError(f"{source!r} is nothing that runs can be read from.", hint=_KINDS)
+
+
+def _server(url: str, cwd: str) -> Reader:
+    stores = open_stores(url, cwd)
+    try:
+        stores.tracking.search_experiments(max_results=1)  # so that one that does not answer is noticed at once
+    except BaseException:
+        stores.close()
+        raise
+    return StoreReader(stores)
 
 
 def _existing_folder(path: str, cwd: str) -> str:

@@ -69,7 +69,7 @@ class _Transfer:
     # -- records -----------------------------------------------------------------------------------------------
     def _experiment(self, experiment: Experiment) -> None:
         uri = experiment.artifact_location
-        stays = proxied_path(uri) is not None or not self._with_files or self._reader.artifacts(uri) is None
+        stays = not uri or proxied_path(uri) is not None or not self._with_files or self._reader.artifacts(uri) is None
         number, new = self._sink.add_experiment(experiment, uri if stays else None)
         self.outcome.found.experiments += 1
         self.outcome.added.experiments += new
@@ -128,7 +128,7 @@ class _Transfer:
     # -- files -------------------------------------------------------------------------------------------------
     def _new_place(self, uri: str, path: str) -> str:
         """Return where the files of a run or model are to be, and remember to copy them; `uri` when they stay."""
-        if not self._with_files:
+        if not self._with_files or not uri:
             return uri
         if self._reader.artifacts(uri) is None:
             self.outcome.left += 1
