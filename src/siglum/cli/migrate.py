@@ -61,9 +61,9 @@ def from_mlflow(
 ) -> None:
     """Bring over what MLflow keeps, with ids, times and histories.
 
-    SOURCE is a database (sqlite:///mlflow.db), a folder (mlruns) or a server (http://host:5000). It is only read;
-    nobody should write to it meanwhile. The command may be ended and run again at any time: what is there is kept,
-    what is missing is added. A server does not tell of deleted logged models.
+    SOURCE is a database (sqlite:///mlflow.db, postgresql://user@host/name), a folder (mlruns) or a server
+    (http://host:5000). It is only read; nobody should write to it meanwhile. The command may be ended and run again
+    at any time: what is there is kept, what is missing is added. A server does not tell of deleted logged models.
     """
     from siglum.migration.sources import open_mlflow
 

@@ -11,12 +11,13 @@ from siglum.migration.local_files import local_folder
 from siglum.migration.mlflow_database import MlflowDatabaseReader
 from siglum.migration.mlflow_folder import MlflowFolderReader
 from siglum.migration.reader import Reader
-from siglum.migration.source_database import SqliteSource
+from siglum.migration.source_database import SourceDatabase, SqliteSource
 from siglum.migration.store_reader import StoreReader
 from siglum.tracking.sql.database import parse_sqlite_path
+from siglum.tracking.sql.postgres_uri import is_postgres_uri
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*):")
-_KINDS = "Name a database (sqlite:///mlflow.db), a folder (mlruns) or a server (http://host:5000)."
+_KINDS = "Name a database (sqlite:///mlflow.db, postgresql://user@host/name), a folder (mlruns) or a server (http://host:5000)."
 
 
 def open_mlflow(source: str, cwd: str, artifact_root: str | None) -> Reader:
@@ -30,8 +31,8 @@ def open_mlflow(source: str, cwd: str, artifact_root: str | None) -> Reader:
     match = _SCHEME.match(source)
     scheme = match["scheme"].lower() if match else ""
     root = None if artifact_root is None else _existing_folder(artifact_root, cwd)
-    if scheme == "sqlite":
-        database = SqliteSource(os.path.normpath(os.path.join(cwd, parse_sqlite_path(source))))
+    if scheme == "sqlite" or is_postgres_uri(source):
+        database = _database(source, cwd)
         try:
             return MlflowDatabaseReader(database, root)
         except BaseException:
@@ -44,6 +45,15 @@ def open_mlflow(source: str, cwd: str, artifact_root: str | None) -> Reader:
         assert folder is not None, "it has no other scheme"
         return MlflowFolderReader(folder)
     raise InvalidInputError(f"{source!r} is nothing that runs can be read from.", hint=_KINDS)
+
+
+def _database(source: str, cwd: str) -> SourceDatabase:
+    if is_postgres_uri(source):
+        # the driver is an extra, and takes its time to import
+        from siglum.migration.postgres_source import PostgresSource
+
+        return PostgresSource(source)
+    return SqliteSource(os.path.normpath(os.path.join(cwd, parse_sqlite_path(source))))
 
 
 def _server(url: str, cwd: str) -> Reader:
