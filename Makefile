@@ -8,12 +8,13 @@ JOBS ?= 2
 # Compiled modules start several times faster; some machines turn writing them off.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint types layers unit faults format bench lock clean
+.PHONY: help demo test lint types layers unit faults interop format bench lock clean
 
 help:
 	@echo "make demo    run the main job on real data, in ./demo-project"
 	@echo "make test    check style, types and layers, and run all tests"
 	@echo "make faults  kill each data command 1,000 times, and what else can befall it (make test: 200 times)"
+	@echo "make interop ask the real DVC about everything again, also where make test goes by its recorded answers"
 	@echo "make bench   run every benchmark beside its peers (see docs/benchmarks.md)"
 
 $(READY): requirements-dev.lock pyproject.toml
@@ -45,6 +46,9 @@ unit: $(READY)
 
 faults: $(READY)
 	$(BIN)/pytest -n $(JOBS) tests/faults --faults 1000 $(ARGS)
+
+interop: $(READY)
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup tests/interop --peers $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .

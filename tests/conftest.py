@@ -24,6 +24,7 @@ PEERS = Path(os.environ.get("SIGLUM_PEERS", HERE.parent / ".peers"))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", type=int, default=200, metavar="N", help="how often each command is killed")
+    parser.addoption("--peers", action="store_true", help="ask the real DVC again where its answers are recorded")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

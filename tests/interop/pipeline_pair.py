@@ -1,11 +1,14 @@
 """Small pipelines in the hands of both tools: what each ran, recorded, reported and left on disk, side by side.
 
 A case is a pipeline and steps: files to write, then command lines. All cases of a module run in one process of each
-tool (`pipeline_program.py`), since DVC starts slowly.
+tool (`pipeline_program.py`), since DVC starts slowly. It works slowly, too: what it did in a case is recorded beside
+the tests, by a hash of the case, of the program and of DVC's versions. `pytest --peers` (`make interop`) asks the real
+one about each case and writes its answers down; without, only what is not recorded is asked.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -18,6 +21,7 @@ import msgspec
 
 from siglum.workspace.documents import load_yaml_file
 
+DVC_LOCK = Path(__file__).parents[1] / "peers" / "dvc.lock"
 PROGRAM = str(Path(__file__).with_name("pipeline_program.py"))
 Files: TypeAlias = Mapping[str, str | None]
 STATUS = ["status", "--json"]
@@ -81,6 +85,25 @@ def take_cases(cases: Mapping[str, Case], tool: str, dvc: str, folder: Path) -> 
     assert done.returncode == 0, done.stderr.decode()
     seen: Seen = json.loads(done.stdout)
     return seen
+
+
+def dvc_answers(cases: Mapping[str, Case], dvc: str, folder: Path, recording: Path, *, anew: bool) -> Seen:
+    """Return what the real DVC did in all cases: as recorded, or by running it for what is not, or, `anew`, for all."""
+    recorded: dict[str, Any] = json.loads(recording.read_text()) if recording.exists() and not anew else {}
+    keys = {name: _key(case) for name, case in cases.items()}
+    asked = {name: case for name, case in cases.items() if keys[name] not in recorded}
+    for name, steps in (take_cases(asked, "dvc", dvc, folder) if asked else {}).items():
+        recorded[keys[name]] = json.loads(json.dumps(steps).replace(json.dumps(steps[0]["top"])[1:-1], "/top"))
+    if anew:
+        recording.write_text(json.dumps(recorded, sort_keys=True, separators=(",", ":")).replace('},"', '},\n"') + "\n")
+    return {name: recorded[key] for name, key in keys.items()}
+
+
+def _key(case: Case) -> str:
+    hasher = hashlib.sha256(msgspec.json.encode(_in_order(case, "dvc"), order="deterministic"))
+    for path in (Path(PROGRAM), DVC_LOCK):
+        hasher.update(path.read_bytes())
+    return hasher.hexdigest()[:32]
 
 
 def _environment(home: Path) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.interop.pipeline_pair import Seen, assert_same, load_cases, take_cases
+from tests.interop.pipeline_pair import Seen, assert_same, dvc_answers, load_cases, take_cases
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.xdist_group("dvc-flags")]
 
@@ -18,8 +18,10 @@ def ours(tmp_path_factory: pytest.TempPathFactory, dvc_command: str) -> Seen:
 
 
 @pytest.fixture(scope="module")
-def theirs(tmp_path_factory: pytest.TempPathFactory, dvc_command: str) -> Seen:
-    return take_cases(CASES, "dvc", dvc_command, tmp_path_factory.mktemp("flags") / "theirs")
+def theirs(tmp_path_factory: pytest.TempPathFactory, dvc_command: str, pytestconfig: pytest.Config) -> Seen:
+    folder = tmp_path_factory.mktemp("flags") / "theirs"
+    recording = Path(__file__).with_name("recorded") / "flags.json"
+    return dvc_answers(CASES, dvc_command, folder, recording, anew=pytestconfig.getoption("peers"))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -9,7 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.interop.pipeline_pair import REPRO, STATUS, Case, Seen, Step, assert_same, load_cases, take_cases
+from tests.interop.pipeline_pair import (
+    REPRO,
+    STATUS,
+    Case,
+    Seen,
+    Step,
+    assert_same,
+    dvc_answers,
+    load_cases,
+    take_cases,
+)
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.xdist_group("dvc-format")]
 
@@ -22,8 +32,10 @@ def ours(tmp_path_factory: pytest.TempPathFactory, dvc_command: str) -> Seen:
 
 
 @pytest.fixture(scope="module")
-def theirs(tmp_path_factory: pytest.TempPathFactory, dvc_command: str) -> Seen:
-    return take_cases(CASES, "dvc", dvc_command, tmp_path_factory.mktemp("format") / "theirs")
+def theirs(tmp_path_factory: pytest.TempPathFactory, dvc_command: str, pytestconfig: pytest.Config) -> Seen:
+    folder = tmp_path_factory.mktemp("format") / "theirs"
+    recording = Path(__file__).with_name("recorded") / "stages.json"
+    return dvc_answers(CASES, dvc_command, folder, recording, anew=pytestconfig.getoption("peers"))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.interop.pipeline_pair import Case, Seen, assert_same, case, load_cases, take_cases
+from tests.interop.pipeline_pair import Case, Seen, assert_same, case, dvc_answers, load_cases, take_cases
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.xdist_group("dvc-templates")]
 
@@ -41,8 +41,10 @@ def ours(tmp_path_factory: pytest.TempPathFactory, dvc_command: str) -> Seen:
 
 
 @pytest.fixture(scope="module")
-def theirs(tmp_path_factory: pytest.TempPathFactory, dvc_command: str) -> Seen:
-    return take_cases(CASES, "dvc", dvc_command, tmp_path_factory.mktemp("templates") / "theirs")
+def theirs(tmp_path_factory: pytest.TempPathFactory, dvc_command: str, pytestconfig: pytest.Config) -> Seen:
+    folder = tmp_path_factory.mktemp("templates") / "theirs"
+    recording = Path(__file__).with_name("recorded") / "templates.json"
+    return dvc_answers(CASES, dvc_command, folder, recording, anew=pytestconfig.getoption("peers"))
 
 
 @pytest.mark.parametrize("name", CASES)
