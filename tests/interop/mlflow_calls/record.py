@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -31,13 +32,17 @@ print(json.dumps(sorted({(m, r.rule) for r in app.url_map.iter_rules() for m in 
 def make_calls(python: str, url: str) -> dict[str, object]:
     """Make all calls with the MLflow client of `python` against a fresh server, and return the results by name."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "SIGLUM_"))}
-    done = subprocess.run(
-        [python, "-m", "tests.interop.mlflow_calls", url],
-        env={**environment, "PYTHONPATH": str(ROOT), "LOGNAME": "user"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        # Away from this repository, of which the client would tell: a clone has other branches and remotes.
+        shutil.copytree(HERE, Path(folder) / HERE.relative_to(ROOT), ignore=shutil.ignore_patterns("*.json", "*.pyc"))
+        done = subprocess.run(
+            [python, "-m", "tests.interop.mlflow_calls", url],
+            cwd=folder,
+            env={**environment, "PYTHONPATH": folder, "LOGNAME": "user"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         raise RuntimeError(done.stderr[-4000:])
     results: dict[str, object] = json.loads(done.stdout)
