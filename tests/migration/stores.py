@@ -17,7 +17,7 @@ from siglum.migration.reader import Reader
 from siglum.migration.siglum_sink import database_of
 from siglum.migration.sources import open_mlflow
 from siglum.migration.target import write_to
-from siglum.registry.sql.bulk import audit_rows
+from siglum.registry.sql.bulk import audit_rows, webhook_rows
 from siglum.tracking.entities import Experiment, Run, ViewType
 from siglum.tracking.sql import bulk
 
@@ -61,10 +61,8 @@ def state(stores: Stores) -> dict[str, Any]:
         for run in all_runs(stores, own):
             found[f"run {run.info.run_id}"] = run, {key: history(stores, run, key) for key in run.data.metrics}
             found[f"files of {run.info.run_id}"] = files(stores, run.info.artifact_uri)
-        models = [*stores.tracking.search_logged_models([own]).items]
-        models += database.read(lambda sql, own=own: bulk.deleted_models(sql, own))  # type: ignore[misc]
-        for model in models:
-            found[f"model {model.model_id}"] = model
+        for model, deleted in database.read(lambda sql, own=own: bulk.logged_models_of(sql, own)):  # type: ignore[misc]
+            found[f"model {model.model_id}"] = model, deleted
             found[f"files of {model.model_id}"] = files(stores, model.artifact_location)
         found[f"experiment {own}"] = experiment
         found[f"deleted in {own}"] = database.read(lambda sql, own=own: bulk.deleted_times(sql, own))  # type: ignore[misc]
@@ -73,6 +71,7 @@ def state(stores: Stores) -> dict[str, Any]:
     for version in stores.registry.search_model_versions().items:
         place = stores.registry.get_download_uri(version.name, version.version)
         found[f"version {version.name}@{version.version}"] = version, place
+    found["webhooks"] = database.read(webhook_rows)
     found["audit"] = database.read(audit_rows)
     counters = database.read(lambda sql: sql.all("SELECT name, next_version FROM version_counters ORDER BY name"))
     found["counters"] = counters

@@ -76,7 +76,7 @@ COMMANDS: dict[str, CommandEntry] = {
         "siglum.cli.server", "server", SERVER, "Serve runs and models to MLflow and Siglum clients."
     ),
     "db": CommandEntry("siglum.cli.db", "db", SERVER, "Look after the database of runs and models."),
-    "migrate": CommandEntry("siglum.cli.migrate", "migrate", SERVER, "Bring runs and models over from MLflow."),
+    "migrate": CommandEntry("siglum.cli.migrate", "migrate", SERVER, "Bring runs and models over, or to a folder."),
     "completion": CommandEntry("siglum.cli.completion", "completion", OTHER, "Print a script for Tab in a shell."),
     "version": CommandEntry(
         "siglum.cli.version", "version", OTHER, "Show versions, the platform and where things are."

@@ -1,4 +1,4 @@
-"""`siglum migrate`: bring runs and models over from MLflow."""
+"""`siglum migrate`: bring runs and models over from MLflow, out to a folder, and back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from siglum.cli.command import group
+from siglum.cli.command import group, tracking_option
 from siglum.cli.console import Console
 from siglum.core.errors import IntegrityError, UsageError
 from siglum.core.text import count, size
@@ -36,7 +36,7 @@ _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only count what there i
 
 @group("migrate")
 def migrate() -> None:
-    """Bring runs and models over from MLflow."""
+    """Bring runs and models over from MLflow, or to another database."""
 
 
 @migrate.command("mlflow")
@@ -73,6 +73,50 @@ def from_mlflow(
         _bring_over(console, reader, to, to_artifacts, files=not no_artifacts, dry_run=dry_run)
 
 
+@migrate.command("export")
+@click.argument("folder")
+@click.option("--parquet", is_flag=True, help="Write points as Parquet, not as lines of JSON; needs pyarrow.")
+@click.option("--no-artifacts", is_flag=True, help="Write records only, no files.")
+@tracking_option
+def export(console: Console, folder: str, parquet: bool, no_artifacts: bool, tracking_uri: str | None) -> None:
+    """Write all runs and models of a database to FOLDER: lines of JSON, and the files.
+
+    FOLDER is new or empty. 'siglum migrate siglum FOLDER' reads it back to the same state, audit log included. The
+    secrets of webhooks are in it: registry.json may be read by its owner only.
+    """
+    from siglum.migration.target import export_from
+
+    live = _Live(console)
+    outcome = export_from(
+        tracking_uri, os.getcwd(), folder, parquet=parquet, files=not no_artifacts, progress=live.show
+    )
+    live.clear()
+    console.result({"folder": folder, "outcome": outcome})
+    written = map(_number, _values(outcome.added))
+    console.table(("", "written"), list(zip(_KINDS, written, strict=True)))
+    _raise_if_skipped(outcome)
+
+
+@migrate.command("siglum")
+@click.argument("folder")
+@_TO
+@_TO_ARTIFACTS
+@click.option("--no-artifacts", is_flag=True, help="Read records only, no files.")
+@_DRY_RUN
+def from_siglum(
+    console: Console, folder: str, to: str | None, to_artifacts: str | None, no_artifacts: bool, dry_run: bool
+) -> None:
+    """Read back what 'siglum migrate export' wrote to FOLDER.
+
+    Into an empty database the audit log comes as it was; into another one, what is missing there is added, and said in
+    the audit log. The command may be ended and run again at any time.
+    """
+    from siglum.migration.export_reader import ExportReader
+
+    with closing(ExportReader(os.path.abspath(folder))) as reader:
+        _bring_over(console, reader, to, to_artifacts, files=not no_artifacts, dry_run=dry_run)
+
+
 def _bring_over(
     console: Console, reader: Reader, to: str | None, to_artifacts: str | None, *, files: bool, dry_run: bool
 ) -> None:
@@ -86,6 +130,10 @@ def _bring_over(
     live.clear()
     console.result({"source": reader.place, "dry_run": dry_run, "outcome": outcome})
     _report(console, outcome, dry_run=dry_run)
+    _raise_if_skipped(outcome)
+
+
+def _raise_if_skipped(outcome: Outcome) -> None:
     if outcome.skipped:
         raise IntegrityError(
             f"{count(len(outcome.skipped), 'file')} could not be taken, such as: {outcome.skipped[0]}",

@@ -71,6 +71,10 @@ class MlflowDatabaseReader:
     def close(self) -> None:
         self._database.close()
 
+    @property
+    def root(self) -> str | None:
+        return None
+
     def history(self) -> RegistryHistory | None:
         return None
 

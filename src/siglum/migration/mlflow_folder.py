@@ -64,6 +64,10 @@ class MlflowFolderReader:
     def close(self) -> None:
         """Do nothing: no file stays open."""
 
+    @property
+    def root(self) -> str | None:
+        return None
+
     def history(self) -> RegistryHistory | None:
         return None
 

@@ -41,10 +41,12 @@ class LoggedModelRecord(msgspec.Struct, frozen=True):
 
 
 class RegistryHistory(msgspec.Struct, frozen=True):
-    """What only Siglum's own registry has: the audit log as it is, and the next version of each name ever used."""
+    """What only Siglum's own registry has: the audit log as it is, the next version of each name, webhooks."""
 
     audit: tuple[Sequence[Any], ...] = ()
     counters: dict[str, int] = {}
+    webhooks: tuple[Sequence[Any], ...] = ()
+    webhook_events: tuple[Sequence[Any], ...] = ()
 
 
 class Reader(Protocol):
@@ -53,6 +55,11 @@ class Reader(Protocol):
     @property
     def place(self) -> str:
         """How messages name it; no password is in it."""
+        ...
+
+    @property
+    def root(self) -> str | None:
+        """The artifact URI of a folder whose files are all the source's, those of no run, too; None without one."""
         ...
 
     def experiments(self) -> Iterator[Experiment]:

@@ -81,6 +81,7 @@ class SiglumSink:
         def add(sql: Sql) -> tuple[int, int]:
             new = sum(not registry_bulk.has_model(sql, record.model.name) for record in records)
             if history is not None and registry_bulk.is_empty(sql):
+                registry_bulk.restore_webhooks(sql, history.webhooks, history.webhook_events)
                 return new, registry_bulk.restore(sql, records, history.audit, history.counters)
             log = AuditLog(sql, self._change, now)
             return new, sum(registry_bulk.add_model(sql, log, record) for record in records)

@@ -52,6 +52,10 @@ class StoreReader:
     def place(self) -> str:
         return self._stores.uri
 
+    @property
+    def root(self) -> str | None:
+        return None
+
     def close(self) -> None:
         self._stores.close()
 

@@ -9,9 +9,11 @@ from siglum.client.change import change_from_here
 from siglum.client.stores import Stores, open_stores
 from siglum.client.tracking_uri import DatabaseLocation, ServerLocation, default_tracking_uri, parse_tracking_uri
 from siglum.core.errors import NotFoundError
+from siglum.migration.export_sink import ExportSink
 from siglum.migration.outcome import Outcome
 from siglum.migration.plan import DrySink
 from siglum.migration.reader import Reader
+from siglum.migration.siglum_reader import SiglumReader
 from siglum.migration.siglum_sink import SiglumSink, database_of
 from siglum.migration.transfer import Progress, execute
 from siglum.storage.artifacts.local import LocalArtifactStore
@@ -25,6 +27,15 @@ def write_to(
     with closing(_open(uri, cwd, artifact_root)) as stores:
         sink = SiglumSink(stores, change_from_here(f"migrated from {reader.place}"))
         return execute(reader, sink, files=files, progress=progress)
+
+
+def export_from(uri: str | None, cwd: str, folder: str, *, parquet: bool, files: bool, progress: Progress) -> Outcome:
+    """Write all that a database of Siglum's holds to a new folder."""
+    stores = open_stores(uri, cwd, create=False)
+    with closing(stores):
+        reader = SiglumReader(stores)
+        with closing(ExportSink(os.path.normpath(os.path.join(cwd, folder)), parquet=parquet, artifacts=files)) as sink:
+            return execute(reader, sink, files=files, progress=progress)
 
 
 def try_out(

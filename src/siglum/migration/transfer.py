@@ -1,4 +1,4 @@
-"""Walk a source once and store it: experiments with their runs, points and models, then the registry, then files."""
+"""Walk a source once and store it: experiments with their runs, then models, the registry, and files."""
 
 from __future__ import annotations
 
@@ -50,14 +50,21 @@ class _Transfer:
         """Folders of files to copy: where each is in the source, and in the target."""
         self._linked: list[Run] = []
         """Runs that read or made logged models, which may be of experiments that come later."""
+        self._numbers: dict[str, str] = {}
+        """Ids of experiments in the source, and in the target. Models come after all runs, which logged about them."""
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
         for experiment in self._reader.experiments():
             self._experiment(experiment)
+        for own, number in self._numbers.items():
+            for model in self._reader.logged_models(own):
+                self._logged_model(model, number)
         for run in self._linked:
             self._sink.link_models(run)
         self._registry()
+        if self._with_files and self._reader.root is not None:
+            self._folders[self._reader.root] = "mlflow-artifacts:/"
         for source, target in self._folders.items():
             store = self._reader.artifacts(source)
             assert store is not None, "it was there when its record was read"
@@ -73,14 +80,13 @@ class _Transfer:
         number, new = self._sink.add_experiment(experiment, uri if stays else None)
         self.outcome.found.experiments += 1
         self.outcome.added.experiments += new
+        self._numbers[experiment.experiment_id] = number
         if number != experiment.experiment_id:
             self.outcome.renumbered[experiment.experiment_id] = number
         if not stays:
             self._relocation.add(uri, f"mlflow-artifacts:/{number}")
         for record in self._reader.runs(experiment.experiment_id):
             self._run(record, number)
-        for model in self._reader.logged_models(experiment.experiment_id):
-            self._logged_model(model, number)
 
     def _run(self, record: RunRecord, experiment_id: str) -> None:
         info = record.run.info
@@ -135,7 +141,8 @@ class _Transfer:
             return uri
         proxied = proxied_path(uri)
         target = f"mlflow-artifacts:/{path if proxied is None else proxied}"
-        self._folders[uri] = target
+        if proxied is None or self._reader.root is None:
+            self._folders[uri] = target
         self._relocation.add(uri, target)
         return target
 

@@ -20,6 +20,8 @@ AUDIT_COLUMNS = (
     "seq, time, actor, source, action, model_key, model, version, alias, reason, before, after, prev_hash, hash"
 )
 
+_WEBHOOK_COLUMNS = "webhook_id, name, description, url, secret, status, creation_timestamp, last_updated_timestamp"
+
 
 class VersionRecord(msgspec.Struct, frozen=True):
     """A version and where its files are."""
@@ -85,7 +87,7 @@ def _insert_model(sql: Sql, log: AuditLog | None, record: ModelRecord) -> int:
     model = record.model
     values = (model.name, model.creation_timestamp, model.last_updated_timestamp, model.description)
     columns = "name, creation_timestamp, last_updated_timestamp, description"
-    if record.key is None:
+    if record.key is None or log is not None:  # only a registry that is taken over as a whole keeps its keys
         row = sql.one(
             f"INSERT INTO registered_models ({columns}) VALUES (?, ?, ?, ?) RETURNING model_key",  # noqa: S608
             values,
@@ -159,18 +161,30 @@ def audit_rows(sql: Sql) -> list[Row]:
     return sql.all(f"SELECT {AUDIT_COLUMNS} FROM audit ORDER BY seq")  # noqa: S608
 
 
-def keys_and_counters(sql: Sql) -> tuple[dict[str, int], dict[str, int], dict[tuple[str, str], str]]:
-    """Return keys of models and next version numbers by name, and where the files of each version are."""
+def keys_and_counters(sql: Sql) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the keys of models, and the next version number of every name that was ever used."""
     keys: dict[str, int] = dict(sql.all("SELECT name, model_key FROM registered_models"))
     counters: dict[str, int] = dict(sql.all("SELECT name, next_version FROM version_counters"))
-    places = {
-        (name, str(version)): place
-        for name, version, place in sql.all(
-            """SELECT m.name, v.version, v.storage_location FROM model_versions v
-               JOIN registered_models m ON m.model_key = v.model_key"""
+    return keys, counters
+
+
+def webhook_rows(sql: Sql) -> tuple[list[Row], list[Row]]:
+    """Return the webhooks with their secrets, and the events of each."""
+    return (
+        sql.all(f"SELECT {_WEBHOOK_COLUMNS} FROM webhooks ORDER BY creation_timestamp, webhook_id"),  # noqa: S608
+        sql.all("SELECT webhook_id, entity, action FROM webhook_events ORDER BY webhook_id, entity, action"),
+    )
+
+
+def restore_webhooks(sql: Sql, webhooks: Sequence[Sequence[Any]], events: Sequence[Sequence[Any]]) -> None:
+    """Store webhooks; those that are here stay as they are."""
+    for row in webhooks:
+        sql.run(
+            f"INSERT INTO webhooks ({_WEBHOOK_COLUMNS}) VALUES ({marks(8)}) ON CONFLICT DO NOTHING",  # noqa: S608
+            row,
         )
-    }
-    return keys, counters, places
+    for row in events:
+        sql.run("INSERT INTO webhook_events (webhook_id, entity, action) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row)
 
 
 def restore(sql: Sql, records: Sequence[ModelRecord], audit: Sequence[Sequence[Any]], counters: dict[str, int]) -> int:

@@ -229,10 +229,13 @@ def deleted_times(sql: Sql, experiment_id: str) -> dict[str, int]:
     return {run_id: time or 0 for run_id, time in rows}
 
 
-def deleted_models(sql: Sql, experiment_id: str) -> list[LoggedModel]:
-    """Return the deleted logged models of an experiment."""
+def logged_models_of(sql: Sql, experiment_id: str) -> list[tuple[LoggedModel, bool]]:
+    """Return the logged models of an experiment as they were made, each with whether it has been deleted."""
     rows: list[Row] = sql.all(
-        "SELECT model_id FROM logged_models WHERE experiment_id = ? AND lifecycle_stage = 'deleted' ORDER BY model_key",
+        "SELECT model_id, lifecycle_stage FROM logged_models WHERE experiment_id = ? ORDER BY model_key",
         (parse_experiment_id(experiment_id),),
     )
-    return [logged_models.get(sql, model_id, allow_deleted=True) for (model_id,) in rows]
+    return [
+        (logged_models.get(sql, model_id, allow_deleted=True), stage == LifecycleStage.DELETED)
+        for model_id, stage in rows
+    ]
