@@ -34,11 +34,24 @@ def ask(
     chunk: int = 65_536,
 ) -> Answer:
     """Send one request. `target` is the raw path and query; a body that is not bytes is sent as JSON."""
+    return asyncio.run(ask_in_loop(app, method, target, body, headers, chunk=chunk))
+
+
+async def ask_in_loop(
+    app: Dispatcher,
+    method: str,
+    target: str,
+    body: bytes | object = b"",
+    headers: dict[str, str] | None = None,
+    *,
+    chunk: int = 65_536,
+) -> Answer:
+    """Do as `ask` in the running event loop."""
     all_headers = {"host": "localhost:5000", **(headers or {})}
     if not isinstance(body, bytes):
         body = msgspec.json.encode(body)
         all_headers.setdefault("content-type", "application/json")
-    return asyncio.run(_ask(app, method, target, body, all_headers, chunk))
+    return await _ask(app, method, target, body, all_headers, chunk)
 
 
 async def _ask(app: Dispatcher, method: str, target: str, body: bytes, headers: dict[str, str], chunk: int) -> Answer:

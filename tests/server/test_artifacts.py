@@ -14,21 +14,6 @@ from siglum.server.dispatch import Dispatcher
 SERVICE = "/api/2.0/mlflow-artifacts/artifacts"
 CANARY = b"canary: this file is outside the root"
 
-# Paths that must be refused in every place that takes one, as they arrive in an address.
-ESCAPES = [
-    "..", ".", "../canary", "a/../../canary", "./a", "a/./b", "a//b", "/canary", "//host/share", "a/", "a/b/",
-    "..%2fcanary", "%2e%2e/canary", "%2e%2e%2fcanary", "%252e%252e%252fcanary", "%25252e%25252e/canary",
-    "..%5ccanary", "a%5c..%5c..%5ccanary", "..%255ccanary", "%c0%ae%c0%ae/canary", "a%00b", "%00", "a%0ab", "a%0d%0ab",
-    "a%1bb", "a%7fb", "~", "~root/x", "C:/canary", "C:canary", "c%3a%5ccanary", "file:/etc/passwd", "file:///etc/passwd",
-    "FILE:///etc/passwd", "file://localhost/etc/passwd", "dbfs:/x", "http://127.0.0.1/x", "%EF%BC%8F..%EF%BC%8Fcanary",
-    "%EF%BC%8E%EF%BC%8E/canary", "%E2%80%A5/canary", "%E2%80%A4%E2%80%A4/canary", "a%23b", "/proc/self/root/etc/passwd",
-    "%2fetc%2fpasswd", "%2f%2fetc/passwd", ".objects/sha256", ".objects", "%ff%fe", "a/" * 300 + "b", "x" * 5000,
-    "..;/canary", "..%3b/canary",
-]  # fmt: skip
-HARMLESS = {"..;/canary", "..%3b/canary"}
-"""Odd names that no file system reads as anything else: they may be refused or be plain names."""
-
-
 @pytest.fixture
 def canary(tmp_path: Path) -> Path:
     found = tmp_path / "canary"
@@ -36,44 +21,11 @@ def canary(tmp_path: Path) -> Path:
     return found
 
 
-def files_outside(tmp_path: Path) -> set[str]:
-    names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
-    return {name for name in names if not name.startswith(("artifacts", "siglum.db"))}
-
-
 def run_with_files(app: Dispatcher) -> str:
     made = ask(app, "POST", "/api/2.0/mlflow/runs/create", {"experiment_id": "0"})
     root = made.json["run"]["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/")
     assert ask(app, "PUT", f"{SERVICE}/{root}/a/b.txt", b"text").status == 200
     return str(made.json["run"]["info"]["run_id"])
-
-
-@pytest.mark.parametrize("path", ESCAPES, ids=lambda path: path[:40])
-def test_no_path_leads_out(app: Dispatcher, tmp_path: Path, canary: Path, path: str) -> None:
-    """Also reading, listing, writing and deleting; by service path, by run and by logged model; in both spellings."""
-    run_id = run_with_files(app)
-    before = files_outside(tmp_path)
-    in_query = quote(path, safe="%")
-    for base in (SERVICE, SERVICE.replace("/api/", "/ajax-api/"), SERVICE.replace("/2.0/", "/2.0/preview/")):
-        requests: tuple[tuple[str, str, object], ...] = (
-            ("GET", f"{base}/{path}", b""),
-            ("PUT", f"{base}/{path}", b"overwritten"),
-            ("DELETE", f"{base}/{path}", b"{}"),
-            ("GET", f"{base}?path={in_query}", b""),
-            ("GET", f"/get-artifact?run_id={run_id}&path={in_query}", b""),
-            ("GET", f"/api/2.0/mlflow/artifacts/list?run_id={run_id}&path={in_query}", b""),
-            ("POST", f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run_id}&path={in_query}", b"overwritten"),
-            *(("POST", f"/api/2.0/mlflow-artifacts/mpu/{step}/{path}", {}) for step in ("create", "complete", "abort")),
-            ("GET", f"/api/2.0/mlflow-artifacts/presigned/{path}", b""),
-        )
-        for method, target, body in requests:
-            answer = ask(app, method, target, body)
-            assert CANARY not in answer.body
-            assert b"root:" not in answer.body
-            if path not in HARMLESS:
-                assert_is_error(answer, 400)
-    assert canary.read_bytes() == CANARY
-    assert files_outside(tmp_path) == before
 
 
 def test_links_are_not_followed(app: Dispatcher, tmp_path: Path, canary: Path) -> None:

@@ -80,18 +80,31 @@ def check_new_run_id(run_id: str) -> str:
     return run_id
 
 
+def read_digits(text: str) -> int | None:
+    """Return a number of 64 bits that is written in ASCII digits; None for every other text.
+
+    It may come from anybody: `int` takes digits of all scripts, and raises ValueError for thousands of them.
+    """
+    if not (text.isascii() and text.isdigit()) or len(text.lstrip("0")) > len(str(limits.INT64_MAX)):
+        return None
+    number = int(text.lstrip("0") or "0")
+    return number if number <= limits.INT64_MAX else None
+
+
 def parse_experiment_id(experiment_id: str) -> int:
     """Return an experiment id as a number."""
-    if not (experiment_id.isascii() and experiment_id.isdigit()) or int(experiment_id) > limits.INT64_MAX:
+    number = read_digits(experiment_id)
+    if number is None:
         raise InvalidInputError(f"Invalid experiment id {experiment_id!r}.", hint="An experiment id is an integer.")
-    return int(experiment_id)
+    return number
 
 
 def parse_version(version: str) -> int:
     """Return the number of a model version."""
-    if not (version.isascii() and version.isdigit()) or int(version) > limits.INT64_MAX:
+    number = read_digits(version)
+    if number is None:
         raise InvalidInputError(f"Invalid model version {version!r}.", hint="A version is an integer such as 3.")
-    return int(version)
+    return number
 
 
 def check_registered_model_name(name: str) -> str:

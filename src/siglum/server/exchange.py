@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, TypeAlias, TypeVar
 
 import msgspec
 
+from siglum.core.names import read_digits
 from siglum.server.errors import RefusedError
 from siglum.server.guard import Headers
 
@@ -73,8 +74,10 @@ class Exchange(msgspec.Struct):
     async def read_body(self, limit: int) -> bytes:
         """Return the whole body. Raises RefusedError as soon as it is known to be longer than `limit` bytes."""
         declared = self.headers.content_length
-        if declared is not None and declared.isdecimal() and int(declared) > limit:
-            raise _too_large(limit)
+        if declared is not None and declared.isdecimal():
+            announced = read_digits(declared)
+            if announced is None or announced > limit:
+                raise _too_large(limit)
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -173,7 +176,7 @@ def _range(header: str | None, size: int) -> tuple[int, int] | None:
     """
     unit, _, spec = (header or "").partition("=")
     first, dash, last = spec.strip().partition("-")
-    if unit.strip().lower() != "bytes" or not dash or not all(part.isdecimal() or not part for part in (first, last)):
+    if unit.strip().lower() != "bytes" or not dash or any(part and read_digits(part) is None for part in (first, last)):
         return None
     if not first:
         if not last:

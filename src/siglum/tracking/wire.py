@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar, cast
 
 from siglum.core.errors import InvalidInputError
+from siglum.core.names import read_digits
 from siglum.tracking.entities import (
     Dataset,
     DatasetInput,
@@ -78,7 +79,7 @@ def _enum(kind: str, value: Named, by_name: type[E], by_number: dict[int, E]) ->
     for candidate in by_name:
         if candidate.value == value:
             return candidate
-    number = int(value) if isinstance(value, int) or value.isdecimal() else None
+    number = value if isinstance(value, int) else read_digits(value)
     if number in by_number:
         return by_number[number]
     names = ", ".join(by_name.__members__)
