@@ -16,6 +16,7 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
+MAX_RECONNECTS = 20
 API = "/api/2.0/mlflow/"
 Script: TypeAlias = Generator[bytes, bytes, None]
 """One client: yields a request, is sent the body of the answer, yields the next."""
@@ -38,12 +39,19 @@ class Client:
     def ask(self, method: str, target: str, body: object = None) -> Any:
         """Send one request and return the answer's JSON; anything but 200 stops the benchmark."""
         data = None if body is None else json.dumps(body)
-        self._connection.request(method, target, data, {"Content-Type": "application/json"})
-        answer = self._connection.getresponse()
+        try:
+            answer = self._exchange(method, target, data)
+        except (http.client.RemoteDisconnected, ConnectionError):  # it was idle for too long
+            self._connection.close()
+            answer = self._exchange(method, target, data)
         text = answer.read()
         if answer.status != 200:
             sys.exit(f"{method} {target}: {answer.status} {text[:300]!r}")
         return json.loads(text or b"{}")
+
+    def _exchange(self, method: str, target: str, data: str | None) -> http.client.HTTPResponse:
+        self._connection.request(method, target, data, {"Content-Type": "application/json"})
+        return self._connection.getresponse()
 
     def post(self, path: str, body: object) -> Any:
         """Send one request of MLflow's API."""
@@ -74,13 +82,37 @@ class _Connection:
     """One client of `drive`."""
 
     def __init__(self, port: int, script: Script) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port = port
         self._script = script
         self._received = b""
+        self._sent = b""
+        self._reconnects = 0
+        self.socket = self._connect()
+
+    def _connect(self) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", self._port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
 
     def begin(self) -> None:
-        self.socket.sendall(next(self._script))
+        self._send(next(self._script))
+
+    def _send(self, following: bytes) -> None:
+        self._sent = following
+        self.socket.sendall(following)
+
+    def is_closed(self) -> bool:
+        """Whether the server has closed it before the first byte of an answer."""
+        return not self._received and not self.socket.recv(1, socket.MSG_PEEK)
+
+    def repeat(self) -> None:
+        """Send a request again on a new connection: MLflow closes busy ones as idle when its loop was held up."""
+        self._reconnects += 1
+        if self._reconnects > MAX_RECONNECTS:
+            sys.exit("the server closes connections instead of answering")
+        self.socket.close()
+        self.socket = self._connect()
+        self.socket.sendall(self._sent)
 
     def receive(self) -> bytes | None:
         """Take what has arrived; return the body once the answer is whole. A failed request stops the benchmark."""
@@ -102,7 +134,7 @@ class _Connection:
             following = self._script.send(body)
         except StopIteration:
             return False
-        self.socket.sendall(following)
+        self._send(following)
         return True
 
 
@@ -129,6 +161,11 @@ def drive(port: int, scripts: Sequence[Script], seconds: float = 600) -> tuple[i
         running = len(connections)
         while running:
             for key, _ in selector.select():
+                if key.data.is_closed():
+                    selector.unregister(key.fileobj)
+                    key.data.repeat()
+                    selector.register(key.data.socket, selectors.EVENT_READ, key.data)
+                    continue
                 body = key.data.receive()
                 if body is None:
                     continue
