@@ -109,7 +109,7 @@ class Column(msgspec.Struct, frozen=True):
         return self.first + self.least * place + beyond
 
 
-def open_segment(data: bytes) -> tuple[Column, Column, Sequence[float]]:
+def open_segment(data: bytes) -> tuple[Column, Column, array[float]]:
     """Return the steps, timestamps and values of a segment. Raises IntegrityError when it is damaged."""
     if len(data) < _HEAD.size or data[0] != _VERSION or zlib.crc32(data[5:]) != int.from_bytes(data[1:5], "little"):
         raise IntegrityError("A metric series in the database is damaged: a segment's checksum does not match.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
@@ -49,7 +50,7 @@ class WindowBuilder:
                 number = None if value != value else value
                 self._put((step - self._first) // self._width, _Range(step, point, number, number, 1))
 
-    def add_segment(self, steps: Column, timestamps: Column, values: Sequence[float]) -> None:
+    def add_segment(self, steps: Column, timestamps: Column, values: array[float]) -> None:
         """Add the points of a segment, which is sorted by time."""
         numbers = steps.numbers()
         if not steps.grows:
@@ -59,7 +60,7 @@ class WindowBuilder:
         while begin < stop:
             number = (numbers[begin] - self._first) // self._width
             end = bisect_left(numbers, self._first + (number + 1) * self._width, begin, stop)
-            part = values[begin:end]
+            part = values[begin:end].tolist()  # of an array, each look would make the float anew
             last = (numbers[end - 1], timestamps.at(end - 1), part[-1])
             # NaN is neither less nor greater than a number, so only the first value can lead astray
             of_part = part if part[0] == part[0] else [value for value in part if value == value]

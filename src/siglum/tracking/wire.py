@@ -250,7 +250,7 @@ def write_run(run: Run) -> RunMessage:
     return RunMessage(
         info=write_run_info(run.info),
         data=RunDataMessage(
-            metrics=[write_metric(Metric(m.key, m.value, m.timestamp, m.step)) for m in run.data.latest],
+            metrics=[MetricMessage(m.key, _written(m.value), m.timestamp, m.step) for m in run.data.latest],
             params=[ParamMessage(key, run.data.params[key]) for key in sorted(run.data.params)],
             tags=write_tag_map(run.data.tags),
         ),
