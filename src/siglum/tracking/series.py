@@ -111,13 +111,15 @@ class Column(msgspec.Struct, frozen=True):
 
 def open_segment(data: bytes) -> tuple[Column, Column, array[float]]:
     """Return the steps, timestamps and values of a segment. Raises IntegrityError when it is damaged."""
-    if len(data) < _HEAD.size or data[0] != _VERSION or zlib.crc32(data[5:]) != int.from_bytes(data[1:5], "little"):
+    body = memoryview(data)[5:]
+    if len(data) < _HEAD.size or data[0] != _VERSION or zlib.crc32(body) != int.from_bytes(data[1:5], "little"):
         raise IntegrityError("A metric series in the database is damaged: a segment's checksum does not match.")
     count = _HEAD.unpack_from(data)[2]
     steps, position = _open_column(data, _HEAD.size, count)
     timestamps, position = _open_column(data, position, count)
-    packed = data[position + 1 :]
-    values = array("d", zlib.decompress(packed) if data[position] else packed)
+    packed = memoryview(data)[position + 1 :]
+    values = array("d")
+    values.frombytes(zlib.decompress(packed) if data[position] else packed)
     return steps, timestamps, _little_endian(values)
 
 
