@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def test_what_a_server_holds_comes_over(tmp_path: Path) -> None:
     other = ("deleted in", "counters", "audit")
     assert _without(other, state) == _without((*other, f"model {failed}", f"files of {failed}"), expected)
     assert untouched == expected
+    assert re.search(r": [1-9]\d{12}", state["deleted in 2"])  # not long ago, so that it is not removed at once
     assert (first.added.runs, first.added.points, first.added.logged_models) == (6, 1364, 1)
     assert (first.added.versions, first.added.files) == (2, 8)
     assert first.found.points is None

@@ -52,7 +52,7 @@ _NEEDED: Final = {
     "model_versions": {"name", "version", "current_stage", "source", "run_id", "status"},
 }
 _RUNS: Final = "SELECT run_uuid FROM runs WHERE experiment_id = ?"
-_PARTS: Final = 50_000
+_PORTION: Final = 50_000
 
 
 class MlflowDatabaseReader:
@@ -216,23 +216,16 @@ class MlflowDatabaseReader:
 
     def points(self, record: RunRecord) -> Iterator[Series]:
         run_id = record.run.info.run_id
-        part: dict[str, list[Point]] = {}
-        size = 0
+        # without an order: SQLite would take the index that has it, and read the points of all runs
+        select = "SELECT key, step, timestamp, value, is_nan FROM metrics WHERE run_uuid = ?"
+        if (record.points or 0) <= _PORTION:
+            yield _series(self._all(select, (run_id,)))
+            return
         for (key,) in self._all("SELECT DISTINCT key FROM metrics WHERE run_uuid = ? ORDER BY key", (run_id,)):
-            rows = self._all(
-                """SELECT step, timestamp, value, is_nan FROM metrics WHERE run_uuid = ? AND key = ?
-                   ORDER BY timestamp, step""",
-                (run_id, key),
-            )
-            for start in range(0, len(rows), _PARTS):
-                some = rows[start : start + _PARTS]
-                part[key] = [(step, time, stored_value(value, is_nan)) for step, time, value, is_nan in some]
-                size += len(some)
-                if size >= _PARTS:
-                    yield part
-                    part, size = {}, 0
-        if part:
-            yield part
+            rows = self._all(f"{select} AND key = ?", (run_id, key))
+            rows.sort(key=lambda row: row[2])
+            for start in range(0, len(rows), _PORTION):
+                yield _series(rows[start : start + _PORTION])
 
     # -- logged models -----------------------------------------------------------------------------------------
     def logged_models(self, experiment_id: str) -> Iterator[LoggedModelRecord]:
@@ -344,6 +337,14 @@ class MlflowDatabaseReader:
             return LocalArtifactStore(os.path.join(self._root, proxied))
         folder = local_folder(artifact_uri, self._database.folder or os.getcwd())
         return LocalArtifactStore(folder) if folder is not None and is_known_here(folder) else None
+
+
+def _series(rows: Sequence[tuple[Any, ...]]) -> Series:
+    """Return points by key, of rows of key, step, time, value and whether it is NaN."""
+    series: dict[str, list[Point]] = {}
+    for key, step, time, value, is_nan in rows:
+        series.setdefault(key, []).append((step, time, stored_value(value, is_nan)))
+    return series
 
 
 def _by_first(rows: Sequence[tuple[Any, ...]]) -> defaultdict[Any, dict[str, Any]]:

@@ -50,7 +50,9 @@ class SiglumSink:
         return self._database.write(lambda sql: bulk.add_experiment(sql, experiment, location))
 
     def add_run(self, record: RunRecord, points: Iterator[Series]) -> bool:
-        run, deleted_time = record.run, record.deleted_time
+        run = record.run
+        # where nobody knows when, the time of grace before it may be removed for good begins now
+        deleted_time = self._database.clock() if record.deleted_time is None else record.deleted_time
         run_id = run.info.run_id
         before = self._database.read(lambda sql: bulk.points_of(sql, run_id))
         if record.points is not None and record.points == (before or 0):

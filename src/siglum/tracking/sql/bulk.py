@@ -98,7 +98,7 @@ def _count_points(sql: Sql, run_key: int) -> int:
     return int(row[0])
 
 
-def add_run(sql: Sql, run: Run, deleted_time: int | None) -> bool:
+def add_run(sql: Sql, run: Run, deleted_time: int) -> bool:
     """Insert a run with its parameters, tags and data sets; of points and models nothing. Return whether it is new."""
     info = run.info
     row = sql.one("SELECT run_key, status, lifecycle_stage FROM runs WHERE run_id = ?", (info.run_id,))
@@ -116,9 +116,7 @@ def add_run(sql: Sql, run: Run, deleted_time: int | None) -> bool:
     _keep(sql, "run_tags", "run_key", key, run.data.tags)
     runs.log_inputs(sql, info.run_id, run.inputs.dataset_inputs, ())
     if row is None and info.lifecycle_stage is LifecycleStage.DELETED:
-        sql.run(
-            "UPDATE runs SET lifecycle_stage = 'deleted', deleted_time = ? WHERE run_key = ?", (deleted_time or 0, key)
-        )
+        sql.run("UPDATE runs SET lifecycle_stage = 'deleted', deleted_time = ? WHERE run_key = ?", (deleted_time, key))
     return row is None
 
 
