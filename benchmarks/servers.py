@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
@@ -124,13 +125,16 @@ class Running:
         try:
             while not self._answers():
                 if self._process.poll() is not None or time.perf_counter() - begun > START_SECONDS:
-                    sys.exit(f"{self.store.server} did not start; see {self.store.folder}/server.log")
+                    sys.exit(f"{self.store.server} did not start:\n{self._log()[-2000:]}")
                 time.sleep(0.005)
         except BaseException:
             self._stop()
             raise
         self.started_in = time.perf_counter() - begun
         return self
+
+    def _log(self) -> str:
+        return (self.store.folder / "server.log").read_text(errors="replace")
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
@@ -165,7 +169,8 @@ class Running:
         self._stop()
 
     def _stop(self) -> None:
-        os.killpg(self._process.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(self._process.pid, signal.SIGTERM)
         try:
             self._process.wait(30)
         except subprocess.TimeoutExpired:
