@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from siglum.core.errors import FileFormatError, InvalidInputError, NotSupportedError
+from siglum.core.errors import InvalidInputError
 from siglum.migration.local_files import is_known_here, local_folder, proxied_path
 from siglum.migration.mlflow_records import (
     DELETED_VERSION,
@@ -17,6 +17,7 @@ from siglum.migration.mlflow_records import (
     run_status,
     stored_value,
 )
+from siglum.migration.mlflow_tables import MlflowTables
 from siglum.migration.reader import LoggedModelRecord, RegistryHistory, RunRecord, Series
 from siglum.migration.source_database import SourceDatabase
 from siglum.registry.entities import ModelVersion, RegisteredModel, Stage
@@ -41,16 +42,6 @@ from siglum.tracking.entities import (
 )
 from siglum.tracking.series import Point
 
-_NEEDED: Final = {
-    "experiments": {"experiment_id", "name", "artifact_location", "lifecycle_stage"},
-    "experiment_tags": {"experiment_id", "key", "value"},
-    "runs": {"run_uuid", "name", "user_id", "status", "start_time", "end_time", "lifecycle_stage", "artifact_uri"},
-    "metrics": {"run_uuid", "key", "value", "timestamp", "step", "is_nan"},
-    "params": {"run_uuid", "key", "value"},
-    "tags": {"run_uuid", "key", "value"},
-    "registered_models": {"name", "creation_time", "last_updated_time", "description"},
-    "model_versions": {"name", "version", "current_stage", "source", "run_id", "status"},
-}
 _RUNS: Final = "SELECT run_uuid FROM runs WHERE experiment_id = ?"
 _PORTION: Final = 50_000
 
@@ -61,8 +52,8 @@ class MlflowDatabaseReader:
     def __init__(self, database: SourceDatabase, artifact_root: str | None) -> None:
         self._database = database
         self._root = artifact_root or (os.path.join(database.folder, "mlartifacts") if database.folder else None)
-        self._columns: dict[str, set[str]] = {}
-        self._check()
+        self._tables = MlflowTables(database)
+        self._tables.check()
 
     @property
     def place(self) -> str:
@@ -78,52 +69,14 @@ class MlflowDatabaseReader:
     def history(self) -> RegistryHistory | None:
         return None
 
-    # -- schema ------------------------------------------------------------------------------------------------
-    def _check(self) -> None:
-        if self._has("siglum_schema"):
-            raise InvalidInputError(
-                f"{self.place} is a database of Siglum's, not of MLflow's.",
-                hint="Write it to a folder with 'siglum migrate export', and read that with 'siglum migrate siglum'.",
-            )
-        missing = [
-            f"{table}.{column}" for table, columns in _NEEDED.items() for column in sorted(columns - self._of(table))
-        ]
-        if missing:
-            others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-            raise FileFormatError(
-                self.place,
-                f"these are not the tables of an MLflow that can be read: there is no {missing[0]}{others}.",
-                hint="MLflow 2.0 to 3.17 can; run 'mlflow db upgrade' on a copy of an older one first.",
-            )
-        if "workspace" in self._of("experiments"):
-            names = self._all(
-                "SELECT DISTINCT workspace FROM experiments UNION SELECT workspace FROM registered_models"
-            )
-            if len(names) > 1:
-                raise NotSupportedError(
-                    f"{self.place}: it holds {len(names)} workspaces, which Siglum does not have.",
-                    hint="Migrate from servers of one workspace each.",
-                )
-
-    def _of(self, table: str) -> set[str]:
-        if table not in self._columns:
-            self._columns[table] = self._database.columns(table)
-        return self._columns[table]
-
-    def _has(self, table: str) -> bool:
-        return bool(self._of(table))
-
     def _all(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._database.all(statement, values)
-
-    def _optional(self, table: str, column: str, otherwise: str = "NULL") -> str:
-        return column if column in self._of(table) else otherwise
 
     # -- experiments -------------------------------------------------------------------------------------------
     def experiments(self) -> Iterator[Experiment]:
         tags = _by_first(self._all("SELECT experiment_id, key, value FROM experiment_tags"))
-        created = self._optional("experiments", "creation_time")
-        updated = self._optional("experiments", "last_update_time")
+        created = self._tables.optional("experiments", "creation_time")
+        updated = self._tables.optional("experiments", "last_update_time")
         for number, name, location, stage, made, changed in self._all(
             f"""SELECT experiment_id, name, artifact_location, lifecycle_stage, {created}, {updated}
                 FROM experiments ORDER BY experiment_id"""  # noqa: S608  columns of a fixed list
@@ -148,7 +101,7 @@ class MlflowDatabaseReader:
         )
         datasets = self._dataset_inputs(own)
         read, made = self._model_links(own)
-        deleted = self._optional("runs", "deleted_time")
+        deleted = self._tables.optional("runs", "deleted_time")
         for run_id, name, user, status, start, end, stage, uri, deleted_time in self._all(
             f"""SELECT run_uuid, name, user_id, status, start_time, end_time, lifecycle_stage, artifact_uri, {deleted}
                 FROM runs WHERE experiment_id = ? ORDER BY start_time, run_uuid""",  # noqa: S608
@@ -179,7 +132,7 @@ class MlflowDatabaseReader:
 
     def _dataset_inputs(self, own: tuple[int]) -> defaultdict[str, list[DatasetInput]]:
         found: defaultdict[str, list[DatasetInput]] = defaultdict(list)
-        if not self._has("datasets"):
+        if not self._tables.has("datasets"):
             return found
         tags = _by_first(self._all("SELECT input_uuid, name, value FROM input_tags"))
         for run_id, input_id, name, digest, kind, source, schema, profile in self._all(
@@ -200,8 +153,8 @@ class MlflowDatabaseReader:
     ) -> tuple[defaultdict[str, list[LoggedModelInput]], defaultdict[str, list[LoggedModelOutput]]]:
         read: defaultdict[str, list[LoggedModelInput]] = defaultdict(list)
         made: defaultdict[str, list[LoggedModelOutput]] = defaultdict(list)
-        if self._has("inputs"):
-            step = self._optional("inputs", "step", "0")
+        if self._tables.has("inputs"):
+            step = self._tables.optional("inputs", "step", "0")
             for run_id, kind, model_id, at in self._all(
                 f"""SELECT source_id, destination_type, destination_id, {step} FROM inputs
                     WHERE source_type IN ('RUN_INPUT', 'RUN_OUTPUT') AND source_id IN ({_RUNS})
@@ -229,7 +182,7 @@ class MlflowDatabaseReader:
 
     # -- logged models -----------------------------------------------------------------------------------------
     def logged_models(self, experiment_id: str) -> Iterator[LoggedModelRecord]:
-        if not self._has("logged_models"):
+        if not self._tables.has("logged_models"):
             return
         own = (int(experiment_id),)
         where = "WHERE experiment_id = ?"
@@ -272,7 +225,7 @@ class MlflowDatabaseReader:
     def registered_models(self) -> Iterator[ModelRecord]:
         tags = _by_first(self._all("SELECT name, key, value FROM registered_model_tags"))
         aliases: defaultdict[str, dict[str, str]] = defaultdict(dict)
-        if self._has("registered_model_aliases"):
+        if self._tables.has("registered_model_aliases"):
             for name, alias, number in self._all("SELECT name, alias, version FROM registered_model_aliases"):
                 aliases[name][alias] = str(number)
         for name, created, updated, description in self._all(
@@ -293,11 +246,24 @@ class MlflowDatabaseReader:
         tags: defaultdict[int, dict[str, Any]] = _by_first(
             self._all("SELECT version, key, value FROM model_version_tags WHERE name = ?", (name,))
         )
-        run_link = self._optional("model_versions", "run_link")
-        location = self._optional("model_versions", "storage_location")
+        run_link = self._tables.optional("model_versions", "run_link")
+        location = self._tables.optional("model_versions", "storage_location")
         found: list[VersionRecord] = []
         highest = 0
-        for number, created, updated, text, user, stage, source, run_id, status, message, link, place in self._all(
+        for (
+            number,
+            created,
+            updated,
+            text,
+            user,
+            stage,
+            source,
+            run_id,
+            status,
+            message,
+            link,
+            place,
+        ) in self._all(
             f"""SELECT version, creation_time, last_updated_time, description, user_id, current_stage, source, run_id,
                     status, status_message, {run_link}, {location}
                 FROM model_versions WHERE name = ? ORDER BY version""",  # noqa: S608
