@@ -14,6 +14,7 @@ from siglum.server.dispatch import Dispatcher
 SERVICE = "/api/2.0/mlflow-artifacts/artifacts"
 CANARY = b"canary: this file is outside the root"
 
+
 @pytest.fixture
 def canary(tmp_path: Path) -> Path:
     found = tmp_path / "canary"
