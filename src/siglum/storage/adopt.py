@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from siglum.storage.durability import flush_file_system
-from siglum.storage.index import FACT_SIZE, fingerprint, is_settled_content
+from siglum.storage.index import FACT_SIZE, Status, fingerprint, is_settled_content
 from siglum.storage.ingest import OBJECT_MODE, IngestBatch
 from siglum.storage.objects import ObjectStore
 from siglum.storage.workers import run_parts, share_out
@@ -31,7 +31,7 @@ class SavedFile(NamedTuple):
 
     path: str
     oid: str
-    status: os.stat_result
+    status: Status
 
 
 def save_by_link(store: ObjectStore, files: Sequence[SavedFile], batch: IngestBatch) -> None:
@@ -61,7 +61,7 @@ def is_object(store: ObjectStore, file: SavedFile) -> bool:
         return False
 
 
-def _is_adoptable(store_device: int, status: os.stat_result) -> bool:
+def _is_adoptable(store_device: int, status: Status) -> bool:
     """Whether a file may become an object: not empty, not executable, with no other name, on the store's file system.
 
     Another name of it somewhere would be a way to change the object unawares.
@@ -135,5 +135,5 @@ def _adopt(store: ObjectStore, file: SavedFile) -> bytes:
     return bytes([_KNOWN if known else _ADOPTED]) + fingerprint(status)
 
 
-def _is_same(now: os.stat_result, before: os.stat_result) -> bool:
+def _is_same(now: os.stat_result, before: Status) -> bool:
     return (now.st_ino, now.st_size, now.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from siglum.storage.hashing import LARGE_FILE, READ_FLAGS, hash_file, md5, md5_digest
-from siglum.storage.index import StatIndex, fingerprint
+from siglum.storage.index import StatIndex, Status, fingerprint
 from siglum.storage.workers import A_LOOK, run_parts, share_out
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ class FileToRead(NamedTuple):
 
     relpath: str
     path: str
-    status: os.stat_result
+    status: Status
 
 
 class FileRead(NamedTuple):
     """The MD5 of a file, and the stat that goes with it."""
 
     oid: str
-    status: os.stat_result
+    status: Status
 
 
 def read_files(
@@ -50,16 +50,21 @@ def read_files(
     """
     small = [file for file in files if file.status.st_size < LARGE_FILE]
     read_at = time.time_ns()
-    found = list(zip(small, read_many(small, into), strict=True))
+    oids = read_many(small, into)
     if index is not None:
-        index.put_all(((file.status, oid) for file, oid in found if oid is not None), read_at)
-    read = {file.path: FileRead(oid, file.status) for file, oid in found if oid is not None}
-    for file in small:
-        if file.path not in read:  # here, what is wrong with it is raised
-            read[file.path] = read_file(file.path, index, into)
+        known = zip(small, oids, strict=True)
+        index.put_all(((file.status, oid) for file, oid in known if oid is not None), read_at)
+    # Of a file that could not be read, what is wrong with it is raised here, before the large ones take their time.
+    small_read = [
+        FileRead(oid, file.status) if oid is not None else read_file(file.path, index, into)
+        for file, oid in zip(small, oids, strict=True)
+    ]
     large = [file.path for file in files if file.status.st_size >= LARGE_FILE]
-    read.update(zip(large, _read_large(large, lambda path: read_file(path, index, into)), strict=True))
-    return [read[file.path] for file in files]
+    if not large:
+        return small_read
+    large_read = iter(_read_large(large, lambda path: read_file(path, index, into)))
+    in_order = iter(small_read)
+    return [next(large_read if file.status.st_size >= LARGE_FILE else in_order) for file in files]
 
 
 def read_file(path: str, index: StatIndex | None = None, into: IngestBatch | None = None) -> FileRead:
@@ -149,7 +154,7 @@ def _read_part(
     return bytes(answers)
 
 
-def _bytes_of(path: str, status: os.stat_result) -> bytes | None:
+def _bytes_of(path: str, status: Status) -> bytes | None:
     """Return a file's bytes if it is still what it was at `status`."""
     fd = os.open(path, READ_FLAGS)
     try:

@@ -22,7 +22,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
+
+import msgspec
 
 from siglum.core.failures import FORBIDDEN
 from siglum.core.hashes import DIR_SUFFIX
@@ -50,13 +52,59 @@ TICK_NS = 20_000_000
 _COARSE_TICK_NS = 2_100_000_000
 
 
-def is_settled(status: os.stat_result, now_ns: int) -> bool:
+# Files have few modes: one number for each, instead of one for each file.
+_MODES: dict[int, int] = {}
+
+
+class FileStatus(msgspec.Struct, frozen=True, gc=False):
+    """What a stat said of a file, in a quarter of the room of an `os.stat_result`: commands hold one for every file."""
+
+    fingerprint: bytes
+    st_mode: int
+    st_nlink: int
+
+    @property
+    def st_dev(self) -> int:
+        """The device, as `fingerprint` has it."""
+        return int.from_bytes(self.fingerprint[:8], "little")
+
+    @property
+    def st_ino(self) -> int:
+        """The inode."""
+        return int.from_bytes(self.fingerprint[8:16], "little")
+
+    @property
+    def st_size(self) -> int:
+        """The size in bytes."""
+        return int.from_bytes(self.fingerprint[16:24], "little")
+
+    @property
+    def st_mtime_ns(self) -> int:
+        """When the bytes changed last, in nanoseconds."""
+        return int.from_bytes(self.fingerprint[24:32], "little", signed=True)
+
+    @property
+    def st_ctime_ns(self) -> int:
+        """When anything about the file changed last, in nanoseconds."""
+        return int.from_bytes(self.fingerprint[32:40], "little", signed=True)
+
+
+Status: TypeAlias = os.stat_result | FileStatus
+
+
+def compact(status: os.stat_result) -> FileStatus:
+    """Return what is needed of a stat."""
+    mode = status.st_mode
+    return FileStatus(fingerprint(status), _MODES.setdefault(mode, mode), status.st_nlink)
+
+
+def is_settled(status: Status, now_ns: int) -> bool:
     """Whether a change made from now on would show in these times: they are older than a tick of their file system."""
     tick = _COARSE_TICK_NS if status.st_ctime_ns % 1_000_000_000 == 0 else TICK_NS
     return max(status.st_mtime_ns, status.st_ctime_ns) + tick < now_ns
 
 
-def is_settled_content(status: os.stat_result, swapped_at_ns: int) -> bool:
+def is_settled_content(status: Status, swapped_at_ns: int) -> bool:
     """Whether a file that we ourselves gave its name at a moment can be known by this stat, taken right after.
 
     Giving it the name set its ctime, but its mtime is older by a tick: a write from that moment on would show there.
@@ -65,8 +113,10 @@ def is_settled_content(status: os.stat_result, swapped_at_ns: int) -> bool:
     return status.st_mtime_ns + tick < swapped_at_ns
 
 
-def fingerprint(status: os.stat_result) -> bytes:
+def fingerprint(status: Status) -> bytes:
     """Return what identifies a file's state: equal fingerprints, equal bytes (see the module for the exception)."""
+    if isinstance(status, FileStatus):
+        return status.fingerprint
     return _KEY.pack(
         status.st_dev & 0xFFFFFFFFFFFFFFFF, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
     )
@@ -98,7 +148,7 @@ class StatIndex:
     def __len__(self) -> int:
         return len(self._loaded())
 
-    def get(self, status: os.stat_result) -> str | None:
+    def get(self, status: Status) -> str | None:
         """Return the hash of the file with this stat, or None when it has to be read."""
         return self.get_fact(fingerprint(status))
 
@@ -141,7 +191,7 @@ class StatIndex:
 
         return is_known
 
-    def put(self, status: os.stat_result, oid: str, read_at_ns: int) -> bool:
+    def put(self, status: Status, oid: str, read_at_ns: int) -> bool:
         """Remember that the file with this stat has this hash; return False when the racy-clean rule forbids it.
 
         `read_at_ns` is the wall clock's time, in nanoseconds, before the first byte was read.
@@ -151,7 +201,7 @@ class StatIndex:
         self.put_fact(fingerprint(status), oid)
         return True
 
-    def put_all(self, files: Iterable[tuple[os.stat_result, str]], read_at_ns: int) -> None:
+    def put_all(self, files: Iterable[tuple[Status, str]], read_at_ns: int) -> None:
         """Do as `put` for many files that were all read after one moment."""
         for status, oid in files:
             if is_settled(status, read_at_ns):
@@ -162,7 +212,7 @@ class StatIndex:
         self._loaded()[key] = _value_of(oid) + self._today
         self._dirty = True
 
-    def forget(self, status: os.stat_result) -> None:
+    def forget(self, status: Status) -> None:
         """Drop what is known of the file with this stat."""
         if self._loaded().pop(fingerprint(status), None) is not None:
             self._dirty = True

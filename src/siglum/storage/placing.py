@@ -14,7 +14,7 @@ from siglum.core.errors import ConflictError
 from siglum.storage.copying import Copy, copy_small
 from siglum.storage.durability import temporary_name
 from siglum.storage.hashing import md5_file
-from siglum.storage.index import FACT_SIZE, TICK_NS, fingerprint, is_settled_content
+from siglum.storage.index import FACT_SIZE, TICK_NS, Status, fingerprint, is_settled_content
 from siglum.storage.links import LinkType, make_file
 from siglum.storage.objects import ObjectStore
 from siglum.storage.swap import exchange, move_in
@@ -36,7 +36,7 @@ class Placement(NamedTuple):
     oid: str
     target: str
     executable: bool
-    before: os.stat_result | None
+    before: Status | None
 
 
 def place_many(
@@ -80,7 +80,7 @@ def _has_content(path: str, oid: str) -> bool:
     return os.path.isfile(path) and md5_file(path).oid == oid
 
 
-def _is_same(now: os.stat_result, before: os.stat_result) -> bool:
+def _is_same(now: os.stat_result, before: Status) -> bool:
     """Whether two stats are of one file with the same bytes; its ctime may have gone on, by another name of it."""
     return (now.st_ino, now.st_size, now.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
 
@@ -195,7 +195,7 @@ def _put_at_target(placement: Placement, temporary: str) -> bool:
     return swapped
 
 
-def _is_file(path: str, before: os.stat_result) -> bool:
+def _is_file(path: str, before: Status) -> bool:
     try:
         return _is_same(os.stat(path), before)
     except OSError:

@@ -13,7 +13,7 @@ import msgspec
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.bulk import FileToRead, read_file, read_files
 from siglum.storage.hashing import md5_bytes, not_regular
-from siglum.storage.index import StatIndex
+from siglum.storage.index import StatIndex, Status
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.manifest import Manifest, encode_entries, make_manifest
 from siglum.storage.walk import Ignore, Listing, folder_state, list_files, state_key
@@ -24,7 +24,7 @@ class TreeEntry(msgspec.Struct, frozen=True, gc=False):
 
     relpath: str
     oid: str
-    stat: os.stat_result
+    stat: Status
 
     @property
     def size(self) -> int:
@@ -100,7 +100,7 @@ def summarize_tree(root: str, index: StatIndex | None = None, ignore: Ignore | N
 def _scan(root: str, listings: Sequence[Listing], index: StatIndex | None, into: IngestBatch | None) -> TreeState:
     entries = sorted(_read_all(root, listings, index, into), key=attrgetter("relpath"))
     tree = TreeState(root, tuple(entries))
-    if index is not None and index.has_facts(key for listing in listings for key in listing.fingerprints):
+    if index is not None and index.has_facts(status.fingerprint for listing in listings for status in listing.stats):
         index.put_fact(state_key(listings), tree.oid)
     return tree
 
@@ -110,9 +110,9 @@ def _read_all(
 ) -> list[TreeEntry]:
     entries: list[TreeEntry] = []
     unknown: list[FileToRead] = []
-    for prefix, folder, names, stats, fingerprints in listings:
-        for name, status, key in zip(names, stats, fingerprints, strict=True):
-            oid = index.get_fact(key) if index is not None else None
+    for prefix, folder, names, stats in listings:
+        for name, status in zip(names, stats, strict=True):
+            oid = index.get_fact(status.fingerprint) if index is not None else None
             if oid is not None:
                 entries.append(TreeEntry(prefix + name, oid, status))
             else:
@@ -123,8 +123,8 @@ def _read_all(
             absent = [entry for entry, there in zip(entries, stored, strict=True) if not there]
             unknown += [FileToRead(each.relpath, f"{root}/{each.relpath}", each.stat) for each in absent]
             entries = [entry for entry, there in zip(entries, stored, strict=True) if there]
-    for file, (oid, status) in zip(unknown, read_files(unknown, index, into), strict=True):
-        entries.append(TreeEntry(file.relpath, oid, status))
+    for file, read in zip(unknown, read_files(unknown, index, into), strict=True):
+        entries.append(TreeEntry(file.relpath, read.oid, read.status))
     return entries
 
 
@@ -135,5 +135,5 @@ def scan_file(path: str, index: StatIndex | None = None, into: IngestBatch | Non
         raise not_regular(path, status)
     oid = index.get(status) if index is not None else None
     if oid is None or (into is not None and not into.has(oid)):
-        oid, status = read_file(path, index, into)
+        return TreeEntry("", *read_file(path, index, into))
     return TreeEntry("", oid, status)

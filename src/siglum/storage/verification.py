@@ -15,6 +15,7 @@ from siglum.core.errors import NotFoundError, SiglumError
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.bulk import FileToRead, read_many
 from siglum.storage.hashing import LARGE_FILE, md5_file
+from siglum.storage.index import Status
 from siglum.storage.legacy import LegacyStore, legacy_md5_file
 from siglum.storage.objects import ObjectStore
 from siglum.storage.remote_objects import is_sound
@@ -78,7 +79,7 @@ def _is_on_record(store: ObjectStore, oid: str) -> bool:
 
 def _check_some(store: ObjectStore, oids: Sequence[str]) -> Iterator[Checked]:
     small: list[FileToRead] = []
-    other: list[tuple[str, os.stat_result]] = []
+    other: list[tuple[str, Status]] = []
     is_legacy = isinstance(store, LegacyStore)
     for oid in oids:
         path = store.path_of(oid)
@@ -100,11 +101,11 @@ def _check_some(store: ObjectStore, oids: Sequence[str]) -> Iterator[Checked]:
     yield from _check_each(store, other)
 
 
-def _check_each(store: ObjectStore, objects: Sequence[tuple[str, os.stat_result]]) -> Iterator[Checked]:
+def _check_each(store: ObjectStore, objects: Sequence[tuple[str, Status]]) -> Iterator[Checked]:
     """Hash on threads: hashing a large block gives the interpreter lock back."""
     digest = legacy_md5_file if isinstance(store, LegacyStore) else md5_file
 
-    def check(each: tuple[str, os.stat_result]) -> Checked:
+    def check(each: tuple[str, Status]) -> Checked:
         oid, status = each
         read_at = time.time_ns()
         try:
@@ -125,7 +126,7 @@ def _check_each(store: ObjectStore, objects: Sequence[tuple[str, os.stat_result]
         yield from pool.map(check, objects)
 
 
-def _judged(store: ObjectStore, oid: str, status: os.stat_result, found: str, read_at: int) -> Checked:
+def _judged(store: ObjectStore, oid: str, status: Status, found: str, read_at: int) -> Checked:
     if found != oid.removesuffix(DIR_SUFFIX):
         if store.index is not None:
             store.index.forget(status)

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from siglum.core.errors import InvalidInputError
 from siglum.storage.hashing import not_regular
-from siglum.storage.index import FACT_SIZE, fingerprint
+from siglum.storage.index import FACT_SIZE, FileStatus, compact
 from siglum.storage.workers import may_fork, run_parts
 
 _KIND, _REGULAR = 0o170000, stat_bits.S_IFREG
@@ -41,10 +41,9 @@ class Listing(NamedTuple):
     prefix: str
     folder: str
     names: list[str]
-    stats: list[os.stat_result]
-    fingerprints: list[bytes]
+    stats: list[FileStatus]
 
-    def files(self) -> Iterator[tuple[str, str, os.stat_result]]:
+    def files(self) -> Iterator[tuple[str, str, FileStatus]]:
         """Yield the relative path, the path and the stat of each file."""
         for name, status in zip(self.names, self.stats, strict=True):
             yield self.prefix + name, f"{self.folder}/{name}", status
@@ -69,11 +68,11 @@ def _list_below(pending: list[tuple[str, str]], ignore: Ignore | None, most: int
         pending += [(f"{prefix}{name}/", f"{folder}/{name}") for name in folders]
         if names:
             found += len(names)
-            listings.append(Listing(prefix, folder, names, stats, list(map(fingerprint, stats))))
+            listings.append(Listing(prefix, folder, names, stats))
     return listings
 
 
-def walk(root: str, ignore: Ignore | None = None) -> Iterator[tuple[str, str, os.stat_result]]:
+def walk(root: str, ignore: Ignore | None = None) -> Iterator[tuple[str, str, FileStatus]]:
     """Yield (relative path, path, stat) of every file below a folder, in no order. Raises as `list_files` does."""
     for listing in list_files(root, ignore):
         yield from listing.files()
@@ -130,7 +129,7 @@ def _key_hasher() -> hashlib._Hash:
 
 def _record(listing: Listing) -> bytes:
     head = f"{listing.prefix}\0{len(listing.names)}\0".encode()
-    return head + "\0".join(listing.names).encode() + b"".join(listing.fingerprints)
+    return head + "\0".join(listing.names).encode() + b"".join([status.fingerprint for status in listing.stats])
 
 
 def _state_of(listings: Sequence[Listing]) -> bytes:
@@ -140,11 +139,11 @@ def _state_of(listings: Sequence[Listing]) -> bytes:
     return _TOTALS.pack(size, nfiles) + b"".join(map(_record, listings))
 
 
-def _list(folder: str, ignore: Ignore | None) -> tuple[list[str], list[str], list[os.stat_result]]:
+def _list(folder: str, ignore: Ignore | None) -> tuple[list[str], list[str], list[FileStatus]]:
     """Return the folders directly in a folder, its files, and their stats."""
     folders: list[str] = []
     names: list[str] = []
-    stats: list[os.stat_result] = []
+    stats: list[FileStatus] = []
     filter_files = ignore is not None and ignore.may_ignore_files(folder)
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -161,7 +160,7 @@ def _list(folder: str, ignore: Ignore | None) -> tuple[list[str], list[str], lis
                 raise
             if status.st_mode & _KIND == _REGULAR:
                 names.append(entry.name)
-                stats.append(status)
+                stats.append(compact(status))
             elif not stat_bits.S_ISDIR(status.st_mode):
                 raise not_regular(entry.path, status)
     _check_names(folder, names)

@@ -19,6 +19,7 @@ from siglum.core.errors import InvalidInputError, NotFoundError
 from siglum.core.hashes import DataHash
 from siglum.storage.adopt import SavedFile, is_object, save_by_link
 from siglum.storage.durability import discard
+from siglum.storage.index import Status
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.links import LinkType, place
 from siglum.storage.placing import Placement, place_many
@@ -209,7 +210,7 @@ def _check_no_rules_inside(tree: TreeState) -> None:
             )
 
 
-def is_executable(status: os.stat_result) -> bool:
+def is_executable(status: Status) -> bool:
     """Whether a file's owner may execute it, which is what a `.dvc` file records."""
     return bool(status.st_mode & stat.S_IXUSR)
 
