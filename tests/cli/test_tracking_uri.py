@@ -67,7 +67,7 @@ ONCE = ("promote", "rollback", "runs delete", "runs restore", *(f"experiments {v
     "create", "rename", "delete", "restore",
 )))  # fmt: skip
 # Those that work where the database is only.
-ON_A_DATABASE = ("runs gc",)
+ON_A_DATABASE = ("migrate export", "runs gc")
 # Those that are about a data repository, and of a store only want to know, or to tell it, what is in there.
 IN_A_REPOSITORY = {
     "cache verify": [],

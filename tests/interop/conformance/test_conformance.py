@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -15,25 +16,43 @@ from tests.interop.conformance.scenarios import NOT_COMPARED, SCENARIOS
 pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.xdist_group("conformance"), pytest.mark.timeout(900)]
 
 REPLAY = Path(__file__).with_name("replay.py")
+DVC_LOCK = Path(__file__).parents[2] / "peers" / "dvc.lock"
+# What DVC left in each scenario, by a hash of the scenario, of the replay and of DVC's versions: see `recorded`.
+RECORDED = Path(__file__).with_name("recorded.json")
 Recording = dict[str, Any]
 _NOT_COMPARED = r"/trash/|/siglum-trash/|/\.[\w-]{22}\.tmp$|^/\.siglum/"
 
 
 @pytest.fixture(scope="module")
-def recordings(tmp_path_factory: pytest.TempPathFactory, dvc_command: str) -> tuple[Recording, Recording]:
-    """What DVC left, and what Siglum left, by scenario."""
-    pythons = {"dvc": str(Path(dvc_command).with_name("python")), "siglum": sys.executable}
-    running = []
-    for tool, python in pythons.items():
-        command = [python, str(REPLAY), tool, str(tmp_path_factory.mktemp(tool))]
-        running.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        stdin = running[-1].stdin
-        assert stdin is not None
-        stdin.write(json.dumps(SCENARIOS))
-        stdin.close()
-        running[-1].stdin = None
-    dvc, siglum = (json.loads(process.communicate()[0]) for process in running)
-    return dvc, siglum
+def recordings(
+    tmp_path_factory: pytest.TempPathFactory, dvc_command: str, pytestconfig: pytest.Config
+) -> tuple[Recording, Recording]:
+    """What DVC left, and what Siglum left, by scenario. With `--peers`, DVC is asked again about all of them."""
+    anew = pytestconfig.getoption("peers")
+    known = json.loads(RECORDED.read_text()) if RECORDED.exists() and not anew else {}
+    keys = {name: _key(scenario) for name, scenario in SCENARIOS.items()}
+    asked = {name: scenario for name, scenario in SCENARIOS.items() if keys[name] not in known}
+    if asked:
+        python = str(Path(dvc_command).with_name("python"))
+        found = replay(python, "dvc", asked, tmp_path_factory.mktemp("dvc"))
+        known |= {keys[name]: recording for name, recording in found.items()}
+    if anew:
+        RECORDED.write_text(json.dumps(known, sort_keys=True, separators=(",", ":")).replace('},"', '},\n"') + "\n")
+    dvc = {name: known[key] for name, key in keys.items()}
+    return dvc, replay(sys.executable, "siglum", SCENARIOS, tmp_path_factory.mktemp("siglum"))
+
+
+def replay(python: str, tool: str, scenarios: dict[str, Any], folder: Path) -> Recording:
+    """Take scenarios through one tool; return what it left of each."""
+    command = [python, str(REPLAY), tool, str(folder)]
+    done = subprocess.run(command, input=json.dumps(scenarios), stdout=subprocess.PIPE, text=True, check=True)
+    found: Recording = json.loads(done.stdout)
+    return found
+
+
+def _key(scenario: Any) -> str:
+    written = json.dumps(scenario, sort_keys=True).encode()
+    return hashlib.sha256(written + REPLAY.read_bytes() + DVC_LOCK.read_bytes()).hexdigest()[:32]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
