@@ -41,14 +41,15 @@ types: $(READY)
 layers: $(READY)
 	$(BIN)/lint-imports
 
+# A file's tests stay together, with the servers and recordings that they share.
 unit: $(READY)
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 faults: $(READY)
 	$(BIN)/pytest -n $(JOBS) tests/faults --faults 1000 $(ARGS)
 
 interop: $(READY)
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup tests/interop --peers $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile tests/interop --peers $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.interop.pipeline_pair import Seen, assert_same, dvc_answers, load_cases, take_cases
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.xdist_group("dvc-flags")]
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
 CASES = load_cases(Path(__file__).with_name("flags.yaml"))
 

@@ -21,7 +21,7 @@ from tests.interop.pipeline_pair import (
     take_cases,
 )
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.xdist_group("dvc-format")]
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
 CASES = load_cases(Path(__file__).with_name("stages.yaml"))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.interop.pipeline_pair import Case, Seen, assert_same, case, dvc_answers, load_cases, take_cases
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.xdist_group("dvc-templates")]
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
 PARAMS = """\
 lr: 0.1

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.interop.conformance.scenarios import NOT_COMPARED, SCENARIOS
 
-pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.xdist_group("conformance"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.interop, pytest.mark.slow, pytest.mark.timeout(900)]
 
 REPLAY = Path(__file__).with_name("replay.py")
 DVC_LOCK = Path(__file__).parents[2] / "peers" / "dvc.lock"
