@@ -80,6 +80,10 @@ class ReproExplainer:
             self._found[found.stage] = found
         return found
 
+    def say(self, console: Console, verb: str, explanation: Explanation) -> None:
+        """Print an explanation under what is done with its stage."""
+        say_block(console, f"{verb} '{self.names.stage(explanation.stage)}'", explanation, self.names)
+
     def value(self, address: str) -> dict[str, Any]:
         """Return what was found about a stage, to be added to its result."""
         found = self._found.get(address)

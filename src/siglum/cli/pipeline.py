@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +15,9 @@ from siglum.cli.console import Console
 from siglum.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from siglum.cli.explain import ReproExplainer
     from siglum.pipeline.stages import Stage
+    from siglum.workspace.repository import Repository
 
 
 @command("repro")
@@ -73,10 +76,8 @@ def repro(
     need is brought up to date first. Stages that do not need each other run at the same time. What runs becomes a run
     in the tracking store, with a run below it for each stage.
     """
-    from siglum.cli.explain import ReproExplainer
     from siglum.cli.repro_recording import ReproRecording, is_wanted
     from siglum.cli.repro_report import ReproReport
-    from siglum.cli.run_finder import RunFinder
     from siglum.pipeline.repro import repro as run_repro
     from siglum.pipeline.repro import result_values
     from siglum.pipeline.selection import folder_of
@@ -87,8 +88,8 @@ def repro(
         raise UsageError("--keep-going and --ignore-errors exclude each other.")
     repo = Repository.open()
     folder = folder_of(repo)
-    run_of = RunFinder(repo, tracking_uri)
-    explainer = ReproExplainer(repo, run_of, dry=dry) if explain else None
+    shared = ExitStack()
+    explainer = shared.enter_context(_explaining(repo, tracking_uri, dry=dry)) if explain else None
     report = ReproReport(
         console,
         folder,
@@ -107,7 +108,7 @@ def repro(
         records=record and not dry and is_wanted(repo, environment),
         verbose=verbose,
     )
-    with recording, run_of:
+    with recording, shared:
         results = run_repro(
             repo,
             targets,
@@ -141,6 +142,16 @@ def repro(
     explained = {} if explainer is None else {each.address: explainer.value(each.address) for each in results}
     stages = [result_values(each) | explained.get(each.address, {}) for each in results]
     console.result({"stages": stages, "run_id": recording.run_id})
+
+
+@contextmanager
+def _explaining(repo: Repository, tracking_uri: str | None, *, dry: bool) -> Iterator[ReproExplainer]:
+    """Yield what explains stages, and finds in the store the runs that made what is brought back."""
+    from siglum.cli.explain import ReproExplainer
+    from siglum.cli.run_finder import RunFinder
+
+    with RunFinder(repo, tracking_uri) as run_of:
+        yield ReproExplainer(repo, run_of, dry=dry)
 
 
 def _environment() -> dict[str, str]:

@@ -6,9 +6,9 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from siglum.cli.console import Console
-from siglum.cli.explain import ReproExplainer, say_block
 from siglum.pipeline.events import (
     CommandRun,
     CommandStarted,
@@ -25,10 +25,13 @@ from siglum.pipeline.events import (
     StageUnchanged,
     StageVerified,
 )
-from siglum.pipeline.explain import Action, Explanation
 from siglum.pipeline.stages import Stage
 from siglum.pipeline.staleness import Reason
 from siglum.pipeline.status import shown_address
+
+if TYPE_CHECKING:  # most runs explain nothing, and need not load what does
+    from siglum.cli.explain import ReproExplainer
+    from siglum.pipeline.explain import Explanation
 
 _REASONS_SHOWN = 3
 _VERBS: dict[type, tuple[str, str]] = {
@@ -74,7 +77,7 @@ class ReproReport:
         with self._guard:
             self._follow(event)
             explanation = None if self._explainer is None else self._explainer.follow(event)
-            if explanation is not None and explanation.action is not Action.NOTHING:
+            if explanation is not None and not explanation.is_quiet:
                 self._say_explanation(event, explanation)
             elif not (self._console.json or self._console.quiet) or isinstance(event, StageFailed | StageSkipped):
                 self._print(event)
@@ -111,8 +114,7 @@ class ReproReport:
 
     def _say_explanation(self, event: Event, explanation: Explanation) -> None:
         assert self._explainer is not None
-        head = f"{self._verb(event)} '{self._explainer.names.stage(explanation.stage)}'"
-        say_block(self._console, head, explanation, self._explainer.names)
+        self._explainer.say(self._console, self._verb(event), explanation)
 
     def _verb(self, event: Event) -> str:
         done, would = _VERBS[type(event)]

@@ -94,6 +94,11 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     missing: tuple[Missing, ...] = ()
     hit: CacheHit | None = None
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing to do, and so nothing to say."""
+        return self.action is Action.NOTHING
+
 
 def differences(
     stage: Stage, lock: StageLock | None, reasons: Sequence[Reason], observed: Observed
