@@ -84,7 +84,8 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(autouse=True)
 def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the machine's configuration out of the tests, and the tests out of the user's home."""
+    """Keep the machine's configuration out of the tests, and the tests out of the user's home and of each other."""
+    monkeypatch.setattr("siglum.lineage.inputs._before_runs", {})  # what earlier tests of this process have read
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
         if name.startswith(("SIGLUM_", "MLFLOW_", "DVC_", "GIT_")) and name not in ("SIGLUM_PEERS", "GIT_SSL_CAINFO"):
