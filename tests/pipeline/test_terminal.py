@@ -15,6 +15,7 @@ import pytest
 from tests.pipeline.project import Project
 
 from siglum.core.notices import listening
+from siglum.pipeline.orphans import RunningCommands
 
 # Makes the terminal on standard input that of its session, and runs the command in it, as a shell does; and as a shell
 # it stays when the command was killed.
@@ -152,3 +153,26 @@ def test_a_timeout_is_heard_on_a_terminal(project: Project, on_terminal: Callabl
     assert "did not end within 0.3 s" in printed
     assert terminal.process.wait() == 1
     until(lambda: not is_running(pid))
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/environ"), reason="processes are told by /proc")
+def test_the_next_run_ends_what_one_killed_at_the_start_of_a_command_left_running(project: Project) -> None:
+    running = RunningCommands(str(project.root / ".dvc/tmp/siglum/running"))
+    running.announce("s", str(project.root))
+    environment = {**os.environ, "DVC_STAGE": "s", "DVC_ROOT": str(project.root)}
+    stranger = subprocess.Popen(["sleep", "60"], env=environment | {"DVC_ROOT": "/elsewhere"})
+    started = subprocess.Popen(["sleep", "60"], env=environment)
+    try:
+        until(lambda: b"DVC_STAGE=s" in Path(f"/proc/{started.pid}/environ").read_bytes())
+        project.write("dvc.yaml", "stages: {s: {cmd: 'echo > o', outs: [o]}}")
+        said: list[str] = []
+        with listening(said.append):
+            assert project.repro() == {"s": "ran"}
+        assert said == [f"Ending 's' (process {started.pid}), which a run that was killed left running."]
+        assert started.wait() == -signal.SIGINT
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        started.kill()
+        stranger.wait()
+        started.wait()

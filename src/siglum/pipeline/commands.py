@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from siglum.pipeline.executor import Action, ActionResult
 from siglum.pipeline.orphans import RunningCommands
-from siglum.pipeline.process_groups import STAGE_VARIABLE, ProcessGroup
+from siglum.pipeline.process_groups import ROOT_VARIABLE, STAGE_VARIABLE, ProcessGroup
 
 # So that the user's start-up files do not change what a command means.
 _SHELL_OPTIONS = {"bash": ("--noprofile", "--norc"), "zsh": ("--no-rcs",)}
@@ -30,7 +30,7 @@ OnOutput: TypeAlias = Callable[[str, bytes], None]
 
 def stage_environment(base: Mapping[str, str], root: str, address: str) -> dict[str, str]:
     """Return `base` with what a stage may rely on: `DVC_ROOT` (kept when set) and `DVC_STAGE`."""
-    return {"DVC_ROOT": root, **base, STAGE_VARIABLE: address}
+    return {ROOT_VARIABLE: root, **base, STAGE_VARIABLE: address}
 
 
 def shell_line(command: str, environment: Mapping[str, str]) -> list[str]:
@@ -129,6 +129,7 @@ class CommandRunner:
             if self._ending is not None:
                 return -signal.SIGINT
             environment = {**self._action.environment, **self._extra} if self._extra else self._action.environment
+            announced = self._announce(environment)
             self._process = subprocess.Popen(
                 shell_line(command, environment),
                 cwd=self._action.folder,
@@ -142,7 +143,7 @@ class CommandRunner:
                 self._group = ProcessGroup(self._process.pid)
         pid = self._process.pid
         if self._running is not None:
-            self._running.note(pid, self._group, self._action.address)
+            self._running.note(pid, self._group, self._action.address, announced)
         self._wait(self._process, deadline)
         with self._guard:
             status = self._process.wait()
@@ -152,6 +153,11 @@ class CommandRunner:
         if self._running is not None:
             self._running.forget(pid)
         return status
+
+    def _announce(self, environment: Mapping[str, str]) -> str:
+        if self._running is None:
+            return ""
+        return self._running.announce(self._action.address, environment.get(ROOT_VARIABLE, ""))
 
     def _wait(self, process: subprocess.Popen[bytes], deadline: float | None) -> None:
         """Wait until a process has ended, without reaping it: until then its number is its own."""

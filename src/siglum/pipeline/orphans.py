@@ -1,8 +1,9 @@
 """Commands that a run which was killed left running: found by the next run, and ended before it starts the same stages.
 
 Each running command has a small file, named by its process, that holds when it was started, for which stage, and which
-processes are its own.
-The kernel's start time tells it from a later process with the same number.
+processes are its own. The kernel's start time tells it from a later process with the same number.
+While it starts, and its process is not known yet, the file is named otherwise: what runs then is told by its
+environment.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 import time
+from collections.abc import Mapping
 
 import msgspec
 
@@ -35,17 +38,22 @@ class RunningCommands:
         self._folder = folder
         os.makedirs(folder, exist_ok=True)
 
-    def note(self, pid: int, group: ProcessGroup, address: str) -> None:
+    def announce(self, address: str, root: str) -> str:
+        """Remember that a command of a stage is about to start; return what `note` wants to know."""
+        name = f"starting-{os.getpid()}-{threading.get_ident()}"
+        self._write(name, _Note("", address, ProcessGroup(None, address, root)))
+        return name
+
+    def note(self, pid: int, group: ProcessGroup, address: str, announced: str) -> None:
         """Remember a command. Nothing where the system does not say when a process began, or no file can be made."""
         started = _start_time(pid)
         if started is not None:
-            with contextlib.suppress(OSError), open(os.path.join(self._folder, str(pid)), "wb") as file:
-                file.write(msgspec.json.encode(_Note(started, address, group)))
+            self._write(str(pid), _Note(started, address, group))
+        self._remove(announced)
 
     def forget(self, pid: int) -> None:
         """Drop a command that has ended."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(self._folder, str(pid)))
+        self._remove(str(pid))
 
     def end_orphans(self) -> None:
         """End the commands that are noted and still run, with all their processes.
@@ -57,18 +65,31 @@ class RunningCommands:
             with contextlib.suppress(OSError, ValueError, msgspec.DecodeError):
                 with open(path, "rb") as file:
                     note = msgspec.json.decode(file.read(), type=_Note)
-                if _start_time(int(name)) == note.started:
-                    notify(f"Ending '{note.address}' (process {name}), which a run that was killed left running.")
-                    _end(int(name), note)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+                if not name.isdigit():
+                    _end({pid: _start_time(pid) for pid in note.group.members()}, note)
+                elif _start_time(int(name)) == note.started:
+                    _end({int(name): note.started}, note)
+            self._remove(name)
+
+    def _write(self, name: str, note: _Note) -> None:
+        with contextlib.suppress(OSError), open(os.path.join(self._folder, name), "wb") as file:
+            file.write(msgspec.json.encode(note))
+
+    def _remove(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self._folder, name))
 
 
-def _end(pid: int, note: _Note) -> None:
+def _end(started: Mapping[int, str | None], note: _Note) -> None:
+    """End a command's processes; those in `started` are waited for."""
+    if not started:
+        return
+    named = ", ".join(map(str, sorted(started)))
+    notify(f"Ending '{note.address}' (process {named}), which a run that was killed left running.")
     for number in _SIGNALS:
         note.group.signal(number)
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while _start_time(pid) == note.started:
+        while any(since is not None and _start_time(pid) == since for pid, since in started.items()):
             if time.monotonic() > deadline:
                 break
             time.sleep(_LOOK_SECONDS)

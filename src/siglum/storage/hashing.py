@@ -77,11 +77,15 @@ def not_regular(path: str, status: os.stat_result) -> InvalidInputError:
 
 
 def check_unchanged(path: str, before: os.stat_result, after: os.stat_result, read: int) -> None:
-    """Raise ConflictError when the file changed between the two looks at it, or `read` bytes are not all of it."""
+    """Raise ConflictError when the file changed between the two looks at it, or `read` bytes are not all of it.
+
+    A ctime that went on because the file got or lost another name, as an object does that is linked elsewhere, says
+    nothing about its bytes.
+    """
     if (
         read != after.st_size
         or before.st_mtime_ns != after.st_mtime_ns
-        or before.st_ctime_ns != after.st_ctime_ns
+        or (before.st_ctime_ns != after.st_ctime_ns and before.st_nlink == after.st_nlink)
         or before.st_size != after.st_size
     ):
         raise ConflictError(
@@ -127,9 +131,23 @@ def md5_file(path: str) -> FileHash:
     return hash_file(path, md5())[0]
 
 
-def sha256_file(path: str) -> FileHash:
-    """Return the SHA-256 of a file's bytes. Raises as `md5_file` does."""
-    return hash_file(path, hashlib.sha256())[0]
+def md5_object(path: str) -> str:
+    """Return the MD5 of the file of an object, which nobody writes to: whether it changes meanwhile is not asked."""
+    return _digest(path, md5())
+
+
+def sha256_object(path: str) -> str:
+    """Return the SHA-256 of the file of an object; see `md5_object`."""
+    return _digest(path, hashlib.sha256())
+
+
+def _digest(path: str, hasher: Hasher) -> str:
+    fd, _ = open_regular(path)
+    try:
+        hash_descriptor(fd, hasher)
+    finally:
+        os.close(fd)
+    return str(hasher.hexdigest())
 
 
 def md5_bytes(data: bytes) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from siglum.core.errors import SiglumError
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.durability import fsync_path
-from siglum.storage.hashing import md5_file
+from siglum.storage.hashing import md5_object
 from siglum.storage.objects import ObjectStore
 
 
@@ -59,7 +59,7 @@ def _hash_of(store: ObjectStore, path: str) -> str:
     if known is not None:
         return known.removesuffix(DIR_SUFFIX)
     read_at = time.time_ns()
-    found = md5_file(path).oid
+    found = md5_object(path)
     if store.index is not None:
         store.index.put(status, found, read_at)
     return found

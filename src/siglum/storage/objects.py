@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from siglum.core.errors import FileFormatError, IntegrityError, InvalidInputError, NotFoundError
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.durability import discard, is_temporary
-from siglum.storage.hashing import FileHash, md5_bytes, md5_file
+from siglum.storage.hashing import FileHash, md5_bytes, md5_object
 from siglum.storage.index import FACT_SIZE, StatIndex, is_settled
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.links import LinkType, place
@@ -149,8 +149,7 @@ class ObjectStore:
         if self.index is not None and self.index.get(status) == oid:
             return path
         read_at = time.time_ns()
-        found = md5_file(path)
-        if found.oid != oid.removesuffix(DIR_SUFFIX):
+        if md5_object(path) != oid.removesuffix(DIR_SUFFIX):
             raise self.damaged(oid)
         if self.index is not None:
             self.index.put(status, oid, read_at)

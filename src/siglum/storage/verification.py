@@ -14,7 +14,7 @@ import msgspec
 from siglum.core.errors import NotFoundError, SiglumError
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.bulk import FileToRead, read_many
-from siglum.storage.hashing import LARGE_FILE, md5_file
+from siglum.storage.hashing import LARGE_FILE, md5_object
 from siglum.storage.index import Status
 from siglum.storage.legacy import LegacyStore, legacy_md5_file
 from siglum.storage.objects import ObjectStore
@@ -103,19 +103,19 @@ def _check_some(store: ObjectStore, oids: Sequence[str]) -> Iterator[Checked]:
 
 def _check_each(store: ObjectStore, objects: Sequence[tuple[str, Status]]) -> Iterator[Checked]:
     """Hash on threads: hashing a large block gives the interpreter lock back."""
-    digest = legacy_md5_file if isinstance(store, LegacyStore) else md5_file
+    digest = _legacy_md5 if isinstance(store, LegacyStore) else md5_object
 
     def check(each: tuple[str, Status]) -> Checked:
         oid, status = each
         read_at = time.time_ns()
         try:
-            found = digest(store.path_of(oid)).oid
+            found = digest(store.path_of(oid))
         except FileNotFoundError:
             return Checked(oid, Condition.MISSING)
         except PermissionError:
             raise
         except (OSError, SiglumError):
-            # A disk that cannot read it, or something that is no file, or that changes: nobody can use it.
+            # A disk that cannot read it, or something that is no file: nobody can use it.
             return Checked(oid, Condition.DAMAGED, status.st_size)
         return _judged(store, oid, status, found, read_at)
 
@@ -124,6 +124,10 @@ def _check_each(store: ObjectStore, objects: Sequence[tuple[str, Status]]) -> It
         return
     with ThreadPoolExecutor(max_workers=min(len(objects), os.cpu_count() or 1)) as pool:
         yield from pool.map(check, objects)
+
+
+def _legacy_md5(path: str) -> str:
+    return legacy_md5_file(path).oid
 
 
 def _judged(store: ObjectStore, oid: str, status: Status, found: str, read_at: int) -> Checked:

@@ -12,7 +12,7 @@ import os
 
 from siglum.storage.artifacts.paths import OBJECTS_FOLDER
 from siglum.storage.durability import discard, fsync_path, temporary_name, write_all
-from siglum.storage.hashing import BLOCK_SIZE, sha256_file
+from siglum.storage.hashing import BLOCK_SIZE, sha256_object
 
 _CANNOT_LINK = (errno.EMLINK, errno.EPERM, errno.EXDEV, errno.EOPNOTSUPP)
 _MODE = 0o444
@@ -85,7 +85,7 @@ class Contents:
 
     def _is_sound(self, sha256: str) -> bool:
         try:
-            return sha256_file(self.path_of(sha256)).oid == sha256
+            return sha256_object(self.path_of(sha256)) == sha256
         except FileNotFoundError:
             return False
 
