@@ -6,7 +6,6 @@ left out: they do not change a result, and do not belong on a server that others
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import re
@@ -104,7 +103,10 @@ def _modified(folder: str) -> int:
 
 def _list_packages() -> tuple[Package, ...]:
     found: dict[str, Package] = {}
-    for distribution in importlib.metadata.distributions():
+    # Imported here: it brings the whole of `email`, half of what a repro imports before its first command starts.
+    from importlib.metadata import distributions
+
+    for distribution in distributions():
         metadata = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
         name, version = _NAME.search(metadata), _VERSION.search(metadata)
         if name is None or version is None:

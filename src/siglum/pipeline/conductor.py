@@ -85,6 +85,7 @@ class Conductor:
         self._schedule = Schedule(order, self._needs, executor.resources, settings, frozen)
         self._results: dict[str, StageResult] = {}
         self._running: dict[ActionFuture, StageRun] = {}
+        self._left: set[ActionFuture] = set()  # have ended and given up their places, but are not judged yet
         self._pausing: list[tuple[float, int, StageRun]] = []
         self._retrying: dict[str, StageRun] = {}
         self._failed: list[str] = []
@@ -112,8 +113,7 @@ class Conductor:
                         done = self._wait()
                     with interruption.held():
                         self._put_back_due_retries()
-                        for future in done:
-                            self._end(self._running.pop(future), future.result())
+                        self._end_all(done)
                         self._flush_when_due()
                 with interruption.held():
                     self._recorder.flush()
@@ -221,9 +221,26 @@ class Conductor:
 
     # Ending
 
+    def _end_all(self, done: Iterable[ActionFuture]) -> None:
+        for future in done:
+            self._make_way()
+            self._left.discard(future)
+            self._end(self._running.pop(future), future.result())
+
+    def _make_way(self) -> None:
+        """Let the next start in the places of what has ended by now, before that is judged, which takes a while.
+
+        Not in the place of one that failed, nor of the only one that runs: one at a time means one after the other.
+        """
+        ended = [future for future in self._running if future.done() and future not in self._left]
+        for future in ended:
+            self._schedule.release(self._running[future].stage.address)
+        self._left.update(ended)
+        if len(self._running) > 1 and ended and all(future.result().error is None for future in self._left):
+            self._start_all()
+
     def _end(self, run: StageRun, result: ActionResult) -> None:
         stage = run.stage
-        self._schedule.release(stage.address)
         log = run.log if result.log else None
         commands = CommandRun(result.started_at, result.ended_at, result.exit_status, log, run.attempts)
         try:
