@@ -13,7 +13,7 @@ import pytest
 
 from siglum.core.errors import ConflictError, PermissionDeniedError
 from siglum.core.failures import file_errors
-from siglum.storage import workers
+from siglum.storage import bulk, durability, workers
 from siglum.storage.bulk import FileToRead, read_many
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.objects import ObjectStore
@@ -70,7 +70,7 @@ def oids(folder: Path) -> list[str]:
 
 
 def litter(store: ObjectStore) -> list[str]:
-    return [name for name in os.listdir(store.root) if name.startswith(".")]
+    return [name for _, _, names in os.walk(store.root) for name in names if name.startswith(".")]
 
 
 @pytest.mark.usefixtures("_three_workers")
@@ -107,6 +107,44 @@ def test_objects_of_all_workers_are_stored_once(folder: Path, store: ObjectStore
     assert all(store.is_sound(oid) for oid in store.oids())
     assert litter(store) == []
     assert len(forks) == 2
+
+
+def test_what_many_files_hold_is_flushed_while_more_is_prepared_and_once_more_at_the_end(
+    folder: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "_WORTH_FLUSHING_AHEAD", FILES)
+    flushed: list[int] = []
+
+    def flush(_fd: int) -> bool:
+        flushed.append(len(litter(store)))
+        return True
+
+    monkeypatch.setattr(durability, "_syncfs", flush)
+    with store.batch() as batch:
+        read_many(small_files(folder), batch)
+        batch.add_bytes(b"later", md5(b"later").hexdigest())
+        batch.commit()
+    written = FILES // 2
+    assert flushed in ([written, written + 1, 0], [written + 1, written + 1, 0])
+
+
+def test_a_flush_ahead_that_fails_makes_nothing_visible_and_is_not_tried_again(
+    folder: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "_WORTH_FLUSHING_AHEAD", FILES)
+    calls: list[int] = []
+
+    def fail(fd: int) -> bool:
+        calls.append(fd)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(durability, "_syncfs", fail)
+    with store.batch() as batch:
+        read_many(small_files(folder), batch)
+        with pytest.raises(OSError, match="Input/output"):
+            batch.commit()
+    assert len(calls) == 1
+    assert list(store.oids()) == litter(store) == []
 
 
 @pytest.mark.usefixtures("_three_workers")

@@ -24,6 +24,8 @@ _LEFT, _READ, _WRITTEN = 0, 1, 2
 _ANSWER_SIZE = 17
 _NO_ANSWER = bytes(_ANSWER_SIZE)
 _FILES_BETWEEN_LOOKS = 64
+# For fewer, what is done meanwhile would be over before the disk has begun.
+_WORTH_FLUSHING_AHEAD = 5000
 
 
 class FileToRead(NamedTuple):
@@ -116,12 +118,16 @@ def read_many(files: Sequence[FileToRead], into: IngestBatch | None = None) -> l
     Those are the files that cannot be read or written, or are not as the walk found them. With `into`, the bytes of all
     others are in that batch afterwards.
     """
+    if into is not None:
+        into.await_flush()  # whose thread would keep this process from forking
     parts = share_out(files, sum(file.status.st_size for file in files))
-    temporaries = [into.reserve(len(part)) if into is not None else [] for part in parts]
+    temporaries = [[] if into is None else into.reserve(len(part), number) for number, part in enumerate(parts)]
     answers = run_parts(parts, lambda number, part, keep_going: _read_part(part, temporaries[number], into, keep_going))
     oids: list[str | None] = [None] * len(files)
     for number, (part, names, answer) in enumerate(zip(parts, temporaries, answers, strict=True)):
         oids[number :: len(parts)] = _take_over(answer or _NO_ANSWER * len(part), names, into)
+    if into is not None and len(files) >= _WORTH_FLUSHING_AHEAD:
+        into.flush_ahead()
     return oids
 
 

@@ -11,6 +11,7 @@ import errno
 import itertools
 import os
 import secrets
+import threading
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
@@ -92,6 +93,28 @@ def flush_file_system(folder: str) -> None:
         os.close(fd)
 
 
+class _FlushAhead:
+    """A flush of the file system that `fd` is on, in a thread of its own."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._error: OSError | None = None
+        self._thread = threading.Thread(target=self._run, name="siglum flush", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            _syncfs(self._fd)
+        except OSError as error:
+            self._error = error
+
+    def result(self) -> None:
+        """Wait for its end; raise the OSError that it failed with."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+
 class DurableBatch:
     """Files on one file system that become durable and visible together.
 
@@ -106,6 +129,7 @@ class DurableBatch:
         self._fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._staged: dict[str, str] = {}  # final path -> temporary path
         self._loose: set[str] = set()  # temporaries without a final path yet
+        self._ahead: _FlushAhead | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -149,8 +173,20 @@ class DurableBatch:
         discard(temporary)
         self._loose.discard(temporary)
 
+    def flush_ahead(self) -> None:
+        """Begin to flush what was written so far. `commit` flushes the rest, and raises what this one failed with."""
+        self.await_flush()
+        self._ahead = _FlushAhead(self._fd)
+
+    def await_flush(self) -> None:
+        """Wait for the flush that was begun ahead, if one was. Raises OSError when it failed."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.result()
+
     def commit(self) -> None:
         """Flush, rename all in the order of staging, flush. Raises OSError when any of it fails."""
+        self.await_flush()
         if not self._staged:
             return
         self._flush(self._staged.values())
@@ -167,6 +203,8 @@ class DurableBatch:
 
     def close(self) -> None:
         """Remove what was not committed. May be called again."""
+        with contextlib.suppress(OSError):  # what had to be durable was committed, and that said so
+            self.await_flush()
         for temporary in (*self._staged.values(), *self._loose):
             with contextlib.suppress(OSError):
                 discard(temporary)

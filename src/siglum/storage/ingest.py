@@ -105,9 +105,25 @@ class IngestBatch:
         self.write(temporary, data)
         self.stage(temporary, oid)
 
-    def reserve(self, count: int) -> list[str]:
-        """Return paths for `write`; each is then to be `stage`d or `release`d, or is removed at the end."""
-        return self._files.temporaries_for(self._store.root, count)
+    def reserve(self, count: int, worker: int = 0) -> list[str]:
+        """Return paths for `write`; each is then to be `stage`d or `release`d, or is removed at the end.
+
+        Those for each worker are in a folder of its own: the kernel makes files of one folder one after the other, so
+        that two processes would get no more done there than one.
+        """
+        folder = self._store.root
+        if worker:
+            folder = f"{folder}/{worker:02x}"
+            os.makedirs(folder, exist_ok=True)
+        return self._files.temporaries_for(folder, count)
+
+    def flush_ahead(self) -> None:
+        """Begin to flush what is in the batch, while more is prepared; `commit` flushes the rest."""
+        self._files.flush_ahead()
+
+    def await_flush(self) -> None:
+        """Wait for the flush that was begun, if one was. Raises OSError when it failed."""
+        self._files.await_flush()
 
     def release(self, temporaries: Iterable[str]) -> None:
         """Give back reserved paths to which nothing was written."""
