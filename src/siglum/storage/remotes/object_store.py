@@ -119,7 +119,7 @@ class ObjectStoreRemote:
         self.name = name
         self.url = url.rstrip("/")
         self._place = place
-        self._etag_is_md5 = place.etag_is_md5
+        self.etag_is_md5 = place.etag_is_md5
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, {self.url!r})"
@@ -150,21 +150,21 @@ class ObjectStoreRemote:
         import obstore  # an optional extra
 
         try:
-            for page in obstore.list(self._reading, self._path(prefix.strip("/")), chunk_size=_PAGE):
+            for page in obstore.list(self.reading, self.path_of(prefix.strip("/")), chunk_size=_PAGE):
                 yield from map(self._key, page)
         except Exception as e:  # noqa: BLE001  -- obstore's errors have no class that covers all
-            raise self._error(e, prefix) from None
+            raise self.error_of(e, prefix) from None
 
     def size_of(self, key: str) -> int | None:
         import obstore  # an optional extra
 
-        path = self._path(key)
+        path = self.path_of(key)
         if not path:
             return None
         try:
-            return int(obstore.head(self._reading, path)["size"])
+            return int(obstore.head(self.reading, path)["size"])
         except Exception as e:  # noqa: BLE001  -- as in `list`
-            error = self._error(e, key)
+            error = self.error_of(e, key)
             if isinstance(error, NotFoundError):
                 return None
             raise error from None
@@ -174,9 +174,9 @@ class ObjectStoreRemote:
         import obstore  # an optional extra
 
         try:
-            return self._facts(obstore.head(self._reading, self._path(key)))
+            return self._facts(obstore.head(self.reading, self.path_of(key)))
         except Exception as e:  # noqa: BLE001  -- as in `list`
-            error = self._error(e, key)
+            error = self.error_of(e, key)
             if isinstance(error, NotFoundError):
                 return None
             raise error from None
@@ -186,19 +186,19 @@ class ObjectStoreRemote:
         import obstore  # an optional extra
 
         try:
-            pages = obstore.list(self._reading, self._path(folder) or None, chunk_size=_PAGE)
+            pages = obstore.list(self.reading, self.path_of(folder) or None, chunk_size=_PAGE)
             return [self._facts(each) for page in pages for each in page if not each["path"].endswith("/")]
         except Exception as e:  # noqa: BLE001  -- as in `list`
-            raise self._error(e, folder) from None
+            raise self.error_of(e, folder) from None
 
     def entries(self, folder: str) -> Sequence[RemoteEntry]:
         import obstore  # an optional extra
 
-        path = self._path(folder)
+        path = self.path_of(folder)
         try:
-            found = obstore.list_with_delimiter(self._reading, path or None)
+            found = obstore.list_with_delimiter(self.reading, path or None)
         except Exception as e:  # noqa: BLE001  -- as in `list`
-            raise self._error(e, folder) from None
+            raise self.error_of(e, folder) from None
         folders = [RemoteEntry(each.rstrip("/").rpartition("/")[2], is_dir=True) for each in found["common_prefixes"]]
         files = [(each["path"], each["size"]) for each in found["objects"]]
         return [*folders, *(RemoteEntry(each.rpartition("/")[2], size=size) for each, size in files if each != path)]
@@ -207,9 +207,9 @@ class ObjectStoreRemote:
         import obstore  # an optional extra
 
         try:
-            return bytes(obstore.get_range(self._reading, self._path(key), start=start, length=length))
+            return bytes(obstore.get_range(self.reading, self.path_of(key), start=start, length=length))
         except Exception as e:  # noqa: BLE001  -- as in `list`
-            raise self._error(e, key) from None
+            raise self.error_of(e, key) from None
 
     def put(self, source: str, key: str, oid: str | None) -> int:
         budget = ByteBudget(_IN_MEMORY)
@@ -245,11 +245,11 @@ class ObjectStoreRemote:
         import obstore  # an optional extra
 
         try:
-            obstore.delete(self._writing, [self._path(key)])
+            obstore.delete(self.writing, [self.path_of(key)])
         except FileNotFoundError:
             return
         except Exception as e:  # noqa: BLE001  -- as in `list`
-            raise self._error(e, key) from None
+            raise self.error_of(e, key) from None
 
     def move(self, key: str, target: str) -> None:
         """Copy an object there, see that the copy is one, and remove the old key; see `MovingRemote`.
@@ -258,44 +258,44 @@ class ObjectStoreRemote:
         """
         import obstore  # an optional extra
 
-        old, new = self._path(key), self._path(target)
+        old, new = self.path_of(key), self.path_of(target)
         try:
-            before = obstore.head(self._writing, old)
+            before = obstore.head(self.writing, old)
             if before["size"] > _COPIED_AT_MOST:
                 raise NotSupportedError(f"Remote {self.name!r} cannot copy {key}: it is too large for one request.")
-            obstore.copy(self._writing, old, new)
+            obstore.copy(self.writing, old, new)
             # A server that knows no copies may take the request for an upload of nothing, and say that all is well.
-            if not _is_copy(before, obstore.head(self._writing, new)):
-                obstore.delete(self._writing, [new])
+            if not _is_copy(before, obstore.head(self.writing, new)):
+                obstore.delete(self.writing, [new])
                 raise NotSupportedError(f"Remote {self.name!r} does not copy on its side.")
-            obstore.delete(self._writing, [old])
+            obstore.delete(self.writing, [old])
         except NotSupportedError:
             raise
         except Exception as e:  # noqa: BLE001  -- as in `list`
-            raise self._error(e, key) from None
+            raise self.error_of(e, key) from None
 
     async def _put(self, source: str, key: str, oid: str | None, budget: ByteBudget) -> int:
-        path = self._path(key)
+        path = self.path_of(key)
         try:
-            size, found, answer = await send(self._writing, path, source, oid, budget)
-            if self._etag_is_md5:
-                await self._check_stored(key, found, answer)
+            size, found, answer = await send(self.writing, path, source, oid, budget)
+            if self.etag_is_md5:
+                await self.check_stored(key, found, answer)
         except Exception as e:  # noqa: BLE001  -- as in `list`
-            raise self._error(e, key) from None
+            raise self.error_of(e, key) from None
         return size
 
-    async def _check_stored(self, key: str, sent: str, answer: dict[str, Any]) -> None:
+    async def check_stored(self, key: str, sent: str, answer: dict[str, Any]) -> None:
         """Compare the MD5 that the store says it stored with what was sent; on a difference, read it back."""
         import obstore  # an optional extra
 
         etag = (answer.get("e_tag") or "").strip('"')
         if not _MD5.match(etag) or etag == sent:
             return
-        stored = await (await obstore.get_async(self._reading, self._path(key))).bytes_async()
+        stored = await (await obstore.get_async(self.reading, self.path_of(key))).bytes_async()
         if md5_bytes(bytes(stored)) == sent:
-            self._etag_is_md5 = False  # with encryption by the customer's own keys, an ETag is something else
+            self.etag_is_md5 = False  # with encryption by the customer's own keys, an ETag is something else
             return
-        await obstore.delete_async(self._writing, [self._path(key)])
+        await obstore.delete_async(self.writing, [self.path_of(key)])
         raise IntegrityError(
             f"Remote {self.name!r} stored other bytes than were sent as {key}; they were removed.",
             hint="Push again. If it stays so, trust neither that remote nor the way to it.",
@@ -304,9 +304,9 @@ class ObjectStoreRemote:
     async def _get(self, key: str, target: str, oid: str | None, budget: ByteBudget) -> int:
         try:
             where = f"Remote {self.name!r}: {key}"
-            return await receive(self._reading, self._path(key), target, oid, where, budget)
+            return await receive(self.reading, self.path_of(key), target, oid, where, budget)
         except Exception as e:  # noqa: BLE001  -- as in `list`
-            raise self._error(e, key) from None
+            raise self.error_of(e, key) from None
 
     def _ask_each(self, keys: Sequence[str], jobs: int | None) -> set[str]:
         return {key for key in run_in_flight(self._has, keys, jobs or DEFAULT_IN_FLIGHT) if key is not None}
@@ -315,11 +315,11 @@ class ObjectStoreRemote:
         import obstore  # an optional extra
 
         try:
-            await obstore.head_async(self._reading, self._path(key))
+            await obstore.head_async(self.reading, self.path_of(key))
         except FileNotFoundError:
             return None
         except Exception as e:  # noqa: BLE001  -- as in `list`
-            raise self._error(e, key) from None
+            raise self.error_of(e, key) from None
         return key
 
     async def _list_folder(self, folder: str) -> set[str]:
@@ -327,18 +327,20 @@ class ObjectStoreRemote:
 
         found: set[str] = set()
         try:
-            async for page in obstore.list(self._reading, self._path(folder), chunk_size=_PAGE):
+            async for page in obstore.list(self.reading, self.path_of(folder), chunk_size=_PAGE):
                 found.update(map(self._key, page))
         except Exception as e:  # noqa: BLE001  -- as in `list`
-            raise self._error(e, folder) from None
+            raise self.error_of(e, folder) from None
         return found
 
     @cached_property
-    def _reading(self) -> ObjectStore:
+    def reading(self) -> ObjectStore:
+        """The store in obstore, for requests whose answer is what takes long."""
         return self._store(self._place.read_timeout or _READ_SECONDS)
 
     @cached_property
-    def _writing(self) -> ObjectStore:
+    def writing(self) -> ObjectStore:
+        """The same for requests whose body may take long to arrive."""
         return self._store(self._place.read_timeout or _SEND_SECONDS)
 
     def _store(self, read_timeout: float) -> ObjectStore:
@@ -352,9 +354,10 @@ class ObjectStoreRemote:
         try:
             return self._place.make_store(client, dict(_RETRY))
         except Exception as e:  # noqa: BLE001  -- as in `list`
-            raise self._error(e, "") from None
+            raise self.error_of(e, "") from None
 
-    def _path(self, key: str) -> str:
+    def path_of(self, key: str) -> str:
+        """Return the name of an object in its bucket. Raises InvalidInputError for what is no key."""
         parts = key.split("/") if key else []
         if any(part in ("", ".", "..") or "\0" in part for part in parts):
             raise InvalidInputError(f"{key!r} is not a key of an object.")
@@ -366,7 +369,7 @@ class ObjectStoreRemote:
     def _key(self, found: ObjectMeta) -> str:
         return found["path"].removeprefix(f"{self._place.prefix}/" if self._place.prefix else "")
 
-    def _error(self, error: Exception, key: str) -> Exception:
+    def error_of(self, error: Exception, key: str) -> Exception:
         """Return the error of the port for what was raised; ours, and those of local files, are it already."""
         if isinstance(error, SiglumError) or (isinstance(error, OSError) and error.errno is not None):
             return error

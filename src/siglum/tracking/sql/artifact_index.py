@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from siglum.storage.artifacts.index import UPLOAD
 from siglum.tracking.sql.database import Database
 
 
@@ -22,11 +23,11 @@ class SqlArtifactIndex:
         )
 
     def get(self, path: str) -> tuple[int, str] | None:
-        """Return size and SHA-256 of the file at `path`, None when it is not known."""
+        """Return size and SHA-256 of the file at `path`, None when they are not known."""
         row = self._database.read(
             lambda sql: sql.one("SELECT size, sha256 FROM artifact_index WHERE path = ?", (path,))
         )
-        return (row[0], row[1]) if row else None
+        return (row[0], row[1]) if row and not row[1].startswith(UPLOAD) else None
 
     def remove(self, path_prefix: str) -> None:
         """Forget the file at this path and all files below it as a folder."""
