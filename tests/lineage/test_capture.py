@@ -7,6 +7,7 @@ import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def take(folder: Path, environ: Mapping[str, str] | None = None, **options: int) -> Capture:
+def take(folder: Path, environ: Mapping[str, str] | None = None, **options: Any) -> Capture:
     return capture(str(folder), environ or {}, ["train.py"], ["/usr/bin/python3", "train.py"], **options)
 
 
@@ -57,6 +58,7 @@ def test_a_clean_tree(project: Path) -> None:
     assert (tags["siglum.git.dirty"], tags["mlflow.source.type"]) == ("false", "LOCAL")
     assert set(found.files()) == {"siglum/environment.json"}
     assert found.command == ("python", "train.py")
+    assert tags["siglum.command"] == "python train.py"
 
 
 def test_a_dirty_tree_keeps_the_exact_change(project: Path, tmp_path: Path) -> None:
@@ -88,6 +90,32 @@ def test_a_diff_that_is_too_long_is_named_by_its_hash(project: Path) -> None:
     assert "siglum/uncommitted.diff" not in cut.files()
     assert any("too long to be kept" in problem for problem in cut.problems)
     assert "too long" in cut.tags()["siglum.capture.problems"]
+
+
+def test_secrets_in_the_change_are_masked_and_counted(project: Path) -> None:
+    (project / "train.py").write_text("db_password = 'hunter2'\nlr = 0.1\n")
+    (project / ".env").write_text("WANDB_API_KEY=0123456789abcdef\n")
+    found = take(project)
+    assert found.code.diff is not None
+    assert b"hunter2" not in found.code.diff
+    assert b"0123456789abcdef" not in found.code.diff
+    assert b"+lr = 0.1" in found.code.diff
+    assert found.code.diff_sha256 != hashlib.sha256(found.code.diff).hexdigest()  # that of the change itself
+    assert "2 secrets in the uncommitted diff masked" in found.tags()["siglum.capture.problems"]
+
+
+def test_a_change_that_is_not_to_be_kept(project: Path) -> None:
+    (project / "train.py").write_text("print(2)\n")
+    found = take(project, keep_diff=False)
+    assert set(found.files()) == {"siglum/environment.json"}
+    assert found.code.diff_sha256 == take(project).code.diff_sha256
+    assert found.problems == ()
+
+
+def test_a_notebook_is_named(project: Path) -> None:
+    found = take(project, notebook=str(project / "sub" / "churn.ipynb"))
+    tags = found.tags()
+    assert (tags["mlflow.source.name"], tags["mlflow.source.type"]) == ("sub/churn.ipynb", "NOTEBOOK")
 
 
 def test_a_long_untracked_file_is_left_out_and_named(project: Path) -> None:
@@ -122,6 +150,7 @@ def test_without_git_or_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (["/venv/bin/python3.11", "src/train.py", "--lr", "0.1"], ("python", "sub/src/train.py", "--lr", "0.1")),
         (["python", "-m", "pkg.train"], ("python", "-m", "pkg.train")),
         (["python", "/project/sub/src/train.py", "/data/x.csv"], ("python", "sub/src/train.py", "/data/x.csv")),
+        (["python", "t.py", "--password", "hunter2"], ("python", "t.py", "--password", "<masked>")),
         (["/v/python", "-m", "ipykernel_launcher", "-f", "/tmp/k-123.json"], ("python", "-m", "ipykernel_launcher")),
         ([], ()),
     ],

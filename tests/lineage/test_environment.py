@@ -75,6 +75,12 @@ def test_this_process() -> None:
     assert msgspec.json.decode(text, type=type(environment)) == environment
 
 
+def test_variables_that_were_asked_for() -> None:
+    environ = {"SLURM_JOB_ID": "7", "SLURM_TOKEN": "0123456789abcdef", "OTHER": "x", "DATABASE": "pg://me:pw@host/x"}
+    found = capture_environment(environ, ("SLURM_*", "DATABASE", "NOT_SET")).variables
+    assert found == {"SLURM_JOB_ID": "7", "SLURM_TOKEN": "<masked>", "DATABASE": "pg://me:<masked>@host/x"}
+
+
 def test_the_same_packages_as_the_standard_library_finds() -> None:
     names = {re.sub(r"[-_.]+", "-", each.name).lower() for each in importlib.metadata.distributions()}
     assert {package.name for package in installed_packages()} == names

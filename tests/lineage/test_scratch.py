@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from siglum.core.errors import ConflictError, IntegrityError, SiglumError
+from siglum.core.errors import ConflictError, IntegrityError, NotFoundError, SiglumError
 from siglum.lineage.scratch import apply_patch, scratch_checkout
 from siglum.workspace.git import Git
 
@@ -123,6 +123,8 @@ def test_a_change_that_was_tampered_with_is_refused(repository: Path, tmp_path: 
     with scratch_checkout(own, "", "HEAD", str(tmp_path)) as scratch:
         with pytest.raises(IntegrityError, match=digest):
             apply_patch(scratch, patch.replace(b"+two", b"+bad"), digest)
+        with pytest.raises(NotFoundError, match="secrets in it, which were masked"):
+            apply_patch(scratch, patch.replace(b"+two", b"+<masked>"), digest)
         assert Path(scratch.tree, "train.py").read_text() == "one\n"
 
 

@@ -14,6 +14,7 @@ from siglum.tracking.entities import RunStatus
 
 if TYPE_CHECKING:
     from siglum.client.fluent.runs import ActiveRun
+    from siglum.client.run_output import RunOutput
 
 
 class RunScope:
@@ -22,7 +23,18 @@ class RunScope:
     `recorded` says whether these are what the run has on record: not so when it was started elsewhere and resumed.
     """
 
-    __slots__ = ("_generation", "_session", "_uris", "capture", "inputs", "recorded", "run", "sampler", "sent_inputs")
+    __slots__ = (
+        "_generation",
+        "_session",
+        "_uris",
+        "capture",
+        "inputs",
+        "output",
+        "recorded",
+        "run",
+        "sampler",
+        "sent_inputs",
+    )
 
     def __init__(self, run: ActiveRun, session: state.Session, capture: Capture, inputs: InputLog) -> None:
         self.run = run
@@ -31,6 +43,7 @@ class RunScope:
         self.recorded = True
         self.sent_inputs: set[DataInput] = set()
         self.sampler: Sampler | None = None
+        self.output: RunOutput | None = None
         self._session = session
         self._uris = session.uris
         self._generation = state.generation()

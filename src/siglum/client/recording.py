@@ -7,11 +7,13 @@ import os
 import sys
 
 from siglum.client.active import RunScope
+from siglum.client.capture_options import CaptureOptions
 from siglum.core.errors import SiglumError
-from siglum.lineage.capture import RECIPE_FILE, Capture, capture
-from siglum.lineage.code import MAX_DIFF_BYTES
+from siglum.core.secrets import mask
+from siglum.lineage.capture import NOTEBOOK_FILE, RECIPE_FILE, Capture, capture
 from siglum.lineage.datasets import dataset_input
 from siglum.lineage.inputs import DataInput, InputLog, close_log, open_log
+from siglum.lineage.notebook import current_shell, executed_code, notebook_name
 from siglum.lineage.recipe import MAX_TAG_CHARACTERS, Recipe
 from siglum.tracking.entities import Run, Tag
 
@@ -21,13 +23,20 @@ DIRTY_TAG = "siglum.git.dirty"
 PROBLEMS_TAG = "siglum.capture.problems"
 
 
-def capture_for(parent: RunScope | None) -> Capture:
+def capture_for(parent: RunScope | None, options: CaptureOptions) -> Capture:
     """Return the circumstances of a new run: those of its parent in this process, else what is found now."""
     if parent is not None:
         return parent.capture
-    limit = os.environ.get("SIGLUM_MAX_DIFF_BYTES", "")
-    max_diff = int(limit) if limit.isdecimal() else MAX_DIFF_BYTES
-    return capture(os.getcwd(), os.environ, sys.argv, sys.orig_argv, max_diff=max_diff)
+    return capture(
+        os.getcwd(),
+        os.environ,
+        sys.argv,
+        sys.orig_argv,
+        max_diff=options.max_diff,
+        keep_diff=options.diff,
+        variables=options.variables,
+        notebook=notebook_name(current_shell(), os.environ),
+    )
 
 
 def open_inputs(parent: RunScope | None) -> InputLog:
@@ -54,6 +63,7 @@ def begin(scope: RunScope) -> None:
 def finish(scope: RunScope) -> None:
     """Put the recipe on record as it is at the end of a run, and what the run read."""
     close_log(scope.inputs)
+    _put_cells(scope)
     if scope.recorded:
         write_recipe(scope)
     else:
@@ -91,7 +101,16 @@ def _log_inputs(scope: RunScope, inputs: tuple[DataInput, ...]) -> None:
         scope.sent_inputs.update(new)
 
 
+def _put_cells(scope: RunScope) -> None:
+    """Keep the cells that this notebook has executed so far."""
+    code = executed_code(current_shell())
+    if code is not None:
+        artifacts = scope.session.stores.artifacts_for(scope.run.info.artifact_uri)
+        artifacts.put(NOTEBOOK_FILE, io.BytesIO(mask(code).text))
+
+
 def _put_files(scope: RunScope) -> None:
+    _put_cells(scope)
     artifacts = scope.session.stores.artifacts_for(scope.run.info.artifact_uri)
     for path, content in scope.capture.files().items():
         artifacts.put(path, io.BytesIO(content))

@@ -11,12 +11,12 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 
 from siglum.client.tracking_uri import environment_value
 from siglum.core.errors import InvalidInputError
+from siglum.lineage.hardware import nvml_devices
 
 PREFIX = "system/"
 _MEGABYTE = 1e6
@@ -124,7 +124,7 @@ class Machine:
         self._folder = folder or os.getcwd()
         self._cpu = self._cpu_times()
         self._network = self._network_bytes()
-        self._gpus = _gpus()
+        self._gpus = nvml_devices()
 
     def read(self) -> dict[str, float]:
         """Measure once."""
@@ -197,13 +197,3 @@ class Machine:
             return sum(int(each[0]) for each in counted), sum(int(each[8]) for each in counted)
         except (OSError, ValueError, IndexError):
             return None
-
-
-def _gpus() -> list[tuple[Any, Any]]:
-    try:
-        import pynvml  # optional: who has GPUs of NVIDIA may have it
-
-        pynvml.nvmlInit()
-        return [(pynvml, pynvml.nvmlDeviceGetHandleByIndex(i)) for i in range(pynvml.nvmlDeviceGetCount())]
-    except Exception:  # noqa: BLE001  -- no package, no driver, no GPU: NVML has its own errors
-        return []

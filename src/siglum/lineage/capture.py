@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from siglum.lineage.code import MAX_DIFF_BYTES, CodeState, capture_code
 from siglum.lineage.command import entry_command
 from siglum.lineage.environment import Environment, capture_environment
 from siglum.lineage.inputs import DataInput, InputLog, close_log, open_log, record_input
+from siglum.lineage.notebook import relative_name
 from siglum.lineage.project import project_root
 from siglum.lineage.recipe import MAX_TAG_CHARACTERS, Recipe, RecipeCode, make_recipe
 from siglum.lineage.seeds import seed_everything, seeds_in_force
@@ -28,6 +30,7 @@ __all__ = [
 
 RECIPE_FILE = "siglum/recipe.json"
 DIFF_FILE = "siglum/uncommitted.diff"
+NOTEBOOK_FILE = "siglum/notebook.py"
 ENVIRONMENT_FILE = "siglum/environment.json"
 
 T = TypeVar("T")
@@ -57,6 +60,7 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
             "mlflow.source.git.branch": self.code.branch,
             "mlflow.source.git.repoURL": self.code.remote,
             "siglum.git.dirty": None if self.code.commit is None else str(self.code.dirty).lower(),
+            "siglum.command": shlex.join(self.command)[:MAX_TAG_CHARACTERS] or None,
             "siglum.stage": self.stage,
             "siglum.capture.problems": " ".join(self.problems)[:MAX_TAG_CHARACTERS] or None,
         }
@@ -92,6 +96,9 @@ def capture(
     orig_argv: Sequence[str],
     *,
     max_diff: int = MAX_DIFF_BYTES,
+    keep_diff: bool = True,
+    variables: Sequence[str] = (),
+    notebook: str | None = None,
 ) -> Capture:
     """Return the circumstances of a run that starts now, in this process. Never raises; some 0.1 s.
 
@@ -101,6 +108,9 @@ def capture(
         argv: `sys.argv`.
         orig_argv: `sys.orig_argv`.
         max_diff: Bytes of uncommitted changes that are kept at most.
+        keep_diff: Whether they are kept, and not only their SHA-256.
+        variables: Names and patterns of environment variables to record beside those that change results.
+        notebook: The path of the notebook that this process is, where it is known.
     """
     problems: list[str] = []
 
@@ -115,16 +125,18 @@ def capture(
     root = project_root(cwd)
     lock_only: tuple[str, ...] = ("dvc.lock",)
     results = attempt("The pipeline's outputs", lambda: result_paths(root), lock_only)
-    code = attempt("The state of the code", lambda: capture_code(root, results, max_diff), CodeState())
+    code = attempt(
+        "The state of the code", lambda: capture_code(root, results, max_diff, keep_diff=keep_diff), CodeState()
+    )
     stage = attempt("The pipeline stage", lambda: capture_stage(environ, code.commit), StageFacts())
     return Capture(
         root=root,
         user=attempt("The user", user_name, "unknown"),
-        source_name=argv[0] if argv and argv[0] else "python",
-        source_type="NOTEBOOK" if any("ipykernel" in argument for argument in orig_argv) else "LOCAL",
+        source_name=relative_name(notebook, root) if notebook else argv[0] if argv and argv[0] else "python",
+        source_type="NOTEBOOK" if notebook or any("ipykernel" in argument for argument in orig_argv) else "LOCAL",
         command=attempt("The command", lambda: entry_command(orig_argv, cwd, root), ()),
         code=code,
-        environment=attempt("The environment", lambda: capture_environment(environ), None),
+        environment=attempt("The environment", lambda: capture_environment(environ, variables), None),
         stage=stage.name,
         inputs=stage.inputs,
         problems=(*problems, *code.problems, *stage.problems),

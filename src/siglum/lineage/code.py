@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from siglum.core.text import size
+from siglum.core.secrets import mask
+from siglum.core.text import count, size
 from siglum.lineage.environment import without_credentials
 from siglum.workspace.git import Git
 
@@ -17,7 +18,10 @@ MAX_DIFF_BYTES = 10 * 1024 * 1024
 
 
 class CodeState(msgspec.Struct, frozen=True, kw_only=True):
-    """The code that ran. `diff` is None when nothing was changed, or when it is too long to be kept."""
+    """The code that ran. `diff` is None when nothing was changed, or when it is too long to be kept, or not wanted.
+
+    `diff_sha256` is of the change itself; in `diff`, secrets are masked.
+    """
 
     commit: str | None = None
     branch: str | None = None
@@ -32,7 +36,9 @@ class CodeState(msgspec.Struct, frozen=True, kw_only=True):
         return self.diff_sha256 is not None
 
 
-def capture_code(root: str, exclude: Sequence[str], max_diff: int = MAX_DIFF_BYTES) -> CodeState:
+def capture_code(
+    root: str, exclude: Sequence[str], max_diff: int = MAX_DIFF_BYTES, *, keep_diff: bool = True
+) -> CodeState:
     """Return the state of the working tree at `root`; `exclude` are paths of results, relative to `root`.
 
     The diff holds untracked files that are not ignored, since a script may import them. Read-only.
@@ -63,9 +69,16 @@ def capture_code(root: str, exclude: Sequence[str], max_diff: int = MAX_DIFF_BYT
     diff = git.diff_with_untracked(skipped)
     if not diff:
         return msgspec.structs.replace(state, problems=tuple(problems))
-    kept: bytes | None = diff
-    if len(diff) > max_diff:
-        kept = None
+    kept: bytes | None = None
+    if keep_diff and len(diff) <= max_diff:
+        masked = mask(diff)
+        kept = masked.text
+        if masked.count:
+            problems.append(
+                f"{count(masked.count, 'secret')} in the uncommitted diff masked: the exact code cannot be rebuilt "
+                "from what is kept of it."
+            )
+    elif keep_diff:
         problems.append(f"The uncommitted diff of {size(len(diff))} is too long to be kept; its SHA-256 is on record.")
     digest = hashlib.sha256(diff).hexdigest()
     return msgspec.structs.replace(state, diff_sha256=digest, diff=kept, problems=tuple(problems))

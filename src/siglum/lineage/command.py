@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from siglum.core.hashes import sha256_hex
+from siglum.core.secrets import mask_arguments
 from siglum.lineage.project import relative_to_root
 
 _MAX_ARGUMENT = 2000
@@ -15,14 +16,14 @@ def entry_command(orig_argv: Sequence[str], cwd: str, root: str) -> tuple[str, .
     """Return `sys.orig_argv` with the interpreter as `python` and paths below `root` made relative to it.
 
     A notebook's kernel is named without its connection file, whose name changes with every start; a very long
-    argument (a program given to `-c`) by its SHA-256.
+    argument (a program given to `-c`) by its SHA-256. Secrets are masked.
     """
     if not orig_argv:
         return ()
     arguments = ["python" if os.path.basename(orig_argv[0]).startswith("python") else orig_argv[0], *orig_argv[1:]]
     if any("ipykernel_launcher" in argument for argument in arguments):
         return ("python", "-m", "ipykernel_launcher")
-    return tuple(_argument(argument, cwd, root) for argument in arguments)
+    return mask_arguments([_argument(argument, cwd, root) for argument in arguments])
 
 
 def _argument(argument: str, cwd: str, root: str) -> str:

@@ -169,6 +169,9 @@ def _environment(environment: EnvironmentRecord | None, seeds: dict[str, str]) -
     if environment is None:
         return Section("environment", NOT_ON_RECORD, seeded)
     rows: list[tuple[str, ...]] = [(key, value) for key, value in environment.place.items() if key != "python"]
+    hardware = environment.detail.hardware if environment.detail else None
+    if hardware is not None:
+        rows.extend(hardware.words().items())
     if environment.versions:
         rows.append(("packages", f"{len(environment.versions)} (--json lists them)"))
     if environment.digest:

@@ -6,6 +6,7 @@ left out: they do not change a result, and do not belong on a server that others
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import platform
 import re
@@ -13,11 +14,13 @@ import sys
 import sysconfig
 import threading
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from siglum.core.hashes import canonical_json, sha256_hex
+from siglum.core.secrets import mask_arguments
+from siglum.lineage.hardware import Hardware, capture_hardware
 
 RECORDED_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
@@ -39,7 +42,7 @@ class Package(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run ran in. `variables` holds those of `RECORDED_VARIABLES` that were set."""
+    """What a run ran in. `variables` holds those of `RECORDED_VARIABLES` that were set, and those asked for."""
 
     python: str
     implementation: str
@@ -49,6 +52,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     cpu_count: int
     variables: dict[str, str]
     packages: tuple[Package, ...]
+    hardware: Hardware | None = None
 
     @property
     def digest(self) -> str:
@@ -65,8 +69,13 @@ def environment_digest(packages: tuple[Package, ...], python: str, platform_tag:
     return "sha256:" + sha256_hex(canonical_json(["siglum.environment.v1", listed, python, platform_tag]))
 
 
-def capture_environment(environ: Mapping[str, str]) -> Environment:
-    """Return the environment of this process. Takes some 50 ms the first time, next to nothing after that."""
+def capture_environment(environ: Mapping[str, str], also: Sequence[str] = ()) -> Environment:
+    """Return the environment of this process. Takes some 50 ms the first time, next to nothing after that.
+
+    Args:
+        environ: The environment variables.
+        also: Names and patterns (`SLURM_*`) of variables to record beside those that change results.
+    """
     return Environment(
         python=platform.python_version(),
         implementation=sys.implementation.name,
@@ -74,9 +83,20 @@ def capture_environment(environ: Mapping[str, str]) -> Environment:
         platform_detail=platform.platform(),
         machine=platform.machine(),
         cpu_count=os.cpu_count() or 0,
-        variables={name: environ[name] for name in RECORDED_VARIABLES if environ.get(name)},
+        variables=_allowed(environ, also),
         packages=installed_packages(),
+        hardware=capture_hardware(),
     )
+
+
+def _allowed(environ: Mapping[str, str], also: Sequence[str]) -> dict[str, str]:
+    """Return the variables that may go on record, without secrets."""
+    found = {name: environ[name] for name in RECORDED_VARIABLES if environ.get(name)}
+    for name in sorted(environ):
+        if name not in found and environ[name] and any(fnmatch.fnmatchcase(name, pattern) for pattern in also):
+            (shown,) = mask_arguments([f"{name}={environ[name]}"])
+            found[name] = shown.partition("=")[2]
+    return found
 
 
 _lock = threading.Lock()

@@ -16,6 +16,7 @@ from typing import TypeAlias
 import msgspec
 
 from siglum.core.errors import ConflictError, IntegrityError, NotFoundError, StageFailedError
+from siglum.core.secrets import MARK
 from siglum.lineage.capture import DIFF_FILE
 from siglum.lineage.environment import RECORDED_VARIABLES, Environment
 from siglum.lineage.interpreter import EnvironmentMode, EnvironmentPlan, build_environment, plan_environment
@@ -171,6 +172,8 @@ def _check_command(name: str, command: Sequence[str]) -> None:
         reason = "it was made in a notebook, whose cells and their order are not on record"
     elif any(argument.startswith("sha256:") for argument in command):
         reason = "its command had an argument too long to be recorded"
+    elif any(MARK in argument for argument in command):
+        reason = "its command had a secret in it, which was masked"
     elif command[0] == "python" and (len(command) == 1 or command[1] == "-"):
         reason = "it was made in an interactive session or from standard input, which is not on record"
     if reason is not None:

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from siglum.core.errors import ConflictError, IntegrityError, SiglumError
+from siglum.core.errors import ConflictError, IntegrityError, NotFoundError, SiglumError
+from siglum.core.secrets import MARK
 from siglum.lineage.history import run_git_in
 from siglum.workspace.git import Git, run_git
 
@@ -70,9 +71,16 @@ def apply_patch(scratch: Scratch, patch: bytes, sha256: str) -> None:
 
     Raises:
         IntegrityError: Its bytes are not those on record.
+        NotFoundError: Secrets in it were masked.
         ConflictError: It does not apply to the commit.
     """
-    if hashlib.sha256(patch).hexdigest() != sha256:
+    exact = hashlib.sha256(patch).hexdigest() == sha256
+    if not exact and MARK.encode() in patch:
+        raise NotFoundError(
+            "The uncommitted change that the version was made with had secrets in it, which were masked.",
+            hint="The exact code cannot be rebuilt. Read secrets from the environment, and commit before you train.",
+        )
+    if not exact:
         raise IntegrityError(
             f"The recorded uncommitted change (siglum/uncommitted.diff) does not have the SHA-256 on record, {sha256}.",
             hint="It was changed after the run; the exact code cannot be rebuilt. Restore it from a backup.",

@@ -8,10 +8,11 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from siglum.client import active, recording, stage_run, state, system_metrics
 from siglum.client.active import RunScope, parse_status
+from siglum.client.capture_options import CaptureOptions, capture_options
 from siglum.client.fluent.experiments import as_tags, current_experiment_id
 from siglum.client.forking import copy_series, fork_tags
 from siglum.client.system_metrics import Sampler, Sampling
@@ -19,6 +20,9 @@ from siglum.client.tracking_uri import environment_value
 from siglum.core.clock import now_ms
 from siglum.core.errors import ConflictError, InvalidInputError, SiglumError
 from siglum.tracking.entities import LifecycleStage, Metric, Run, RunStatus, Tag
+
+if TYPE_CHECKING:
+    from siglum.client.run_output import RunOutput
 
 PARENT_TAG = "mlflow.parentRunId"
 NOTE_TAG = "mlflow.note.content"
@@ -50,6 +54,8 @@ def start_run(
     *,
     fork_from: str | None = None,
     fork_step: int | None = None,
+    log_output: bool | None = None,
+    log_diff: bool | None = None,
 ) -> ActiveRun:
     """Start a run, or go on with the one named by `run_id` (or by SIGLUM_RUN_ID, MLFLOW_RUN_ID, once).
 
@@ -71,13 +77,17 @@ def start_run(
             `enable_system_metrics_logging` or the environment says.
         fork_from: Go on, in a new run, from another run: it gets that run's series.
         fork_step: Up to and including this step; all of them when None.
+        log_output: Keep what the process prints while the run lasts, as `siglum/stdout.txt` and `siglum/stderr.txt`;
+            None: as `SIGLUM_LOG_OUTPUT` says. A nested run prints into its parent's output, too.
+        log_diff: Keep the uncommitted change of the code, with secrets masked; else only its SHA-256. None: as
+            `SIGLUM_LOG_DIFF` says, and yes without it.
 
     Raises:
         InvalidInputError: A fork of a run that is resumed, or `fork_step` without `fork_from`.
         ConflictError: Another run is active in this thread and `nested` is false, or the run has been deleted.
         NotFoundError: No such run, parent or experiment.
     """
-    sampling = state.sampling()
+    sampling, options = state.sampling(), capture_options(os.environ, diff=log_diff, output=log_output)
     if fork_from is None and fork_step is not None:
         raise InvalidInputError("fork_step says up to where a run is forked: it needs fork_from.")
     if run_id is not None and fork_from is not None:
@@ -95,7 +105,7 @@ def start_run(
     if source is not None and resumed is not None:
         resumed, around = None, resumed  # a fork is always a new run: in a stage, one below the stage's
     if resumed is not None:
-        scope = _resume(resumed, experiment_id, run_name, _with_note(tags, description))
+        scope = _resume(resumed, experiment_id, run_name, _with_note(tags, description), options)
     else:
         scope = _create(
             experiment_id or current_experiment_id(),
@@ -103,6 +113,7 @@ def start_run(
             parent_run_id or around,
             parents[-1] if parents else None,
             _with_note(tags, description) | (fork_tags(source, fork_step) if source is not None else {}),
+            options,
         )
         if source is not None:
             copy_series(scope.session.stores.tracking, source, scope.run_id, fork_step)
@@ -110,7 +121,20 @@ def start_run(
     state.set_last_run_id(scope.run_id)
     if sampling.enabled if log_system_metrics is None else log_system_metrics:
         scope.sampler = _sampler(scope, sampling)
+    if options.output:
+        scope.output = _keep_output(scope, options)
     return scope.run
+
+
+def _keep_output(scope: RunScope, options: CaptureOptions) -> RunOutput:
+    from siglum.client.run_output import RunOutput  # only for who asks for it
+
+    return RunOutput(scope.run_id, options.max_output)
+
+
+def _finish_output(scope: RunScope) -> None:
+    if scope.output is not None:
+        scope.output.finish(scope.session.stores.artifacts_for(scope.run.info.artifact_uri))
 
 
 def _sampler(scope: RunScope, sampling: Sampling) -> Sampler:
@@ -144,6 +168,8 @@ def _leave(run: ActiveRun, error: BaseException | None) -> None:
         return  # ended in the block, by end_run()
     while scopes:
         scope = scopes.pop()
+        if error is not None and scope.output is not None:
+            scope.output.add_error(error)
         try:
             _end(scope, status)
         except SiglumError as unsent:
@@ -159,6 +185,7 @@ def _end(scope: RunScope, status: RunStatus) -> None:
         scope.sampler.stop()
     store, problems = scope.session.stores.tracking, []
     steps: tuple[Callable[[], object], ...] = (
+        lambda: _finish_output(scope),
         lambda: scope.session.queue.flush(scope.run_id),
         lambda: recording.finish(scope),
         lambda: store.update_run(scope.run_id, status=status, end_time=now_ms()),
@@ -238,14 +265,19 @@ def end_runs_at_exit() -> None:
 
 
 def _create(
-    experiment_id: str, run_name: str | None, parent_run_id: str | None, parent: RunScope | None, tags: dict[str, Any]
+    experiment_id: str,
+    run_name: str | None,
+    parent_run_id: str | None,
+    parent: RunScope | None,
+    tags: dict[str, Any],
+    options: CaptureOptions,
 ) -> RunScope:
     session = state.session()
     if parent_run_id is not None:
         if parent is None or parent.run_id != parent_run_id:
             session.stores.tracking.get_run(parent_run_id)  # it must be there
         tags = {PARENT_TAG: parent_run_id, **tags}
-    captured = recording.capture_for(parent)
+    captured = recording.capture_for(parent, options)
     run = session.stores.tracking.create_run(
         experiment_id,
         user_id=captured.user,
@@ -258,7 +290,9 @@ def _create(
     return scope
 
 
-def _resume(run_id: str, experiment_id: str | None, run_name: str | None, tags: dict[str, Any]) -> RunScope:
+def _resume(
+    run_id: str, experiment_id: str | None, run_name: str | None, tags: dict[str, Any], options: CaptureOptions
+) -> RunScope:
     session = state.session()
     store = session.stores.tracking
     run = store.get_run(run_id)
@@ -272,7 +306,8 @@ def _resume(run_id: str, experiment_id: str | None, run_name: str | None, tags: 
     store.update_run(run_id, status=RunStatus.RUNNING, run_name=run_name)
     if tags:
         store.log_batch(run_id, tags=[Tag(key, str(value)) for key, value in tags.items()])
-    scope = RunScope(_active(store.get_run(run_id)), session, recording.capture_for(None), recording.open_inputs(None))
+    captured = recording.capture_for(None, options)
+    scope = RunScope(_active(store.get_run(run_id)), session, captured, recording.open_inputs(None))
     if recording.is_recorded(run):
         scope.recorded = False  # what started the run stays on record, unless this process logs a model in it
     else:

@@ -1,0 +1,60 @@
+"""Keeping what a run prints among its files: `siglum/stdout.txt` and `siglum/stderr.txt`, secrets masked."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import traceback
+
+from siglum.client.artifact_folder import ArtifactFolder
+from siglum.client.output import Kept, OutputLog
+from siglum.core.secrets import mask
+from siglum.lineage.project import project_root
+
+FOLDER = "siglum"
+
+_log = logging.getLogger("siglum")
+
+
+class RunOutput:
+    """What is printed from the beginning of a run to its end."""
+
+    def __init__(self, run_id: str, limit: int) -> None:
+        """Keep at most `limit` bytes of each stream; nothing, and a line says so, where no file can be written."""
+        self._limit = limit
+        self._error = b""
+        self._kept: Kept | None = None
+        try:
+            self._kept = _output.begin(run_id)
+        except OSError as error:
+            _log.warning("The output of run %s is not kept: %s", run_id, error)
+
+    def add_error(self, error: BaseException) -> None:
+        """Keep the traceback of an error that ends the run: Python prints it only afterwards."""
+        self._error = "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace")
+
+    def finish(self, artifacts: ArtifactFolder) -> None:
+        """Keep no more, and store what was kept with the run. Repeating it changes nothing."""
+        if self._kept is None:
+            return
+        kept, self._kept = self._kept, None
+        found = _output.end(kept, self._limit)
+        if self._error:
+            found["stderr"] = found.get("stderr", b"") + self._error
+        for name, content in found.items():
+            artifacts.put(f"{FOLDER}/{name}.txt", io.BytesIO(mask(content).text))
+
+
+def output_folder(run_id: str) -> str:
+    """Return where output is kept until its run ends; what a killed run printed is left there."""
+    root = project_root(os.getcwd())
+    if os.path.isdir(os.path.join(root, ".dvc")):
+        return os.path.join(root, ".dvc", "tmp", "siglum", "output", run_id)
+    base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(base, "siglum", "output", run_id)
+
+
+_output = OutputLog(output_folder)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_output.forget)
