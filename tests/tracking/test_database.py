@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import apsw
 import pytest
@@ -28,6 +30,8 @@ from siglum.tracking.sql.database import Database, open_database, parse_sqlite_p
 from siglum.tracking.sql.migrate import known_migrations
 from siglum.tracking.sql.port import Sql
 from siglum.tracking.sql.store import SqlTrackingStore
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -124,6 +128,60 @@ def test_one_failure_in_a_group_does_not_touch_the_others(database: Database) ->
     assert [result is None for result in results] == [True, True, False, True]
     assert isinstance(results[2], SiglumError)
     assert numbers(database) == [1, 2, 3]
+
+
+def in_thread(work: Callable[[], T]) -> T:
+    """Return what a call in another thread returns, or raise what it raises."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result(60)
+
+
+def test_who_writes_alone_writes_in_its_own_thread(database: Database) -> None:
+    def write() -> tuple[int, int]:
+        return database.write(lambda _: threading.get_ident()), threading.get_ident()
+
+    of_work, of_caller = in_thread(write)
+    assert of_work == of_caller
+    # what interrupts a program is raised in its main thread, which must not happen between two statements
+    of_work, of_caller = write()
+    assert of_work != of_caller
+
+
+def test_who_finds_another_writing_waits_in_a_group(database: Database) -> None:
+    started, go = threading.Event(), threading.Event()
+
+    def block(sql: Sql) -> None:
+        started.set()
+        assert go.wait(30)
+        insert(1)(sql)
+
+    with ThreadPoolExecutor(2) as pool:
+        alone = pool.submit(database.write, block)
+        assert started.wait(30)
+        queued = [database.submit(insert(x)) for x in (2, 3)]
+        beside = pool.submit(database.write, insert(4))
+        assert not any(each.done() for each in (*queued, beside))
+        go.set()
+        for each in (alone, *queued, beside):
+            assert each.result(30) is None
+    assert numbers(database) == [1, 2, 3, 4]
+
+
+def test_what_fails_alone_changes_nothing_and_lets_the_next_write(database: Database) -> None:
+    def fail(sql: Sql) -> None:
+        insert(1)(sql)
+        raise ValueError("no")
+
+    def write() -> None:
+        with pytest.raises(ValueError, match="no"):
+            database.write(fail)
+        database.write(insert(2))
+
+    in_thread(write)
+    assert numbers(database) == [2]
+    database.close()
+    with pytest.raises(ConflictError, match="closed"):
+        in_thread(lambda: database.write(insert(3)))
 
 
 def test_what_raises_changes_nothing(database: Database) -> None:

@@ -125,13 +125,16 @@ class Database:
     def write(self, work: Callable[[Sql], T], weight: int = 1) -> T:
         """Run `work` in a transaction. On return it is committed and flushed; when it raises, nothing has changed.
 
-        `weight` is about how many rows it writes. `work` runs in another thread and may call nothing of the database
-        but what it is given.
+        `weight` is about how many rows it writes. `work` may run in another thread, and may call nothing of the
+        database but what it is given.
         """
-        return self.submit(work, weight).result()
+        return self._group_commit().run(work, weight)
 
     def submit(self, work: Callable[[Sql], T], weight: int = 1) -> Future[T]:
         """Queue `work` as `write` would, and return at once."""
+        return self._group_commit().submit(work, weight)
+
+    def _group_commit(self) -> GroupCommit:
         writer = self._writer
         if writer is None:
             with self._gate:
@@ -140,7 +143,7 @@ class Database:
                 if self._writer is None:
                     self._writer = GroupCommit(self._writing, f"siglum-writer {os.path.basename(self.place)}")
                 writer = self._writer
-        return writer.submit(work, weight)
+        return writer
 
     def read(self, work: Callable[[Sql], T]) -> T:
         """Run `work` on one snapshot of what is committed."""

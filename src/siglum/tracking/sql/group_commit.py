@@ -4,6 +4,9 @@ Callers queue units of work. One thread takes what has gathered, runs all units 
 only then tells the callers. While it waits for the disk, the next group gathers, so the cost of a flush is shared by as
 many as are waiting. Where a unit fails, or a connection is lost before the commit, the group is run again. So a unit
 may run more than once, and must not change anything but the database.
+
+A caller who finds nobody writing runs its unit itself: handing it to the thread and being woken by it would cost a lone
+client more than the statements do.
 """
 
 from __future__ import annotations
@@ -54,17 +57,40 @@ class GroupCommit:
         self._queue: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
+        self._turn = threading.Lock()
+        """Held by who writes: the thread, or a caller with nobody beside it."""
+        self._wanted = False
+        """Whether the thread waits for its turn, which nobody may take from it."""
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
     def submit(self, work: Callable[[Sql], T], weight: int = 1) -> Future[T]:
         """Queue a unit. Its future is resolved once the unit is durable, or has failed and changed nothing."""
         unit = _Unit(work, weight)
+        unit.future.set_running_or_notify_cancel()  # it can no longer be cancelled
         with self._closing:
             if self._closed:
-                raise ConflictError("The database has been closed.")
+                raise _closed()
             self._queue.put(unit)
         return unit.future
+
+    def run(self, work: Callable[[Sql], T], weight: int = 1) -> T:
+        """Do as `submit` would and wait, in this thread when nobody else writes.
+
+        Not in the main thread, though: what interrupts a program is raised there, wherever it is at that moment.
+        """
+        alone = threading.current_thread() is not threading.main_thread() and not self._wanted and self._queue.empty()
+        if not alone or not self._turn.acquire(blocking=False):
+            return self.submit(work, weight).result()
+        try:
+            if self._closed:
+                raise _closed()
+            unit = _Unit(work, weight)
+            retried(functools.partial(self._commit, [unit]))
+        finally:
+            self._turn.release()
+        result: T = unit.result
+        return result
 
     def close(self) -> None:
         """Finish all that was queued, then end the thread."""
@@ -74,6 +100,8 @@ class GroupCommit:
                 self._queue.put(None)
         if threading.current_thread() is not self._thread:
             self._thread.join()
+            with self._turn:
+                pass  # who writes without the thread has ended, too, and nobody begins any more
 
     def _work(self) -> None:
         open_for_more = True
@@ -81,11 +109,14 @@ class GroupCommit:
             first = self._queue.get()
             if first is None:
                 return
-            group, open_for_more = self._gather(first)
-            try:
-                retried(functools.partial(self._commit, group))
-            except BaseException as error:  # noqa: BLE001  whatever it was, the callers must hear of it
-                _fail(group, error)
+            self._wanted = True
+            with self._turn:
+                self._wanted = False
+                group, open_for_more = self._gather(first)
+                try:
+                    retried(functools.partial(self._commit, group))
+                except BaseException as error:  # noqa: BLE001  whatever it was, the callers must hear of it
+                    _fail(group, error)
             for unit in group:
                 unit.resolve()
 
@@ -107,6 +138,10 @@ class GroupCommit:
             group.append(unit)
             weight += unit.weight
         return group, True
+
+
+def _closed() -> ConflictError:
+    return ConflictError("The database has been closed.")
 
 
 class _UnitFailedError(Exception):
