@@ -21,6 +21,7 @@ from siglum.registry.sql.store import SqlRegistryStore
 from siglum.registry.sql.webhooks import SqlWebhookStore
 from siglum.server.app import ServerConfig, create_app
 from siglum.server.exchange import Receive, Scope, Send
+from siglum.server.protocol import HttpProtocol
 from siglum.storage.artifacts.local import LocalArtifactStore
 from siglum.tracking.sql.artifact_index import SqlArtifactIndex
 from siglum.tracking.sql.database import open_database
@@ -174,7 +175,7 @@ def serve(config: ServerConfig, listening: socket.socket, on_ready: Callable[[],
     server = _Server(
         uvicorn.Config(
             application,
-            http="httptools",
+            http=HttpProtocol,
             loop="uvloop",
             ws="none",
             lifespan="on",
