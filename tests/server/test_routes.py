@@ -9,7 +9,7 @@ import pytest
 from tests.server.asgi import Answer, ask
 
 from siglum.core.errors import SiglumError
-from siglum.server import errors
+from siglum.server import dispatch, errors
 from siglum.server.dispatch import Dispatcher
 from siglum.server.route import Api, Permission, Route
 from siglum.server.routes import ROUTES
@@ -196,3 +196,26 @@ def test_every_error_of_the_tree_has_an_answer() -> None:
             status, body, _ = errors.answer(made)
             assert status == kind.http_status
             assert msgspec.json.decode(body)["message"] == "What. Do."
+
+
+@pytest.mark.parametrize("in_loop", [0, 1_000_000])
+def test_what_is_logged_is_the_same_from_a_thread_and_from_the_loop(
+    app: Dispatcher, monkeypatch: pytest.MonkeyPatch, in_loop: int
+) -> None:
+    monkeypatch.setattr(dispatch, "LOOP_BYTES", in_loop)
+    runs = "/api/2.0/mlflow/runs"
+    run_id = ask(app, "POST", f"{runs}/create", {"experiment_id": "0"}).json["run"]["info"]["run_id"]
+    for call, fields in (
+        ("log-metric", {"key": "m", "value": 1, "timestamp": 1}),
+        ("log-parameter", {"key": "p", "value": "1"}),
+        ("set-tag", {"key": "t", "value": "1"}),
+        ("log-batch", {"metrics": [{"key": "m", "value": 2, "timestamp": 2, "step": 1}]}),
+    ):
+        answer = ask(app, "POST", f"{runs}/{call}", {"run_id": run_id, **fields})
+        assert (answer.status, answer.body) == (200, b"{}")
+        assert_is_error(ask(app, "POST", f"{runs}/{call}", {"run_id": "0" * 32, **fields}), 404)
+        assert_is_error(ask(app, "POST", f"{runs}/{call}", fields), 400)
+    data = ask(app, "GET", f"{runs}/get?run_id={run_id}").json["run"]["data"]
+    assert [(m["key"], m["value"], m["step"]) for m in data["metrics"]] == [("m", 2.0, 1)]
+    assert data["params"] == [{"key": "p", "value": "1"}]
+    assert {"key": "t", "value": "1"} in data["tags"]

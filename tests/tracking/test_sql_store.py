@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from siglum.core.errors import ConflictError
+from siglum.core.errors import ConflictError, InvalidInputError
 from siglum.registry.entities import Change
 from siglum.registry.sql.store import SqlRegistryStore
 from siglum.testing.tracking_fixtures import unique
@@ -204,6 +204,25 @@ def test_logging_takes_a_constant_number_of_statements(
 
 
 # -- pins --------------------------------------------------------------------------------------------------------------
+def test_a_batch_that_is_queued_ends_as_one_that_is_logged(database: Database, store: SqlTrackingStore) -> None:
+    run = store.create_run("0").info.run_id
+    stored = store.queue_batch(run, metrics=[Metric("m", 1.0, 1)], params=[Param("p", "1")])
+    assert not stored.cancel()
+    stored.result(60)
+    assert store.get_run(run).data.metrics == {"m": 1.0}
+    refused = store.queue_batch(run, metrics=[Metric("new", 1.0, 1)], params=[Param("p", "2")])
+    with pytest.raises(ConflictError, match="cannot be changed"):
+        refused.result(60)
+    # the key of a metric that was undone is not taken for known
+    store.queue_batch(run, metrics=[Metric("new", 2.0, 2)]).result(60)
+    assert [point.value for point in store.metric_history(run, "new").items] == [2.0]
+    with pytest.raises(InvalidInputError, match="negative"):
+        store.queue_batch(run, metrics=[Metric("m", 1.0, -1)])
+    database.close()
+    with pytest.raises(ConflictError, match="closed"):
+        store.queue_batch(run, metrics=[Metric("m", 1.0, 2)])
+
+
 def test_what_a_model_version_came_from_is_not_deleted(database: Database, store: SqlTrackingStore) -> None:
     registry, change = SqlRegistryStore(database), Change("ann")
     experiment = store.create_experiment("e")

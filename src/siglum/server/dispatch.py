@@ -23,6 +23,9 @@ from siglum.server.route import Call, Route, Services
 from siglum.tracking.messages import Message
 
 JSON_HEADERS = ((b"content-type", b"application/json"),)
+EMPTY = b"{}"
+LOOP_BYTES = 256 * 1024
+"""Longer bodies are read in a thread, so that others do not wait."""
 MAX_QUERY_FIELDS = 10_000
 API_THREADS = 64
 """Requests that wait for the store at once: those that wait for the same commit share it."""
@@ -55,6 +58,13 @@ class Endpoint:
         assert self.route.handler is not None
         request = self.read_request(body, query, parameters)
         return _encode(self.route.handler(services, request, call))
+
+    async def run_queued(self, services: Services, body: bytes, query: bytes, call: Call) -> bytes:
+        """Do as `run` in the event loop, where the row can: no thread but the one that writes is woken."""
+        assert self.route.queue is not None
+        request = self.read_request(body, query, {})
+        await asyncio.wrap_future(self.route.queue(services, request, call))
+        return EMPTY
 
     def read_request(self, body: bytes, query: bytes, parameters: dict[str, str]) -> Message:
         """Return the request as a message: from the body, else from the query; what the path names goes before."""
@@ -147,9 +157,12 @@ class Dispatcher:
         if endpoint.needs_json_type:
             check_json_type(headers)
         body = b"" if method == "HEAD" else await exchange.read_body(self._max_json)
-        answer = await asyncio.get_running_loop().run_in_executor(
-            self._api, endpoint.run, self._services, body, query, parameters, call
-        )
+        if endpoint.route.queue is not None and len(body) <= LOOP_BYTES:
+            answer = await endpoint.run_queued(self._services, body, query, call)
+        else:
+            answer = await asyncio.get_running_loop().run_in_executor(
+                self._api, endpoint.run, self._services, body, query, parameters, call
+            )
         await exchange.respond(200, answer, JSON_HEADERS)
 
     def _find(self, method: str, raw_path: bytes) -> tuple[Endpoint, dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -15,7 +16,7 @@ from siglum.server.statistics import RequestStatistics
 from siglum.server.webhooks.sender import WebhookSender
 from siglum.storage.artifacts.base import ArtifactStore
 from siglum.tracking.messages import Message
-from siglum.tracking.store import TrackingStore
+from siglum.tracking.store import QueueingTrackingStore
 
 if TYPE_CHECKING:
     from siglum.server.exchange import Exchange
@@ -49,7 +50,7 @@ class Services(msgspec.Struct, frozen=True):
     `openapi` describes the routes themselves.
     """
 
-    tracking: TrackingStore
+    tracking: QueueingTrackingStore
     registry: RegistryStore
     artifacts: ArtifactStore
     webhooks: WebhookStore
@@ -66,6 +67,8 @@ class Call(msgspec.Struct, frozen=True):
 
 JsonHandler: TypeAlias = Callable[[Services, Any, Call], Message]
 """Runs in a thread and may block."""
+QueueHandler: TypeAlias = "Callable[[Services, Any, Call], Future[Any]]"
+"""Runs in the event loop and must not wait: it begins a write, and says when that is done."""
 StreamHandler: TypeAlias = "Callable[[Services, Any, Exchange], Awaitable[None]]"
 """Runs in the event loop, reads the body and answers by itself; the body is bytes, not JSON."""
 
@@ -74,7 +77,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One row: method, path below the prefixes of its API, message types, permission, and what does the work.
 
     `{name}` in the path takes one segment, `{name:path}` the rest; both set the request's field of that name.
-    Exactly one of `handler` and `stream` is given.
+    Exactly one of `handler` and `stream` is given; `queue` is what the former begins with, where its answer is empty.
     """
 
     method: str
@@ -83,6 +86,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     permission: Permission
     response: type[Message] | None = None
     handler: JsonHandler | None = None
+    queue: QueueHandler | None = None
     stream: StreamHandler | None = None
     api: Api = Api.V2
 

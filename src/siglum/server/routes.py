@@ -16,7 +16,7 @@ from siglum.server.handlers import (
     transfers,
     webhooks,
 )
-from siglum.server.route import Api, JsonHandler, Permission, Route, StreamHandler
+from siglum.server.route import Api, JsonHandler, Permission, QueueHandler, Route, StreamHandler
 from siglum.tracking import browser_calls, calls, own_calls
 from siglum.tracking.messages import Message
 
@@ -31,6 +31,7 @@ def _row(
     permission: Permission,
     handler: JsonHandler,
     api: Api = Api.V2,
+    queue: QueueHandler | None = None,
 ) -> Route:
     return Route(
         method=method,
@@ -39,6 +40,7 @@ def _row(
         response=response,
         permission=permission,
         handler=handler,
+        queue=queue,
         api=api,
     )
 
@@ -85,11 +87,11 @@ ROUTES: tuple[Route, ...] = (
     _row("POST", f"{_R}/delete", calls.RunIdRequest, calls.Empty, MANAGE, runs.delete),
     _row("POST", f"{_R}/restore", calls.RunIdRequest, calls.Empty, MANAGE, runs.restore),
     _row("POST", f"{_R}/search", calls.SearchRuns, calls.RunsAnswer, READ, runs.search),
-    _row("POST", f"{_R}/log-metric", calls.LogMetric, calls.Empty, WRITE, runs.log_metric),
-    _row("POST", f"{_R}/log-parameter", calls.LogParam, calls.Empty, WRITE, runs.log_param),
-    _row("POST", f"{_R}/set-tag", calls.SetTag, calls.Empty, WRITE, runs.set_tag),
+    _row("POST", f"{_R}/log-metric", calls.LogMetric, calls.Empty, WRITE, runs.log_metric, queue=runs.queue_metric),
+    _row("POST", f"{_R}/log-parameter", calls.LogParam, calls.Empty, WRITE, runs.log_param, queue=runs.queue_param),
+    _row("POST", f"{_R}/set-tag", calls.SetTag, calls.Empty, WRITE, runs.set_tag, queue=runs.queue_tag),
     _row("POST", f"{_R}/delete-tag", calls.DeleteTag, calls.Empty, WRITE, runs.delete_tag),
-    _row("POST", f"{_R}/log-batch", calls.LogBatch, calls.Empty, WRITE, runs.log_batch),
+    _row("POST", f"{_R}/log-batch", calls.LogBatch, calls.Empty, WRITE, runs.log_batch, queue=runs.queue_batch),
     _row("POST", f"{_R}/log-inputs", calls.LogInputs, calls.Empty, WRITE, runs.log_inputs),
     _row("POST", f"{_R}/outputs", calls.LogOutputs, calls.Empty, WRITE, runs.log_outputs),
     _row("GET", "/mlflow/metrics/get-history", calls.GetMetricHistory, calls.MetricsAnswer, READ, runs.metric_history),

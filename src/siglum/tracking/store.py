@@ -13,6 +13,7 @@ Contract, checked by `siglum.testing.TrackingStoreContract`:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -288,4 +289,24 @@ class TrackingStore(Protocol):
 
     def close(self) -> None:
         """Finish what was accepted and release files and threads. Repeating it changes nothing."""
+        ...
+
+
+class QueueingTrackingStore(TrackingStore, Protocol):
+    """A store that takes what is logged without keeping the caller waiting, as the event loop of a server needs it."""
+
+    def queue_batch(
+        self,
+        run_id: str,
+        *,
+        metrics: Sequence[Metric] = (),
+        params: Sequence[Param] = (),
+        tags: Sequence[Tag] = (),
+        idempotency_key: str | None = None,
+    ) -> Future[Any]:
+        """Begin what `log_batch` does, and return at once. What is wrong with the batch itself is raised now.
+
+        The future ends as `log_batch` would: once all is committed and flushed, or with what it raises. It cannot be
+        cancelled.
+        """
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import Any
 
 import msgspec
@@ -78,8 +79,8 @@ def search(services: Services, request: calls.SearchRuns, _call: Call) -> calls.
     return calls.RunsAnswer(runs=[write_run(run) for run in page.items], next_page_token=page.next_token)
 
 
-def log_metric(services: Services, request: calls.LogMetric, _call: Call) -> calls.Empty:
-    """Store one point."""
+def queue_metric(services: Services, request: calls.LogMetric, _call: Call) -> Future[Any]:
+    """Begin to store one point."""
     point = Metric(
         request.key,
         request.value,
@@ -89,19 +90,34 @@ def log_metric(services: Services, request: calls.LogMetric, _call: Call) -> cal
         request.dataset_name or None,
         request.dataset_digest or None,
     )
-    services.tracking.log_batch(request.run, metrics=(point,))
+    return services.tracking.queue_batch(request.run, metrics=(point,))
+
+
+def log_metric(services: Services, request: calls.LogMetric, call: Call) -> calls.Empty:
+    """Store one point."""
+    queue_metric(services, request, call).result()
     return calls.Empty()
 
 
-def log_param(services: Services, request: calls.LogParam, _call: Call) -> calls.Empty:
+def queue_param(services: Services, request: calls.LogParam, _call: Call) -> Future[Any]:
+    """Begin to store one parameter."""
+    return services.tracking.queue_batch(request.run, params=(Param(request.key, request.value),))
+
+
+def log_param(services: Services, request: calls.LogParam, call: Call) -> calls.Empty:
     """Store one parameter."""
-    services.tracking.log_batch(request.run, params=(Param(request.key, request.value),))
+    queue_param(services, request, call).result()
     return calls.Empty()
 
 
-def set_tag(services: Services, request: calls.SetTag, _call: Call) -> calls.Empty:
+def queue_tag(services: Services, request: calls.SetTag, _call: Call) -> Future[Any]:
+    """Begin to set one tag."""
+    return services.tracking.queue_batch(request.run, tags=(Tag(request.key, request.value),))
+
+
+def set_tag(services: Services, request: calls.SetTag, call: Call) -> calls.Empty:
     """Set one tag."""
-    services.tracking.log_batch(request.run, tags=(Tag(request.key, request.value),))
+    queue_tag(services, request, call).result()
     return calls.Empty()
 
 
@@ -111,15 +127,20 @@ def delete_tag(services: Services, request: calls.DeleteTag, _call: Call) -> cal
     return calls.Empty()
 
 
-def log_batch(services: Services, request: calls.LogBatch, _call: Call) -> calls.Empty:
-    """Store many things of one run, all or nothing."""
-    services.tracking.log_batch(
+def queue_batch(services: Services, request: calls.LogBatch, _call: Call) -> Future[Any]:
+    """Begin to store many things of one run, all or nothing."""
+    return services.tracking.queue_batch(
         request.run,
         metrics=request.metrics,
         params=request.params,
         tags=request.tags,
         idempotency_key=request.idempotency_key,
     )
+
+
+def log_batch(services: Services, request: calls.LogBatch, call: Call) -> calls.Empty:
+    """Store many things of one run, all or nothing."""
+    queue_batch(services, request, call).result()
     return calls.Empty()
 
 

@@ -63,23 +63,27 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
 def create(sql: Sql, new: NewRun) -> Run:
     """Insert a run in status RUNNING."""
     number, location = require_active(sql, new.experiment_id)
+    artifact_uri = f"{location.rstrip('/')}/{new.run_id}/artifacts"
     if sql.one("SELECT 1 FROM runs WHERE run_id = ?", (new.run_id,)):
         raise AlreadyExistsError(f"Run {new.run_id!r} already exists.")
     row = sql.one(
         """INSERT INTO runs (run_id, experiment_id, run_name, user_id, status, start_time, artifact_uri)
            VALUES (?, ?, ?, ?, 'RUNNING', ?, ?) RETURNING run_key""",
-        (
-            new.run_id,
-            number,
-            new.run_name,
-            new.user_id,
-            new.start_time,
-            f"{location.rstrip('/')}/{new.run_id}/artifacts",
-        ),
+        (new.run_id, number, new.run_name, new.user_id, new.start_time, artifact_uri),
     )
     assert row is not None, "INSERT … RETURNING returns the row"
-    _put_tags(sql, row[0], new.tags | {RUN_NAME_TAG: new.run_name})
-    return get(sql, new.run_id)
+    tags = new.tags | {RUN_NAME_TAG: new.run_name}
+    _put_tags(sql, row[0], tags)
+    info = RunInfo(
+        run_id=new.run_id,
+        run_name=new.run_name,
+        experiment_id=str(number),
+        user_id=new.user_id,
+        status=RunStatus.RUNNING,
+        start_time=new.start_time,
+        artifact_uri=artifact_uri,
+    )
+    return Run(info=info, data=RunData(tags=dict(sorted(tags.items()))))
 
 
 def require_run(sql: Sql, run_id: str) -> tuple[int, int, LifecycleStage]:
@@ -102,18 +106,25 @@ def _not_found(sql: Sql, run_id: str) -> NotFoundError:
 def require_active_run(sql: Sql, run_id: str) -> tuple[int, int]:
     """Return key and experiment of a run. Raises ConflictError when it has been deleted."""
     key, experiment_id, stage = require_run(sql, run_id)
+    _require_active(run_id, stage)
+    return key, experiment_id
+
+
+def _require_active(run_id: str, stage: LifecycleStage) -> None:
     if stage is not LifecycleStage.ACTIVE:
         raise ConflictError(
             f"The run {run_id} must be in the 'active' state; it has been deleted.", hint="Restore it first."
         )
-    return key, experiment_id
 
 
 def update(sql: Sql, run_id: str, *, status: RunStatus | None, end_time: int | None, run_name: str | None) -> RunInfo:
     """Change what is not None; an empty name is no name."""
-    key, _ = require_active_run(sql, run_id)
-    changes: dict[str, Any] = {"status": status.value if status else None, "end_time": end_time}
-    changes["run_name"] = run_name or None
+    row = sql.one(f"SELECT {RUN_COLUMNS} FROM runs r WHERE r.run_id = ?", (run_id,))  # noqa: S608
+    if row is None:
+        raise _not_found(sql, run_id)
+    key, info = row[0], _info(row)
+    _require_active(run_id, info.lifecycle_stage)
+    changes: dict[str, Any] = {"status": status, "end_time": end_time, "run_name": run_name or None}
     changes = {column: value for column, value in changes.items() if value is not None}
     if changes:
         assignments = ", ".join(f"{column} = ?" for column in changes)
@@ -122,9 +133,7 @@ def update(sql: Sql, run_id: str, *, status: RunStatus | None, end_time: int | N
         _put_tags(sql, key, {RUN_NAME_TAG: run_name})
     if status is not None and status.is_final:
         pack_ended_run(sql, key)
-    row = sql.one(f"SELECT {RUN_COLUMNS} FROM runs r WHERE r.run_key = ?", (key,))  # noqa: S608
-    assert row is not None, "it was there a moment ago, in this transaction"
-    return _info(row)
+    return msgspec.structs.replace(info, **changes)
 
 
 def delete(sql: Sql, run_id: str, now: int) -> None:
@@ -149,6 +158,11 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str]
     model_points: Sequence[Metric] = ()
     idempotency_key: str | None = None
+
+    @property
+    def weight(self) -> int:
+        """About how many rows it writes."""
+        return 1 + sum(map(len, self.series.values())) + len(self.params) + len(self.tags)
 
 
 def log_batch(sql: Sql, run_id: str, batch: Batch, known_keys: dict[str, int], now: int) -> dict[str, int]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import random
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from siglum.core import limits
@@ -245,22 +246,43 @@ class SqlTrackingStore:
         tags: Sequence[Tag] = (),
         idempotency_key: str | None = None,
     ) -> None:
+        batch = self._checked_batch(metrics, params, tags, idempotency_key)
+        self._remember(self.database.write(self._storing(run_id, batch), batch.weight))
+
+    def queue_batch(
+        self,
+        run_id: str,
+        *,
+        metrics: Sequence[Metric] = (),
+        params: Sequence[Param] = (),
+        tags: Sequence[Tag] = (),
+        idempotency_key: str | None = None,
+    ) -> Future[Any]:
+        batch = self._checked_batch(metrics, params, tags, idempotency_key)
+        stored = self.database.submit(self._storing(run_id, batch), batch.weight)
+        stored.add_done_callback(lambda done: None if done.exception() else self._remember(done.result()))
+        return stored
+
+    def _checked_batch(
+        self, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[Tag], idempotency_key: str | None
+    ) -> runs.Batch:
         check_batch_sizes(len(metrics), len(params), len(tags))
-        batch = runs.Batch(
+        return runs.Batch(
             series=group_metrics(metrics, self._key_ids),
             params=check_params(params),
             tags=check_tags(tags, limits.RUN_TAG_VALUE),
             model_points=[_checked_model_point(metric) for metric in metrics if metric.model_id is not None],
             idempotency_key=None if idempotency_key is None else check_idempotency_key(idempotency_key),
         )
-        known = self._key_ids
-        now = self._clock()
-        new_keys = self.database.write(
-            lambda sql: runs.log_batch(sql, run_id, batch, known, now),
-            weight=1 + len(metrics) + len(params) + len(tags),
-        )
-        # only now: what a transaction adds that does not commit must not be remembered
-        known.update(new_keys)
+
+    def _storing(self, run_id: str, batch: runs.Batch) -> Callable[[Sql], dict[str, int]]:
+        known, now = self._key_ids, self._clock()
+        return lambda sql: runs.log_batch(sql, run_id, batch, known, now)
+
+    def _remember(self, new_keys: dict[str, int]) -> None:
+        """Note keys of metrics once they are committed: those of a transaction that is undone must not be known."""
+        if new_keys:
+            self._key_ids.update(new_keys)
 
     def replace_params(self, run_id: str, params: Sequence[Param]) -> None:
         check_batch_sizes(0, len(params), 0)
