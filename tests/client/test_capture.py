@@ -37,6 +37,15 @@ with siglum.start_run(run_name="outer", log_output=True):
 """
 
 
+BAR = """
+from siglum.client import progress
+progress._FIRST_SECONDS = 0.0
+with progress.transfer("Storing <x>", 4) as transfer:
+    transfer.moved(2)
+    transfer.moved(2)
+"""
+
+
 def text(run_id: str, path: str) -> str:
     found: str = siglum.artifacts.load_text(f"runs:/{run_id}/{path}")
     return found
@@ -145,6 +154,7 @@ def test_a_notebook(project: Path, kernel: Any) -> None:
         "run = siglum.start_run(log_output=True)\nprint('in a cell')",
         "siglum.log_metric('loss', 1.0)\nrun",
         "siglum.end_run()\nsiglum.get_run(run.info.run_id)",
+        BAR,
     ]
     shown: list[dict[str, Any]] = []
     for cell in cells:
@@ -161,3 +171,6 @@ def test_a_notebook(project: Path, kernel: Any) -> None:
     assert "".join(printed) == "in a cell\n"
     pages = [each["content"]["data"] for each in shown if each["msg_type"] == "execute_result"]
     assert all(f"run {run_id}" in page["text/html"] for page in pages)
+    bars = [each["content"]["data"]["text/html"] for each in shown if "display_data" in each["msg_type"]]
+    assert 'Storing &lt;x&gt; <progress max="1" value="0.500">' in bars[0]
+    assert bars[-1] == "<div>Storing &lt;x&gt;: 4 B in 0 s</div>"

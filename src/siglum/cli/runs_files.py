@@ -24,7 +24,7 @@ def run_files(console: Console, run_id: str, path: str, target: str | None, trac
 
     A file that is there already is written anew.
     """
-    from siglum.client.artifact_folder import files_below
+    from siglum.client.artifact_folder import files_below, get_files
 
     path = path.strip("/")
     with closing(open_stores(tracking_uri)) as stores:
@@ -35,10 +35,9 @@ def run_files(console: Console, run_id: str, path: str, target: str | None, trac
         if path and not found:
             hint = did_you_mean(path, [each.path for each in everything])
             raise NotFoundError(f"Run {run.info.run_id} has no file or folder {path!r}.", hint=hint)
-        for each in found if target is not None else ():
-            local = os.path.join(str(target), *each.path.split("/"))
-            os.makedirs(os.path.dirname(local), exist_ok=True)
-            store.get_file(each.path, local)
+        if target is not None and found:
+            places = [os.path.join(target, *each.path.split("/")) for each in found]
+            get_files(store, found, places, shown=console.interactive)
     console.result({"run_id": run.info.run_id, "files": found, "folder": target})
     if not found:
         console.say("The run has no files.")

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO
 
+from siglum.client.progress import transfer
 from siglum.core.errors import NotFoundError
 from siglum.core.failures import file_errors
-from siglum.core.text import did_you_mean
+from siglum.core.text import count, did_you_mean
 from siglum.storage.artifacts.base import ArtifactEntry, ArtifactStore
 
 
@@ -66,13 +67,19 @@ def files_below(store: ArtifactStore, path: str = "") -> Iterator[ArtifactEntry]
 
 def upload_folder(store: ArtifactStore, local_dir: str, path: str = "") -> list[ArtifactEntry]:
     """Store every file below a local folder under `path`; links are followed as the user's own files."""
-    stored = []
+    found = []
     for folder, subfolders, names in os.walk(local_dir, followlinks=True):
         subfolders.sort()
         below = os.path.relpath(folder, local_dir).replace(os.sep, "/")
         for name in sorted(names):
             target = "/".join(part for part in (path, "" if below == "." else below, name) if part)
-            stored.append(store.put_file(target, os.path.join(folder, name)))
+            found.append((target, os.path.join(folder, name)))
+    stored, reached = [], 0
+    with transfer(f"Storing {count(len(found), 'file')}", sum(_size(local) for _, local in found)) as progress:
+        for target, local in found:
+            stored.append(store.put_file(target, local))
+            reached += _size(local)
+            progress.reach(reached)
     return stored
 
 
@@ -83,7 +90,10 @@ def put_path(store: ArtifactStore, local_path: str, folder: str = "") -> None:
     if os.path.isdir(local_path):
         upload_folder(store, local_path, target)
     elif os.path.exists(local_path):
-        store.put_file(target, local_path)
+        length = _size(local_path)
+        with transfer(f"Storing {name}", length) as progress:
+            store.put_file(target, local_path)
+            progress.reach(length)
     else:
         raise NotFoundError(f"There is no file {local_path!r} to log.")
 
@@ -94,25 +104,44 @@ def download(store: ArtifactStore, path: str, target: str, *, what: str) -> str:
     Raises:
         NotFoundError: Nothing is there; says what is near in the folder. `what` names the run or model.
     """
-    wrote = False
-    for entry in files_below(store, path):
-        below = entry.path[len(path) :].lstrip("/") if path else entry.path
-        local = os.path.join(target, *below.split("/"))
-        os.makedirs(os.path.dirname(local), exist_ok=True)
-        store.get_file(entry.path, local)
-        wrote = True
-    if wrote:
+    found = list(files_below(store, path))
+    if found:
+        get_files(store, found, [os.path.join(target, *_below(entry.path, path).split("/")) for entry in found])
         return target
     parent, _, name = path.rpartition("/")
     siblings = {entry.path: entry for entry in store.list(parent)}
     if path and path in siblings and not siblings[path].is_dir:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        store.get_file(path, target)
+        get_files(store, [siblings[path]], [target])
         return target
     if not path:
         raise NotFoundError(f"{what} has no files.")
     names = [sibling.rpartition("/")[2] for sibling in siblings]
     raise NotFoundError(f"{what} has no file or folder {path!r}.", hint=did_you_mean(name, names) or _there(names))
+
+
+def get_files(
+    store: ArtifactStore, entries: Sequence[ArtifactEntry], places: Sequence[str], *, shown: bool | None = None
+) -> None:
+    """Write files to local paths, whose folders are made. `shown` is as for `progress.transfer`."""
+    reached = 0
+    what = entries[0].path.rpartition("/")[2] if len(entries) == 1 else count(len(entries), "file")
+    with transfer(f"Reading {what}", sum(entry.size or 0 for entry in entries), shown=shown) as progress:
+        for entry, local in zip(entries, places, strict=True):
+            os.makedirs(os.path.dirname(local), exist_ok=True)
+            store.get_file(entry.path, local)
+            reached += entry.size or 0
+            progress.reach(reached)
+
+
+def _below(path: str, folder: str) -> str:
+    return path[len(folder) :].lstrip("/") if folder else path
+
+
+def _size(local_path: str) -> int:
+    try:
+        return os.stat(local_path).st_size
+    except OSError:  # the store says what is wrong with it
+        return 0
 
 
 def _there(names: Sequence[str]) -> str | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any, BinaryIO
 from urllib.parse import quote
 
+from siglum.client import progress
 from siglum.client.rest.session import RestSession
 from siglum.core.errors import IntegrityError, InvalidInputError, NotFoundError, UnavailableError
 from siglum.storage.artifacts.base import ArtifactEntry
@@ -161,6 +162,7 @@ class _Upload:
             raise InvalidInputError("A file grew while it was sent.", hint="Send it again once nothing writes to it.")
         self.sent += len(chunk)
         self._hash.update(chunk)
+        progress.moved(len(chunk))
         return chunk
 
     def rewind(self) -> None:
@@ -193,6 +195,7 @@ class _Download(io.RawIOBase):
             ) from None
         if count:
             self._hash.update(memoryview(buffer)[:count])
+            progress.moved(count)
             return count
         if left:
             raise UnavailableError(
