@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 from tests.workspace.data_project import DataProject
 
 from siglum.core.errors import InvalidInputError, NotFoundError, WouldLoseDataError
 from siglum.core.hashes import DataHash
-from siglum.storage.links import LinkType
+from siglum.storage.links import LinkType, make_file
 from siglum.workspace.outputs import hash_path, is_cached, remove_path, save_path, unprotect
 from siglum.workspace.restore import checkout_path
 
@@ -49,6 +50,46 @@ def test_an_executable_file(project: DataProject) -> None:
     checkout_path(repo, str(path), state.hash, is_exec=True)
     assert path.stat().st_mode & stat.S_IXUSR
     assert stat.S_IMODE(os.stat(repo.cache.path_of(state.hash.oid)).st_mode) == 0o444
+
+
+@pytest.mark.parametrize("types", [[LinkType.REFLINK, LinkType.COPY], [LinkType.COPY]])
+def test_a_file_is_not_copied_over_itself(project: DataProject, types: list[LinkType]) -> None:
+    """Where blocks cannot be shared, what was saved stays where it is, with the mode that a copy would have."""
+    repo = project.open()
+    project.write({"f": "file"})
+    path = project.root / "f"
+    path.chmod(0o600)
+    before = path.stat()
+    state = save_path(repo, str(path), types=types)
+    after = path.stat()
+    shares_blocks = types[0] is LinkType.REFLINK and can_reflink(project.root)
+    assert (after.st_ino == before.st_ino) is not shares_blocks
+    assert stat.S_IMODE(after.st_mode) == 0o644
+    assert repo.cache.is_sound(state.hash.oid)
+
+
+@pytest.mark.parametrize("kind", [LinkType.HARDLINK, LinkType.SYMLINK])
+def test_a_link_of_the_cache_becomes_a_file_of_its_own_when_it_is_saved_as_a_copy(
+    project: DataProject, kind: LinkType
+) -> None:
+    repo = project.open()
+    project.write({"f": "file"})
+    path = project.root / "f"
+    state = save_path(repo, str(path), types=[kind])
+    save_path(repo, str(path), types=[LinkType.REFLINK, LinkType.COPY])
+    assert path.is_symlink() is False
+    assert path.stat().st_nlink == 1
+    assert stat.S_IMODE(os.stat(repo.cache.path_of(state.hash.oid)).st_mode) == 0o444
+    assert repo.cache.is_sound(state.hash.oid)
+
+
+def can_reflink(folder: Path) -> bool:
+    (folder / "one").write_text("x")
+    try:
+        make_file(LinkType.REFLINK, str(folder / "one"), str(folder / "two"), executable=False)
+    except OSError:
+        return False
+    return True
 
 
 def test_a_file_where_a_folder_was_and_back(project: DataProject) -> None:

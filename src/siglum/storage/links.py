@@ -57,6 +57,11 @@ def parse_link_types(value: str | Sequence[str] | None) -> tuple[LinkType, ...]:
     return types or DEFAULT_TYPES
 
 
+def cannot_link(error: OSError) -> bool:
+    """Whether an error says that a file system does not link this way, so that another way is to be tried."""
+    return error.errno in _CANNOT_LINK
+
+
 def place(
     object_path: str, target: str, types: Sequence[LinkType], executable: bool = False, staging: str | None = None
 ) -> LinkType:
@@ -79,7 +84,7 @@ def place(
         try:
             _place_by(actual, object_path, target, executable, staging)
         except OSError as e:
-            if e.errno in _CANNOT_LINK and kind is not LinkType.COPY:
+            if cannot_link(e) and kind is not LinkType.COPY:
                 failure = e
                 continue
             raise

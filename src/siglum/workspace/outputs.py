@@ -21,7 +21,7 @@ from siglum.storage.adopt import SavedFile, is_object, save_by_link
 from siglum.storage.durability import discard
 from siglum.storage.index import Status
 from siglum.storage.ingest import IngestBatch
-from siglum.storage.links import LinkType, place
+from siglum.storage.links import LinkType, cannot_link, place
 from siglum.storage.placing import Placement, place_many
 from siglum.storage.tree import TreeState, scan_file, scan_tree, summarize_tree
 from siglum.workspace import gitignore
@@ -139,11 +139,31 @@ def settle_path(repo: Repository, staged: StagedPath) -> None:
     """Do the second half of `save_path`, after the batch was committed: give the workspace its links and modes."""
     if not staged.relink or not staged.files:
         return
-    if staged.types[0] is LinkType.COPY:
-        _give_default_mode(repo, staged.files[0], is_exec=staged.state.is_exec)
-        return
     folder = staged.path if staged.is_folder else os.path.dirname(staged.path)
-    _relink(repo, staged.files, staged.types, repo.staging_for(folder))
+    staging = repo.staging_for(folder)
+    if not staged.is_folder and _may_stay(repo, staged.files[0], staged.types[0]):
+        if staged.types[0] is LinkType.COPY or not _reflink(repo, staged.files[0], staging):
+            _give_default_mode(repo, staged.files[0], is_exec=staged.state.is_exec)
+        return
+    _relink(repo, staged.files, staged.types, staging)
+
+
+def _may_stay(repo: Repository, file: SavedFile, wanted: LinkType) -> bool:
+    """Whether a file is what `wanted` asks for if that means a copy: not a link, and no name of its object."""
+    if wanted is LinkType.COPY:
+        return file.status.st_nlink == 1 or not is_object(repo.cache, file)
+    return wanted is LinkType.REFLINK and file.status.st_nlink == 1 and not os.path.islink(file.path)
+
+
+def _reflink(repo: Repository, file: SavedFile, staging: str | None) -> bool:
+    """Have a file share its blocks with its object; False where the disk cannot, and a copy would be made in vain."""
+    try:
+        _relink(repo, (file,), (LinkType.REFLINK,), staging)
+    except OSError as error:
+        if not cannot_link(error):
+            raise
+        return False
+    return True
 
 
 def _give_default_mode(repo: Repository, file: SavedFile, *, is_exec: bool) -> None:
