@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -60,7 +60,7 @@ class GcsServer(S3Server):
         token = headers.pop("authorization", "")
         bucket = request.path.removeprefix("/").partition("/")[0]
         if self._logins and not (not token and bucket in self._public and request.method in ("GET", "HEAD")):
-            problem = _problem(token)
+            problem = _problem_of_url(request) if "X-Goog-Signature" in request.query else _problem(token)
             if problem is not None:
                 return Response(401, {"content-type": "application/xml"}, _error("AuthenticationRequired", problem))
         self.anonymous.add(bucket)  # the checks of S3 are not those of this server
@@ -100,6 +100,23 @@ def _problem(authorization: str) -> str | None:
     good = head.get("alg") == "RS256" and head.get("kid") == "key-1" and claims.get("iss") == EMAIL
     good = good and claims.get("scope", "").endswith(("cloud-platform", "devstorage.full_control"))
     return None if good and claims["iat"] - 60 <= now < claims["exp"] <= now + 3700 else "Invalid JWT"
+
+
+def _problem_of_url(request: Request) -> str | None:
+    """Return what is wrong with a URL that the service account's key has signed."""
+    pairs = dict(parse_qsl(request.query, keep_blank_values=True))
+    signature = bytes.fromhex(pairs.pop("X-Goog-Signature"))
+    query = "&".join(f"{quote(name, safe='-_.~')}={quote(pairs[name], safe='-_.~')}" for name in sorted(pairs))
+    headers = f"host:{request.headers['host']}\n"
+    canonical = f"{request.method}\n{request.raw_path}\n{query}\n{headers}\nhost\nUNSIGNED-PAYLOAD"
+    who, _, scope = pairs["X-Goog-Credential"].partition("/")
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    text = "\n".join((pairs["X-Goog-Algorithm"], pairs["X-Goog-Date"], scope, digest))
+    try:
+        _KEY.public_key().verify(signature, text.encode(), padding.PKCS1v15(), hashes.SHA256())
+    except InvalidSignature:
+        return "SignatureDoesNotMatch"
+    return None if who == EMAIL else "Invalid Credentials"
 
 
 def _decoded(part: str) -> Any:

@@ -135,7 +135,7 @@ class S3Server:
     def _handle(self, request: Request) -> Response:
         try:
             bucket, _, key = request.path.removeprefix("/").partition("/")
-            if bucket not in self.anonymous or "authorization" in request.headers:
+            if bucket not in self.anonymous or "authorization" in request.headers or "X-Amz-Signature" in request.query:
                 self._check.check(request)
             if not bucket:
                 return _xml("ListAllMyBucketsResult", "<Buckets></Buckets>")
@@ -243,7 +243,7 @@ class S3Server:
                 f"<Bucket>{bucket}</Bucket><Key>{escape(key)}</Key><UploadId>{number}</UploadId>",
             )
         number = query["uploadId"][0]
-        if number not in self.uploads:
+        if self.uploads.get(number, ("", ""))[:2] != (bucket, key):
             raise _RefusedError("NoSuchUpload")
         parts = self.uploads[number][2]
         if request.method == "PUT":

@@ -35,7 +35,8 @@ _KNOWN_FOLDERS = 10_000
 class ObjectArtifactStore:
     """Artifacts below the URL of a remote. Implements `ArtifactStore`. Without an index, the layout is plain.
 
-    May be used from several threads and processes at once.
+    May be used from several threads and processes at once. `contents` are all that are kept by content, `by_content`
+    is the same where that is the layout of new files.
     """
 
     def __init__(
@@ -44,36 +45,36 @@ class ObjectArtifactStore:
         index: ContentIndex | None = None,
         layout: ArtifactLayout = ArtifactLayout.CONTENT,
     ) -> None:
-        self._remote = remote
-        self._index = index
-        self._contents = ObjectContents(remote, index) if index is not None else None
-        self._by_content = self._contents if layout is ArtifactLayout.CONTENT else None
+        self.remote = remote
+        self.index = index
+        self.contents = ObjectContents(remote, index) if index is not None else None
+        self.by_content = self.contents if layout is ArtifactLayout.CONTENT else None
         self._folders: set[str] = set()
 
     def check(self) -> None:
         """Write a small object and remove it: what keeps a store from being used shows before anybody needs it."""
         probe = f"{OBJECTS_FOLDER}/probe-{secrets.token_hex(16)}"
-        put_bytes(self._remote, probe, b"siglum looks whether it can write here")
-        self._remote.delete(probe)
+        put_bytes(self.remote, probe, b"siglum looks whether it can write here")
+        self.remote.delete(probe)
 
     def put(self, path: str, source: BinaryIO) -> ArtifactEntry:
         segments = parse_artifact_path(path)
         first = read_first(source)
-        if self._by_content is None:
+        if self.by_content is None:
             return self._put_plain(segments, first, source)
-        content = self._by_content.put(path, first, source)
+        content = self.by_content.put(path, first, source)
         return ArtifactEntry(path=path, is_dir=False, size=content.size, sha256=content.sha256)
 
     def put_file(self, path: str, local_path: str) -> ArtifactEntry:
         parse_artifact_path(path)
         fd, before = open_regular(local_path)
         with os.fdopen(fd, "rb") as file:
-            if self._by_content is not None and before.st_size >= WHOLE:
+            if self.by_content is not None and before.st_size >= WHOLE:
                 # What is there already is not sent again.
                 hasher = hashlib.sha256()
                 size = hash_descriptor(fd, hasher)
                 sha256 = hasher.hexdigest()
-                if self._by_content.share(path, sha256, size) is not None:
+                if self.by_content.share(path, sha256, size) is not None:
                     return ArtifactEntry(path=path, is_dir=False, size=size, sha256=sha256)
                 file.seek(0)
             return self.put(path, file)
@@ -97,10 +98,10 @@ class ObjectArtifactStore:
 
     def stat(self, path: str) -> ArtifactEntry:
         segments = parse_artifact_path(path)
-        known = self._index.find(path) if self._index is not None else None
+        known = self.index.find(path) if self.index is not None else None
         if known is not None:
             return ArtifactEntry(path=path, is_dir=False, size=known.size, sha256=known.sha256)
-        size = self._remote.size_of(path) if self._fits(path) else None
+        size = self.remote.size_of(path) if self._fits(path) else None
         if size is not None:
             return ArtifactEntry(path=path, is_dir=False, size=size)
         if self._is_folder(path):
@@ -110,37 +111,37 @@ class ObjectArtifactStore:
     def list(self, path: str = "") -> Sequence[ArtifactEntry]:
         parse_folder_path(path)
         found: dict[str, ArtifactEntry] = {}
-        for each in self._remote.entries(path):
+        for each in self.remote.entries(path):
             below = f"{path}/{each.name}" if path else each.name
             with contextlib.suppress(InvalidInputError):  # a name that no artifact has, the store's own among them
                 parse_artifact_path(below)
                 found[below] = ArtifactEntry(path=below, is_dir=each.is_dir, size=each.size)
-        if self._index is not None:
-            found |= {entry.path: entry for entry in self._index.entries(path)}
+        if self.index is not None:
+            found |= {entry.path: entry for entry in self.index.entries(path)}
         return sorted(found.values(), key=lambda entry: entry.path)
 
     def delete(self, path: str) -> None:
         parse_artifact_path(path)
-        plain = list(self._remote.list(path))
+        plain = list(self.remote.list(path))
         if self._fits(path):
-            delete_objects(self._remote, [path, *plain])
-        self._forget(path)
+            delete_objects(self.remote, [path, *plain])
+        self.forget(path)
         self._folders.clear()
 
     def _put_plain(self, segments: Sequence[str], first: bytes, source: BinaryIO) -> ArtifactEntry:
         path = "/".join(segments)
-        self._check_free(segments)
+        self.check_free(segments)
         hasher = hashlib.sha256()
         if len(first) < WHOLE:
             hasher.update(first)
-            put_bytes(self._remote, path, first)
+            put_bytes(self.remote, path, first)
             size = len(first)
         else:
-            size = put_blocks(self._remote, path, blocks_of(first, source, hasher.update))
-        self._forget(path)  # what was there by content is replaced
+            size = put_blocks(self.remote, path, blocks_of(first, source, hasher.update))
+        self.forget(path)  # what was there by content is replaced
         return ArtifactEntry(path=path, is_dir=False, size=size, sha256=hasher.hexdigest())
 
-    def _check_free(self, segments: Sequence[str]) -> None:
+    def check_free(self, segments: Sequence[str]) -> None:
         """Raise when no plain file can be at a path: it is a folder, a file is in its way, or it is too long."""
         path = "/".join(segments)
         if not self._fits(path):
@@ -166,36 +167,37 @@ class ObjectArtifactStore:
 
     def _reader(self, segments: Sequence[str]) -> BinaryIO:
         path = "/".join(segments)
-        content = self._index.find(path) if self._index is not None else None
+        content = self.index.find(path) if self.index is not None else None
         if content is not None:
             try:
                 return self._read(content.key, content.size, content.sha256, None, repr(path))
             except NotFoundError:  # somebody removed the object and left the record
                 raise damaged(repr(path)) from None
-        facts = self._remote.describe(path) if self._fits(path) else None
+        facts = self.remote.describe(path) if self._fits(path) else None
         if facts is None:
             raise not_found(segments)
         return self._read(path, facts.size, None, facts.etag, repr(path))
 
     def _read(self, key: str, size: int, sha256: str | None, etag: str | None, where: str) -> BinaryIO:
         if size > CHECKED_FIRST:
-            blocks = RangeBlocks(lambda start, stop: get_part(self._remote, key, start, stop, etag), size)
+            blocks = RangeBlocks(lambda start, stop: get_part(self.remote, key, start, stop, etag), size)
             return buffered(blocks, size, sha256, where)
-        return checked_bytes(get_part(self._remote, key, 0, size, etag), size, sha256, where)
+        return checked_bytes(get_part(self.remote, key, 0, size, etag), size, sha256, where)
 
     def _is_file(self, path: str) -> bool:
-        if self._index is not None and self._index.find(path) is not None:
+        if self.index is not None and self.index.find(path) is not None:
             return True
-        return self._remote.size_of(path) is not None
+        return self.remote.size_of(path) is not None
 
     def _is_folder(self, path: str) -> bool:
-        if self._index is not None and self._index.is_folder(path):
+        if self.index is not None and self.index.is_folder(path):
             return True
-        return next(self._remote.list(path), None) is not None
+        return next(self.remote.list(path), None) is not None
 
     def _fits(self, path: str) -> bool:
-        return len(self._remote.path_of(path).encode()) <= MAX_KEY_BYTES
+        return len(self.remote.path_of(path).encode()) <= MAX_KEY_BYTES
 
-    def _forget(self, path: str) -> None:
-        if self._index is not None and self._contents is not None:
-            self._contents.discard(self._index.forget(path))
+    def forget(self, path: str) -> None:
+        """Drop what the index knows of a path, and the contents that nothing else has."""
+        if self.index is not None and self.contents is not None:
+            self.contents.discard(self.index.forget(path))

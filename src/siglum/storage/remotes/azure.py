@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from siglum.core.errors import InvalidInputError
@@ -12,6 +13,7 @@ from siglum.storage.remotes.azure_login import AzureLogin, find_login
 from siglum.storage.remotes.base import Remote
 from siglum.storage.remotes.object_store import ObjectPlace, ObjectStoreRemote, require_obstore
 from siglum.storage.remotes.options import RemoteOptions
+from siglum.storage.remotes.signing import AzureSignature, QuerySigner
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -48,9 +50,17 @@ def open_azure(name: str, url: str, options: Mapping[str, str]) -> Remote:
         connect_timeout=read.seconds("connection_timeout"),
         read_timeout=read.seconds("read_timeout"),
         client_options=client,
+        signer=partial(_signer, container, login) if login.config.get("account_key") else None,
+        sends_blocks=not login.config.get("skip_signature", False),
     )
     read.refuse_others()
     return ObjectStoreRemote(name, url, place)
+
+
+def _signer(container: str, login: AzureLogin) -> QuerySigner:
+    account = login.config["account_name"]
+    endpoint = str(login.config.get("endpoint") or f"https://{account}.blob.core.windows.net").rstrip("/")
+    return AzureSignature(f"{endpoint}/{container}", account, container, login.config["account_key"])
 
 
 def _make_store(container: str, login: AzureLogin, client: dict[str, Any], retry: dict[str, Any]) -> ObjectStore:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -13,11 +15,13 @@ from siglum.core.errors import InvalidInputError, NotSupportedError
 from siglum.storage.remotes.base import Remote
 from siglum.storage.remotes.object_store import ObjectPlace, ObjectStoreRemote, require_obstore
 from siglum.storage.remotes.options import RemoteOptions
+from siglum.storage.remotes.signing import QuerySigner, google_signer
 
 if TYPE_CHECKING:
     from obstore.store import GCSCredential, ObjectStore
 
 _KIND = "gs://"
+_HOST = "https://storage.googleapis.com"
 # Where Google's own clients find an emulator.
 _EMULATOR = "STORAGE_EMULATOR_HOST"
 # What a file of credentials may be, and obstore's setting that reads it.
@@ -28,6 +32,11 @@ class _KeyFile(msgspec.Struct):
     """What is looked at in a file of credentials; obstore reads the rest."""
 
     type: str = ""
+    client_email: str = ""
+    private_key: str = ""
+
+    def __repr__(self) -> str:
+        return f"_KeyFile({self.type!r})"
 
 
 def open_gcs(name: str, url: str, options: Mapping[str, str]) -> Remote:
@@ -62,6 +71,7 @@ def open_gcs(name: str, url: str, options: Mapping[str, str]) -> Remote:
         secrets=tuple(read.secrets),
         client_options={"allow_http": True} if endpoint and endpoint.lower().startswith("http://") else {},
         etag_is_md5=True,
+        signer=None if anonymous else _find_signer(name, key_file, bucket, endpoint),
     )
     read.refuse_others()
     return ObjectStoreRemote(name, url, place)
@@ -76,6 +86,27 @@ def _make_store(
     provider: Callable[[], GCSCredential] | None = _nobody if anonymous else None
     settings: dict[str, Any] = {"config": config, "client_options": client, "retry_config": retry}
     return GCSStore(bucket, credential_provider=provider, **settings)
+
+
+def _find_signer(
+    name: str, key_file: str | None, bucket: str, endpoint: str | None
+) -> Callable[[], QuerySigner] | None:
+    """Return what signs with a service account's key; None for another login, or where `cryptography` is missing."""
+    path = key_file or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    if path is None or not os.path.isfile(path) or importlib.util.find_spec("cryptography") is None:
+        return None
+    with open(path, "rb") as file:
+        key = msgspec.json.decode(file.read(), type=_KeyFile)
+    if key.type != "service_account":
+        return None
+
+    def make() -> QuerySigner:
+        try:
+            return google_signer(f"{(endpoint or _HOST).rstrip('/')}/{bucket}", key.client_email, key.private_key)
+        except ValueError:
+            raise InvalidInputError(f"Remote {name!r}: the private key in {path} cannot be read.") from None
+
+    return functools.cache(make)
 
 
 def _nobody() -> GCSCredential:

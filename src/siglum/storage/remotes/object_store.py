@@ -39,6 +39,7 @@ from siglum.storage.remotes.base import Download, Outcome, RemoteEntry, Upload
 from siglum.storage.remotes.in_flight import ByteBudget, run_in_flight
 from siglum.storage.remotes.object_bodies import receive, send
 from siglum.storage.remotes.object_errors import port_error
+from siglum.storage.remotes.signing import QuerySigner
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -81,6 +82,8 @@ class ObjectPlace(msgspec.Struct, frozen=True, kw_only=True):
             suits: a minute for reading, longer for sending.
         client_options: More of obstore's client options, such as certificates.
         etag_is_md5: Whether the store answers a plain put with the MD5 of what it stored.
+        signer: Returns what signs URLs with any query, with the keys of now; None where the login is none that can.
+        sends_blocks: Whether parts of an upload are Azure's blocks, whose URLs obstore signs.
     """
 
     make_store: MakeStore
@@ -90,6 +93,8 @@ class ObjectPlace(msgspec.Struct, frozen=True, kw_only=True):
     read_timeout: float | None = None
     client_options: dict[str, Any] = {}
     etag_is_md5: bool = False
+    signer: Callable[[], QuerySigner] | None = None
+    sends_blocks: bool = False
 
     def __repr__(self) -> str:
         return f"ObjectPlace(prefix={self.prefix!r})"  # what else there is may hold credentials
@@ -118,7 +123,7 @@ class ObjectStoreRemote:
     def __init__(self, name: str, url: str, place: ObjectPlace) -> None:
         self.name = name
         self.url = url.rstrip("/")
-        self._place = place
+        self.place = place
         self.etag_is_md5 = place.etag_is_md5
 
     def __repr__(self) -> str:
@@ -336,23 +341,23 @@ class ObjectStoreRemote:
     @cached_property
     def reading(self) -> ObjectStore:
         """The store in obstore, for requests whose answer is what takes long."""
-        return self._store(self._place.read_timeout or _READ_SECONDS)
+        return self._store(self.place.read_timeout or _READ_SECONDS)
 
     @cached_property
     def writing(self) -> ObjectStore:
         """The same for requests whose body may take long to arrive."""
-        return self._store(self._place.read_timeout or _SEND_SECONDS)
+        return self._store(self.place.read_timeout or _SEND_SECONDS)
 
     def _store(self, read_timeout: float) -> ObjectStore:
         client = {
-            "connect_timeout": timedelta(seconds=self._place.connect_timeout or _CONNECT_SECONDS),
+            "connect_timeout": timedelta(seconds=self.place.connect_timeout or _CONNECT_SECONDS),
             "read_timeout": timedelta(seconds=read_timeout),
             # The whole of a request has no limit of its own: a large body may take long, and a stalled one is noticed.
             "timeout": timedelta(days=1),
-            **self._place.client_options,
+            **self.place.client_options,
         }
         try:
-            return self._place.make_store(client, dict(_RETRY))
+            return self.place.make_store(client, dict(_RETRY))
         except Exception as e:  # noqa: BLE001  -- as in `list`
             raise self.error_of(e, "") from None
 
@@ -361,19 +366,19 @@ class ObjectStoreRemote:
         parts = key.split("/") if key else []
         if any(part in ("", ".", "..") or "\0" in part for part in parts):
             raise InvalidInputError(f"{key!r} is not a key of an object.")
-        return "/".join([self._place.prefix, *parts] if self._place.prefix else parts)
+        return "/".join([self.place.prefix, *parts] if self.place.prefix else parts)
 
     def _facts(self, found: ObjectMeta) -> ObjectFacts:
         return ObjectFacts(self._key(found), found["size"], (found["e_tag"] or "").strip('"'))
 
     def _key(self, found: ObjectMeta) -> str:
-        return found["path"].removeprefix(f"{self._place.prefix}/" if self._place.prefix else "")
+        return found["path"].removeprefix(f"{self.place.prefix}/" if self.place.prefix else "")
 
     def error_of(self, error: Exception, key: str) -> Exception:
         """Return the error of the port for what was raised; ours, and those of local files, are it already."""
         if isinstance(error, SiglumError) or (isinstance(error, OSError) and error.errno is not None):
             return error
-        return port_error(error, self.name, self.url, key, self._place.secrets)
+        return port_error(error, self.name, self.url, key, self.place.secrets)
 
 
 def _is_copy(before: ObjectMeta, after: ObjectMeta) -> bool:

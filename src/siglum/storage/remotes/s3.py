@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from siglum.core.errors import InvalidInputError
@@ -13,6 +14,7 @@ from siglum.storage.remotes.options import RemoteOptions
 from siglum.storage.remotes.s3_credentials import S3Login, find_login
 from siglum.storage.remotes.s3_profiles import S3Profile, read_profile
 from siglum.storage.remotes.s3_region import bucket_region
+from siglum.storage.remotes.signing import QuerySigner, aws_signer
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -56,6 +58,8 @@ def open_s3(name: str, url: str, options: Mapping[str, str]) -> Remote:
         read_timeout=read.seconds("read_timeout"),
         client_options=client,
         etag_is_md5=encryption.get("server_side_encryption") in (None, "AES256"),
+        # What is to be encrypted by a header, the header must be sent with: who has only a URL does not.
+        signer=partial(_signer, address, login) if login.signs and not encryption else None,
     )
     read.refuse_others()
     return ObjectStoreRemote(name, url, place)
@@ -84,6 +88,20 @@ class _Address:
                 endpoint = f"{scheme}://{self._bucket}.{host}"
             settings["endpoint"] = endpoint
         return settings
+
+    def base(self, settings: Mapping[str, Any]) -> str:
+        """Return the bucket's URL."""
+        host = f"{'http' if self.plain else 'https'}://s3.{settings['region']}.amazonaws.com"
+        endpoint = str(settings.get("endpoint") or host).rstrip("/")
+        if not self._virtual:
+            return f"{endpoint}/{self._bucket}"
+        return endpoint if "endpoint" in settings else endpoint.replace("://", f"://{self._bucket}.", 1)
+
+
+def _signer(address: _Address, login: S3Login) -> QuerySigner:
+    settings = address.settings()
+    key, secret, token = login.current_keys()
+    return aws_signer(address.base(settings), settings["region"], key, secret, token)
 
 
 def _make_store(

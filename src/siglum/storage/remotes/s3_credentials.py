@@ -62,6 +62,19 @@ class S3Login(msgspec.Struct, frozen=True):
         # An empty one keeps a token of the environment, which belongs to other keys, from being taken.
         return settings | {"session_token": token} if token else settings
 
+    @property
+    def signs(self) -> bool:
+        """Whether the keys can be had here, to sign with."""
+        return self.keys is not None or self.make_provider is not None
+
+    def current_keys(self) -> tuple[str, str, str | None]:
+        """Return id, key and token of now. Only for a login that `signs`."""
+        if self.keys is not None:
+            return self.keys
+        assert self.make_provider is not None
+        found = self.make_provider()()
+        return found["access_key_id"], found["secret_access_key"], found.get("token")
+
     def provider(self) -> Provider | None:
         """Return what obstore asks for keys, None where it has them or finds them."""
         return self.make_provider() if self.make_provider is not None else None
