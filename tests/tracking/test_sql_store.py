@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from siglum.registry.entities import Change
 from siglum.registry.sql.store import SqlRegistryStore
 from siglum.testing.tracking_fixtures import unique
 from siglum.tracking.entities import Dataset, DatasetInput, Metric, Param, RunStatus, Tag
+from siglum.tracking.series import Column, open_segment
+from siglum.tracking.sql import metric_window
 from siglum.tracking.sql.artifact_index import SqlArtifactIndex
 from siglum.tracking.sql.database import Database, open_database
 from siglum.tracking.sql.points import MetricSummary
@@ -147,6 +150,45 @@ def test_small_segments_are_found_by_their_index(database: Database) -> None:
     )
     uses = ["metric_segments_small" in str(plan) for plan in plans]
     assert uses == [True, False, True, False]
+
+
+def test_a_window_unpacks_only_what_is_in_two_ranges(
+    database: Database, store: SqlTrackingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[bytes] = []
+
+    def counted(data: bytes) -> tuple[Column, Column, array[float]]:
+        opened.append(data)
+        return open_segment(data)
+
+    monkeypatch.setattr(metric_window, "open_segment", counted)
+    run = store.create_run("0").info.run_id
+    for start in range(0, 20_000, 1_000):
+        steps = range(start, start + 1_000)
+        store.log_batch(run, metrics=[Metric("m", math.nan if s % 7 else s % 97, s, s) for s in steps])
+    whole = store.metric_window(run, "m", 10)
+    assert (opened, whole.points, whole.max_value) == ([], [2_000] * 10, [96.0] * 10)
+    parted = store.metric_window(run, "m", 9, start_step=100, end_step=18_099)
+    assert 8 <= len(opened) <= 10
+    # a database of an older Siglum has no summaries of segments
+    database.write(
+        lambda sql: sql.run("UPDATE metric_segments SET last_timestamp = NULL, min_value = NULL, max_value = NULL")
+    )
+    opened.clear()
+    assert repr(store.metric_window(run, "m", 10)) == repr(whole)  # as text, NaN is the same as NaN
+    assert len(opened) == 20
+    assert repr(store.metric_window(run, "m", 9, start_step=100, end_step=18_099)) == repr(parted)
+
+
+def test_summaries_of_segments_are_read_from_their_index(database: Database) -> None:
+    (plan,) = database.read(
+        lambda sql: sql.all(
+            """EXPLAIN QUERY PLAN
+               SELECT segment_id, count, min_step, max_step, last_timestamp, last_value, min_value, max_value
+               FROM metric_segments WHERE run_key = 1 AND key_id = 1 AND max_step >= 5 AND min_step <= 9"""
+        )
+    )
+    assert "USING COVERING INDEX metric_segments_by_step" in str(plan)
 
 
 def test_random_batches_against_a_set(store: SqlTrackingStore) -> None:

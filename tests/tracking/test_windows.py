@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siglum.tracking.series import encode_segment, open_segment
+from siglum.tracking.series import encode_segment, open_segment, summary_of
 from siglum.tracking.windows import WindowBuilder, window
 
 points = st.lists(
@@ -68,13 +68,19 @@ def test_segments_by_columns_are_the_same_as_points(
     first: int,
     length: int,
 ) -> None:
-    builder, expected = (WindowBuilder(first, first + length, buckets) for _ in range(2))
+    by_columns, by_summaries, expected = (WindowBuilder(first, first + length, buckets) for _ in range(3))
     for segment in segments:
-        builder.add_segment(*open_segment(encode_segment(segment)))
+        opened = open_segment(encode_segment(segment))
+        by_columns.add_segment(*opened)
+        steps = [step for step, _, _ in segment]
+        last, low, high = summary_of(segment, steps)
+        if not by_summaries.add_whole(min(steps), last, low, high, len(segment)):
+            by_summaries.add_segment(*opened)
         expected.add_points(segment)
-    builder.add_points(waiting)
-    expected.add_points(waiting)
-    assert repr(builder.build()) == repr(expected.build())  # as text, NaN is the same as NaN
+    for builder in (by_columns, by_summaries, expected):
+        builder.add_points(waiting)
+    assert repr(by_columns.build()) == repr(expected.build())  # as text, NaN is the same as NaN
+    assert repr(by_summaries.build()) == repr(expected.build())
 
 
 @pytest.mark.parametrize("steps", [range(0, 900, 3), range(900, 0, -3), [5] * 300, [i * i for i in range(300)]])

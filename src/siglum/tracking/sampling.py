@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from siglum.tracking.series import Point
-
-
-def step_order(point: Point) -> tuple[int, int, float, bool]:
-    """Sort key of a chart's points: by step, timestamp, value; NaN counts as 0, and comes after it, as in MLflow."""
-    step, timestamp, value = point
-    nan = value != value
-    return step, timestamp, 0.0 if nan else value, nan
+from siglum.tracking.series import Point, step_order
 
 
 def within(points: Iterable[Point], start_step: int | None, end_step: int | None) -> list[Point]:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from siglum.tracking.sampling import step_order, within
-from siglum.tracking.series import Column, Point
+from siglum.tracking.sampling import within
+from siglum.tracking.series import Column, Point, step_order
 from siglum.tracking.table import Window
 
 
@@ -49,6 +49,14 @@ class WindowBuilder:
             if self._first <= step <= self._last:
                 number = None if value != value else value
                 self._put((step - self._first) // self._width, _Range(step, point, number, number, 1))
+
+    def add_whole(self, first_step: int, last: Point, low: float | None, high: float | None, count: int) -> bool:
+        """Add all points from `first_step` to `last` by what is known of them; whether they are in one range."""
+        number = (first_step - self._first) // self._width
+        if first_step < self._first or last[0] > self._last or (last[0] - self._first) // self._width != number:
+            return False
+        self._put(number, _Range(first_step, last, low, high, count))
+        return True
 
     def add_segment(self, steps: Column, timestamps: Column, values: array[float]) -> None:
         """Add the points of a segment, which is sorted by time."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+import msgspec
+
 from siglum.tracking.series import Point, decode_segment, open_segment
-from siglum.tracking.sql.port import Sql
+from siglum.tracking.sql.points import from_column
+from siglum.tracking.sql.port import Sql, marks
 from siglum.tracking.sql.runs import require_run
 from siglum.tracking.sql.segments import read_journal
 from siglum.tracking.table import Window
@@ -13,6 +17,7 @@ from siglum.tracking.windows import WindowBuilder, window
 
 FEW: Final = 5_000
 """So many points are read one by one whatever is asked."""
+_AT_ONCE: Final = 500
 
 
 def read(sql: Sql, run_id: str, key: str, buckets: int, start_step: int | None, end_step: int | None) -> Window:
@@ -31,23 +36,53 @@ def read(sql: Sql, run_id: str, key: str, buckets: int, start_step: int | None, 
         return window([], buckets)
     first = min(edges) if start_step is None else max(min(edges), start_step)
     last = max(edges) if end_step is None else min(max(edges), end_step)
-    segments: list[bytes] = [
-        data
-        for (data,) in sql.all(
-            "SELECT data FROM metric_segments WHERE run_key = ? AND key_id = ? AND max_step >= ? AND min_step <= ?",
+    if first > last:
+        return window([], buckets)
+    segments = [
+        _Segment(*row)
+        for row in sql.all(
+            """SELECT segment_id, count, min_step, max_step, last_timestamp, last_value, min_value, max_value
+               FROM metric_segments WHERE run_key = ? AND key_id = ? AND max_step >= ? AND min_step <= ?""",
             (run_key, key_id, first, last),
         )
     ]
-    if first > last:
-        return window([], buckets)
-    opened = [open_segment(data) for data in segments]
-    if sum(len(values) for _, _, values in opened) + len(waiting) > max(FEW, buckets):
+    if sum(segment.count for segment in segments) + len(waiting) > max(FEW, buckets):
         builder = WindowBuilder(first, last, buckets)
         builder.add_points(waiting)
-        for steps, timestamps, values in opened:
-            builder.add_segment(steps, timestamps, values)
+        parted = [segment.segment_id for segment in segments if not segment.add_to(builder)]
+        for data in _packed(sql, parted):
+            builder.add_segment(*open_segment(data))
         found = builder.build()
         if found.count > buckets:
             return found
-    points: list[Point] = [*waiting, *(point for data in segments for point in decode_segment(data))]
+    points: list[Point] = list(waiting)
+    for data in _packed(sql, [segment.segment_id for segment in segments]):
+        points.extend(decode_segment(data))
     return window(points, buckets, first, last)
+
+
+class _Segment(msgspec.Struct, frozen=True):
+    """What is known of a segment without unpacking it; one of an older Siglum has nothing in the last four."""
+
+    segment_id: int
+    count: int
+    min_step: int
+    max_step: int
+    last_timestamp: int | None
+    last_value: float | None
+    min_value: float | None
+    max_value: float | None
+
+    def add_to(self, builder: WindowBuilder) -> bool:
+        """Add it as a whole; whether that was possible."""
+        if self.last_timestamp is None:
+            return False
+        last = self.max_step, self.last_timestamp, from_column(self.last_value)
+        return builder.add_whole(self.min_step, last, self.min_value, self.max_value, self.count)
+
+
+def _packed(sql: Sql, segment_ids: Sequence[int]) -> Iterator[bytes]:
+    for start in range(0, len(segment_ids), _AT_ONCE):
+        ids = segment_ids[start : start + _AT_ONCE]
+        for (data,) in sql.all(f"SELECT data FROM metric_segments WHERE segment_id IN ({marks(len(ids))})", ids):  # noqa: S608
+            yield data

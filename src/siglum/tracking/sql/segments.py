@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from siglum.tracking.series import Point, decode_journal, decode_segment, encode_journal, encode_segment, point_order
+from siglum.tracking.series import (
+    Point,
+    decode_journal,
+    decode_segment,
+    encode_journal,
+    encode_segment,
+    point_order,
+    summary_of,
+)
 from siglum.tracking.sql.port import Sql, marks
 
 JOURNAL_ENTRIES: Final = 512
@@ -105,9 +113,14 @@ def add_segments(sql: Sql, run_key: int, key_id: int, points: list[Point], *, me
     for start in range(0, len(points), size):
         piece = points[start : start + size]
         steps = [p[0] for p in piece]
+        (_, last_timestamp, last_value), low, high = summary_of(piece, steps)
         sql.run(
             """INSERT INTO metric_segments
-               (run_key, key_id, count, min_step, max_step, min_timestamp, max_timestamp, data)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-            (run_key, key_id, len(piece), min(steps), max(steps), piece[0][1], piece[-1][1], encode_segment(piece)),
+               (run_key, key_id, count, min_step, max_step, min_timestamp, max_timestamp, data,
+                last_timestamp, last_value, min_value, max_value)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                *(run_key, key_id, len(piece), min(steps), max(steps), piece[0][1], piece[-1][1]),
+                *(encode_segment(piece), last_timestamp, last_value, low, high),
+            ),
         )
