@@ -17,9 +17,9 @@ import pytest
 
 import siglum
 from siglum.cli.app import run as run_command
-from siglum.cli.runs_compare import comparison
 from siglum.cli.sparkline import sparkline
 from siglum.client import active, state
+from siglum.client.run_comparison import comparison
 from siglum.tracking.entities import Run
 
 

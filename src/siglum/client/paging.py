@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from siglum.client.notebook_view import charts_of
 from siglum.core.html import escaped, table
+from siglum.tracking.entities import Run
 from siglum.tracking.store import Page
 
 T = TypeVar("T")
@@ -14,7 +16,7 @@ PAGE_SIZE = 1000
 
 
 class Listed(list[T]):
-    """Results: a list that shows itself as a table in a notebook; of parameters, those that differ."""
+    """Results: a list that shows itself as a table in a notebook, of parameters those that differ; of runs, charts."""
 
     def _repr_html_(self) -> str:
         rows = [each.table_row() for each in self if hasattr(each, "table_row")]
@@ -26,7 +28,8 @@ class Listed(list[T]):
             for column in columns
             if not column.startswith("params.") or len(rows) == 1 or len({row.get(column) for row in rows}) > 1
         ]
-        return table(shown, ([row.get(column, "") for column in shown] for row in rows))
+        drawn = charts_of([each for each in self if isinstance(each, Run)])
+        return table(shown, ([row.get(column, "") for column in shown] for row in rows)) + drawn
 
 
 class PagedList(Listed[T]):

@@ -9,7 +9,7 @@ import msgspec
 
 from siglum.core.html import card
 from siglum.core.text import timestamp
-from siglum.tracking.entities import Entity
+from siglum.tracking.entities import Entity, linked
 
 
 class Stage(enum.StrEnum):
@@ -58,6 +58,7 @@ class ModelVersion(Entity, frozen=True, kw_only=True):
             "status": self.status,
             "source": self.source,
             "description": self.description,
+            **linked("models", self.name, "versions", self.version),
         }
         return card(self.name, f"version {self.version}", {"version": facts, "tags": self.tags})
 
@@ -83,7 +84,12 @@ class RegisteredModel(Entity, frozen=True, kw_only=True):
         }
 
     def _repr_html_(self) -> str:
-        facts = {**self.table_row(), "description": self.description, "created": timestamp(self.creation_timestamp)}
+        facts = {
+            **self.table_row(),
+            "description": self.description,
+            "created": timestamp(self.creation_timestamp),
+            **linked("models", self.name),
+        }
         return card(self.name, "registered model", {"model": facts, "tags": self.tags})
 
 

@@ -7,8 +7,12 @@ from typing import Any
 
 import msgspec
 
-from siglum.core.html import card
+from siglum.core.html import Link, card, charts
 from siglum.core.text import timestamp
+from siglum.tracking.surroundings import surroundings
+
+_CHARTS = 8
+"""Series of a run that a notebook shows."""
 
 
 class RunStatus(enum.StrEnum):
@@ -84,6 +88,12 @@ class Tag(msgspec.Struct, frozen=True):
 RunTag = ExperimentTag = InputTag = LoggedModelTag = Tag
 
 
+def linked(*path: str) -> dict[str, Link]:
+    """Return a row with a link to what a server shows of something; empty without a server."""
+    address = surroundings().address(*path)
+    return {} if address is None else {"in the browser": Link("/".join(path), address)}
+
+
 class Experiment(Entity, frozen=True, kw_only=True):
     """A named set of runs. `experiment_id` is an integer as a string, "0" the default experiment."""
 
@@ -106,7 +116,7 @@ class Experiment(Entity, frozen=True, kw_only=True):
         }
 
     def _repr_html_(self) -> str:
-        facts = {**self.table_row(), "files": self.artifact_location}
+        facts = {**self.table_row(), "files": self.artifact_location, **linked("experiments", self.experiment_id)}
         return card(self.name, f"experiment {self.experiment_id}", {"experiment": facts, "tags": self.tags})
 
 
@@ -214,7 +224,10 @@ class Run(Entity, frozen=True, kw_only=True):
             "started": timestamp(info.start_time),
             "ended": timestamp(info.end_time) if info.end_time else "not ended",
             "files": info.artifact_uri,
+            **linked("experiments", info.experiment_id, "runs", info.run_id),
         }
+        keys = [key for key in sorted(self.data.metrics) if not key.startswith("system/")][:_CHARTS]
+        series = surroundings().series(self, keys)
         return card(
             info.run_name,
             f"run {info.run_id}",
@@ -226,6 +239,7 @@ class Run(Entity, frozen=True, kw_only=True):
                 "inputs": {each.dataset.name: each.dataset.digest for each in self.inputs.dataset_inputs},
                 "models": {each.model_id: f"at step {each.step}" for each in self.outputs.model_outputs},
             },
+            charts({key: {key: points} for key, points in series.items()}),
         )
 
 
@@ -267,6 +281,7 @@ class LoggedModel(Entity, frozen=True, kw_only=True):
             "uri": self.model_uri,
             "type": self.model_type or "",
             "files": self.artifact_location,
+            **linked("experiments", self.experiment_id, "models", self.model_id),
         }
         metrics = {metric.key: metric.value for metric in self.metrics}
         return card(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from siglum.client.autolog.everything import autolog
+from siglum.client.fluent.comparing import compare_runs, compare_versions
 from siglum.client.fluent.experiments import (
     create_experiment,
     delete_experiment,
@@ -90,7 +91,8 @@ from siglum.client.fluent.settings import (
 from siglum.lineage.seeds import seed_everything
 
 __all__ = [
-    "ActiveModel", "ActiveRun", "active_run", "autolog", "clear_active_model", "create_experiment",
+    "ActiveModel", "ActiveRun", "active_run", "autolog", "clear_active_model", "compare_runs", "compare_versions",
+    "create_experiment",
     "create_external_model", "delete_experiment", "delete_experiment_tag", "delete_logged_model_tag", "delete_run",
     "delete_tag", "disable_system_metrics_logging", "enable_system_metrics_logging", "end_run",
     "finalize_logged_model", "flush", "flush_artifact_async_logging", "flush_async_logging", "get_active_model_id",
