@@ -3,5 +3,9 @@
 from __future__ import annotations
 
 from siglum.client.datasets import DataSet, from_numpy, from_pandas, from_polars, get_source
+from siglum.client.library_datasets import from_huggingface, from_spark, from_tensorflow, load_delta
 
-__all__ = ["DataSet", "from_numpy", "from_pandas", "from_polars", "get_source"]
+__all__ = [
+    "DataSet", "from_huggingface", "from_numpy", "from_pandas", "from_polars", "from_spark", "from_tensorflow",
+    "get_source", "load_delta",
+]  # fmt: skip

@@ -171,9 +171,12 @@ load_text(artifact_uri)
 """
 
 DATA = """
+from_huggingface(ds, path=None, targets=None, data_dir=None, data_files=None, revision=None, name=None, digest=None, trust_remote_code=None, source=None)
 from_numpy(features, source=None, targets=None, name=None, digest=None)
 from_pandas(df, source=None, targets=None, name=None, digest=None, predictions=None)
 from_polars(df, source=None, targets=None, name=None, digest=None, predictions=None)
+from_spark(df, path=None, table_name=None, version=None, sql=None, targets=None, name=None, digest=None, predictions=None)
+from_tensorflow(features, source=None, targets=None, name=None, digest=None)
 get_source(dataset)
 load_delta(path=None, table_name=None, version=None, targets=None, name=None, digest=None)
 """
@@ -188,7 +191,6 @@ PLACES: dict[str, tuple[Any, str]] = {
 # What is not there, and why. Calling it is an AttributeError.
 ABSENT = {
     "fluent.import_checkpoints": "reads Databricks volumes",
-    "data.load_delta": "needs a reader of Delta tables",
 }
 
 # Arguments of features that are not there: passing one is a TypeError, never silently ignored.
@@ -197,6 +199,7 @@ ABSENT_ARGUMENTS = {
     ("fluent.create_experiment", "trace_location"): "traces are of generative models",
     ("fluent.set_experiment", "trace_location"): "traces are of generative models",
     ("fluent.register_model", "env_pack"): "Databricks' serving",
+    ("data.load_delta", "table_name"): "names are found in a metastore, through Spark",
     ("client.create_registered_model", "deployment_job_id"): "Databricks' deployment jobs",
     ("client.update_registered_model", "deployment_job_id"): "Databricks' deployment jobs",
 }

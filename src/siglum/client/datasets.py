@@ -27,7 +27,7 @@ class DataSet:
     """A table or array with a name, a digest of its content, and where it came from.
 
     `hash` is `sha256:<hex>` over every value, the column names and the types; `digest` is its beginning, or what
-    the caller gave. `profile` counts rows and elements.
+    the caller gave. `profile` counts rows and elements, `source_facts` say more about the source.
     """
 
     def __init__(
@@ -42,12 +42,15 @@ class DataSet:
         data: Any,
         targets: Any = None,
         predictions: str | None = None,
+        source_type: str | None = None,
+        source_facts: dict[str, Any] | None = None,
     ) -> None:
         self.name = name
         self.hash = content_hash
         self.digest = digest or content_hash.partition(":")[2][:DIGEST_CHARACTERS]
         self.source = source
-        self.source_type = _source_type(source)
+        self.source_type = source_type or _source_type(source)
+        self.source_facts = source_facts or {}
         self.schema = schema
         self.profile = profile
         self.data = data
@@ -75,7 +78,7 @@ class DataSet:
             name=self.name,
             digest=self.digest,
             source_type=self.source_type,
-            source=json.dumps(source | {"hash": self.hash}, sort_keys=True),
+            source=json.dumps(source | self.source_facts | {"hash": self.hash}, sort_keys=True),
             schema=json.dumps(self.schema) if self.schema is not None else None,
             profile=json.dumps(self.profile),
         )
@@ -103,10 +106,10 @@ def from_pandas(
     Raises:
         InvalidInputError: `targets` or `predictions` name no column.
     """
-    _check_columns(list(df.columns), targets, predictions)
+    check_columns(list(df.columns), targets, predictions)
     return DataSet(
         name=name or "dataset",
-        content_hash=_hash_table(df),
+        content_hash=hash_table(df),
         digest=digest,
         source=source,
         schema={"mlflow_colspec": [{"type": str(dtype), "name": str(column)} for column, dtype in df.dtypes.items()]},
@@ -135,7 +138,7 @@ def from_numpy(
         for key, array in sorted(listed.items()):
             described = {"dtype": str(array.dtype), "shape": [-1, *array.shape[1:]]}
             hashed.update(canonical_json([role, key, str(array.dtype), list(array.shape)]))
-            hashed.update(_bytes_of(array))
+            hashed.update(bytes_of(array))
             if role == "features":
                 rows, elements = max(rows, len(array)), elements + int(array.size)
                 specs[key] = described
@@ -160,7 +163,7 @@ def from_polars(
     predictions: str | None = None,
 ) -> DataSet:
     """Return a data set for a polars table. Reads every row once; arguments and errors are those of `from_pandas`."""
-    _check_columns(df.columns, targets, predictions)
+    check_columns(df.columns, targets, predictions)
     return DataSet(
         name=name or "dataset",
         content_hash=_hash_polars(df),
@@ -186,7 +189,8 @@ def get_source(dataset: DataSet | DatasetInput | Dataset) -> dict[str, Any]:
     return source if isinstance(source, dict) else {"uri": found.source}
 
 
-def _check_columns(known: Sequence[Any], *asked: str | None) -> None:
+def check_columns(known: Sequence[Any], *asked: str | None) -> None:
+    """Raise InvalidInputError for a name that is none of the columns."""
     for column in asked:
         if column is not None and column not in known:
             raise InvalidInputError(
@@ -226,7 +230,8 @@ def _polars_bytes(column: polars.Series) -> Iterator[bytes]:
         yield repr(column.to_list()).encode("utf-8", "surrogatepass")
 
 
-def _hash_table(df: pandas.DataFrame) -> str:
+def hash_table(df: pandas.DataFrame) -> str:
+    """Return `sha256:<hex>` over every value of a pandas table, its column names, types and index."""
     # Optional extra: whoever has a table has pandas.
     from pandas.util import hash_pandas_object
 
@@ -243,7 +248,8 @@ def _hash_table(df: pandas.DataFrame) -> str:
     return "sha256:" + hashed.hexdigest()
 
 
-def _bytes_of(array: numpy.ndarray[Any, Any]) -> bytes:
+def bytes_of(array: numpy.ndarray[Any, Any]) -> bytes:
+    """Return what stands for an array's values."""
     if array.dtype.hasobject:
         return repr(array.tolist()).encode("utf-8", "surrogatepass")
     return array.tobytes()
