@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import datasets
 import deltalake
@@ -17,12 +18,10 @@ from siglum.core.errors import InvalidInputError, NotFoundError, NotSupportedErr
 
 
 def table(rows: int = 12_000, s: str | None = None) -> pandas.DataFrame:
-    made = pandas.DataFrame(
-        {"x": range(rows), "s": [f"row {i}" for i in range(rows)], "y": [i % 2 for i in range(rows)]}
-    )
-    for column, value in changes.items():
-        made.loc[rows - 1, column] = value
-    return made
+    texts = [f"row {i}" for i in range(rows)]
+    if s is not None:
+        texts[-1] = s
+    return pandas.DataFrame({"x": range(rows), "s": texts, "y": [i % 2 for i in range(rows)]})
 
 
 def test_versions_of_a_delta_table(project: Path) -> None:
@@ -59,11 +58,11 @@ def test_the_last_row_of_a_delta_table_counts(project: Path) -> None:
     ],
 )
 def test_delta_tables_that_are_not_there(
-    project: Path, arguments: dict[str, str], error: type[Exception], words: str
+    project: Path, arguments: dict[str, Any], error: type[Exception], words: str
 ) -> None:
     deltalake.write_deltalake("t", table(2))
     with pytest.raises(error, match=words):
-        siglum.data.load_delta(**arguments)  # type: ignore[arg-type]
+        siglum.data.load_delta(**arguments)
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +72,7 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     assert raised.value.hint == "Install it: pip install 'siglum[delta]'"
 
 
-def huggingface(frame: pandas.DataFrame, **options: str) -> DataSet:
+def huggingface(frame: pandas.DataFrame, **options: Any) -> DataSet:
     return siglum.data.from_huggingface(datasets.Dataset.from_pandas(frame, preserve_index=False), **options)
 
 
