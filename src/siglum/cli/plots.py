@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,6 @@ from siglum.cli.console import Console
 from siglum.cli.many_values import ManyValuesCommand
 
 if TYPE_CHECKING:
-    from siglum.pipeline.plots.definitions import Overrides
     from siglum.workspace.repository import Repository
 
 
@@ -22,16 +22,25 @@ def plots() -> None:
     """Show plots, compare them, and say how they look."""
 
 
-def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
-    def add(function: F) -> F:
+def _gathered(name: str, *options: Callable[[F], F]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add options whose values a command gets as one mapping, its argument `name`."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def gather(*arguments: Any, **values: Any) -> Any:
+            return function(*arguments, **{name: {each: values.pop(each) for each in names}}, **values)
+
         for option in reversed(options):
-            function = option(function)
-        return function
+            option(gather)
+        added: list[click.Parameter] = gather.__click_params__[-len(options) :]  # type: ignore[attr-defined]
+        names = [each.name for each in added]
+        return gather
 
     return add
 
 
-_look = _options(
+_look = _gathered(
+    "look",
     click.option("-t", "--template", metavar="NAME", help="Draw it so: a name of 'plots templates', or a JSON file."),
     click.option("-x", "x", metavar="FIELD", help="The field for the x axis. Default: rows are counted."),
     click.option("-y", "y", metavar="FIELD", help="The field for the y axis. Default: the last one."),
@@ -40,7 +49,8 @@ _look = _options(
     click.option("--x-label", metavar="TEXT", help="What the x axis is called."),
     click.option("--y-label", metavar="TEXT", help="What the y axis is called."),
 )
-_output = _options(
+_output = _gathered(
+    "output",
     click.option("-o", "--out", metavar="PATH", help="The folder for the page. Default: plots.out_dir, or dvc_plots."),
     click.option("--text", is_flag=True, help="Draw here, in the terminal, and write no page."),
     click.option("--show-vega", is_flag=True, help="Print one plot as Vega-Lite, and write no page."),
@@ -57,19 +67,8 @@ _output = _options(
 def show(
     console: Console,
     targets: tuple[str, ...],
-    template: str | None,
-    x: str | None,
-    y: str | None,
-    no_header: bool,
-    title: str | None,
-    x_label: str | None,
-    y_label: str | None,
-    out: str | None,
-    text: bool,
-    show_vega: bool,
-    split: bool,
-    open_it: bool,
-    html_template: str | None,
+    look: dict[str, Any],
+    output: dict[str, Any],
 ) -> None:
     """Show the plots of the workspace: all that are declared, or those that TARGETS name.
 
@@ -79,11 +78,11 @@ def show(
     """
     from siglum.cli.plots_report import Wish, report
     from siglum.pipeline.history import WORKSPACE
+    from siglum.pipeline.plots.definitions import Overrides
 
-    wish = Wish(targets, out, text, show_vega, split, open_it, html_template)
+    wish = Wish(targets, **output)
     wish.check(as_json=console.json)
-    overrides = _overrides(template, x, y, no_header, title, x_label, y_label)
-    report(console, _repository_for(wish.targets), [WORKSPACE], wish, overrides)
+    report(console, _repository_for(wish.targets), [WORKSPACE], wish, Overrides(**look))
 
 
 @plots.command("diff", cls=ManyValuesCommand)
@@ -95,19 +94,8 @@ def diff(
     console: Console,
     revisions: tuple[str, ...],
     targets: tuple[str, ...],
-    template: str | None,
-    x: str | None,
-    y: str | None,
-    no_header: bool,
-    title: str | None,
-    x_label: str | None,
-    y_label: str | None,
-    out: str | None,
-    text: bool,
-    show_vega: bool,
-    split: bool,
-    open_it: bool,
-    html_template: str | None,
+    look: dict[str, Any],
+    output: dict[str, Any],
 ) -> None:
     """Show the plots of several Git REVISIONS in one picture each.
 
@@ -115,13 +103,13 @@ def diff(
     """
     from siglum.cli.plots_report import Wish, report
     from siglum.pipeline.plots.collect import diff_revisions
+    from siglum.pipeline.plots.definitions import Overrides
     from siglum.workspace.repository import Repository
 
-    wish = Wish(targets, out, text, show_vega, split, open_it, html_template)
+    wish = Wish(targets, **output)
     wish.check(as_json=console.json)
-    overrides = _overrides(template, x, y, no_header, title, x_label, y_label)
     repo = Repository.open()
-    report(console, repo, diff_revisions(repo, revisions), wish, overrides)
+    report(console, repo, diff_revisions(repo, revisions), wish, Overrides(**look))
 
 
 @plots.command("modify", cls=ManyValuesCommand)
@@ -131,13 +119,7 @@ def diff(
 def modify(
     console: Console,
     target: str,
-    template: str | None,
-    x: str | None,
-    y: str | None,
-    no_header: bool,
-    title: str | None,
-    x_label: str | None,
-    y_label: str | None,
+    look: dict[str, Any],
     unset: tuple[str, ...],
 ) -> None:
     """Change in dvc.yaml how TARGET, an output of a stage, is plotted. One that is no plot becomes one.
@@ -149,13 +131,13 @@ def modify(
     from siglum.pipeline.plots.templates import find_template
     from siglum.workspace.repository import Repository
 
-    said = {"template": template, "x": x, "y": y, "x_label": x_label, "y_label": y_label, "title": title}
-    settings: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
-    if no_header:
+    in_order = ("template", "x", "y", "x_label", "y_label", "title")
+    settings: dict[str, Any] = {name: look[name] for name in in_order if look[name] is not None}
+    if look["no_header"]:
         settings["header"] = False
     repo = Repository.open()
-    if template is not None:
-        find_template(repo, template)
+    if "template" in settings:
+        find_template(repo, settings["template"])
     [key] = keys_of(repo, [target])
     with repo.lock():
         done = modify_plot(repo, key, settings, [name.replace("-", "_") for name in unset])
@@ -201,20 +183,6 @@ def _repository_for(targets: tuple[str, ...]) -> Repository:
         if not targets:
             raise
         return Repository("/")
-
-
-def _overrides(
-    template: str | None,
-    x: str | None,
-    y: str | None,
-    no_header: bool,
-    title: str | None,
-    x_label: str | None,
-    y_label: str | None,
-) -> Overrides:
-    from siglum.pipeline.plots.definitions import Overrides
-
-    return Overrides(x, y, title, x_label, y_label, template, no_header)
 
 
 def _shown(value: Any) -> str:
