@@ -11,13 +11,23 @@ from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from siglum.core.errors import ConflictError, InvalidInputError
 from siglum.registry.entities import Change
 from siglum.registry.sql.store import SqlRegistryStore
 from siglum.testing.tracking_fixtures import unique
-from siglum.tracking.entities import Dataset, DatasetInput, Metric, Param, RunStatus, Tag
+from siglum.tracking.entities import (
+    Dataset,
+    DatasetInput,
+    LoggedModelInput,
+    LoggedModelOutput,
+    Metric,
+    Param,
+    RunStatus,
+    Tag,
+)
 from siglum.tracking.series import Column, open_segment
 from siglum.tracking.sql import metric_window
 from siglum.tracking.sql.artifact_index import SqlArtifactIndex
@@ -26,6 +36,7 @@ from siglum.tracking.sql.points import MetricSummary
 from siglum.tracking.sql.port import Sql
 from siglum.tracking.sql.segments import FINAL_POINTS, JOURNAL_ENTRIES, JOURNAL_POINTS
 from siglum.tracking.sql.store import SqlTrackingStore
+from siglum.tracking.wire import write_run
 
 
 @pytest.fixture
@@ -212,6 +223,35 @@ def test_random_batches_against_a_set(store: SqlTrackingStore) -> None:
         assert store.metric_summaries(run)[key].count == len(points)
 
 
+def test_runs_as_messages_are_what_runs_are_written_as(store: SqlTrackingStore) -> None:
+    for number in range(3):
+        run = store.create_run("0", run_name=f"run {number}").info.run_id
+        values = {"z": math.nan, "b": math.inf, "a": -math.inf, "ä": 0.5}
+        store.log_batch(
+            run,
+            metrics=[Metric(key, value, 5, number) for key, value in values.items()][number:],
+            params=[Param("lr", "0.1"), Param("batch", "")],
+            tags=[Tag("team", "ß"), Tag("empty", "")],
+        )
+        data = Dataset(name=f"d{number}", digest="1", source_type="local", source="{}", schema="{}")
+        store.log_inputs(run, datasets=[DatasetInput(dataset=data, tags=(Tag("b", "1"), Tag("a", "2")))])
+        model = store.create_logged_model("0", source_run_id=run)
+        store.log_inputs(run, models=[LoggedModelInput(model_id=model.model_id)])
+        store.log_outputs(run, [LoggedModelOutput(model_id=model.model_id, step=number)])
+    store.update_run(run, status=RunStatus.FINISHED, end_time=7)
+    store.create_run("0", run_name="empty")
+    first, rest = (
+        (store.search_runs(["0"], max_results=size), store.search_run_messages(["0"], max_results=size))
+        for size in (2, 100)
+    )
+    for entities, messages in (first, rest):
+        assert [msgspec.json.encode(write_run(run)) for run in entities.items] == list(
+            map(msgspec.json.encode, messages.items)
+        )
+        assert entities.next_token == messages.next_token
+    assert len(rest[1].items) == 4
+
+
 # -- how many statements -----------------------------------------------------------------------------------------------
 def test_a_page_of_runs_takes_a_constant_number_of_statements(
     store: SqlTrackingStore, sql_count: Callable[[Callable[[], object]], int]
@@ -305,6 +345,7 @@ import sys, itertools
 from siglum.tracking.entities import Metric
 from siglum.tracking.sql.database import open_database
 from siglum.tracking.sql.store import SqlTrackingStore
+from siglum.tracking.wire import write_run
 store = SqlTrackingStore(open_database(sys.argv[1]))
 run, start = sys.argv[2], int(sys.argv[3])
 for i in itertools.count(start):

@@ -17,7 +17,7 @@ from siglum.server.statistics import RequestStatistics
 from siglum.server.webhooks.sender import WebhookSender
 from siglum.server.webhooks.targets import TargetRules
 from siglum.storage.artifacts.base import ArtifactStore
-from siglum.tracking.store import QueueingTrackingStore
+from siglum.tracking.store import ServedTrackingStore
 
 MAX_JSON = 64 * 1024 * 1024
 """The largest JSON body in bytes. The schema of a data set may be 1 MiB and its profile 16 MiB."""
@@ -30,7 +30,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     may go to whatever their address is.
     """
 
-    tracking: QueueingTrackingStore
+    tracking: ServedTrackingStore
     registry: RegistryStore
     artifacts: ArtifactStore
     webhooks: WebhookStore

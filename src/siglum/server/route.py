@@ -16,7 +16,7 @@ from siglum.server.statistics import RequestStatistics
 from siglum.server.webhooks.sender import WebhookSender
 from siglum.storage.artifacts.base import ArtifactStore
 from siglum.tracking.messages import Message
-from siglum.tracking.store import QueueingTrackingStore
+from siglum.tracking.store import ServedTrackingStore
 
 if TYPE_CHECKING:
     from siglum.server.exchange import Exchange
@@ -50,7 +50,7 @@ class Services(msgspec.Struct, frozen=True):
     `openapi` describes the routes themselves.
     """
 
-    tracking: QueueingTrackingStore
+    tracking: ServedTrackingStore
     registry: RegistryStore
     artifacts: ArtifactStore
     webhooks: WebhookStore

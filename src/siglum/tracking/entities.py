@@ -58,7 +58,7 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all entities: frozen, compared by value, built by keyword."""
 
 
-class Metric(msgspec.Struct, frozen=True):
+class Metric(msgspec.Struct, frozen=True, gc=False):
     """One point of a series. `value` may be NaN or infinite; `step` may be negative."""
 
     key: str
@@ -71,14 +71,14 @@ class Metric(msgspec.Struct, frozen=True):
     run_id: str | None = None
 
 
-class Param(msgspec.Struct, frozen=True):
+class Param(msgspec.Struct, frozen=True, gc=False):
     """A parameter of a run or logged model; values are strings."""
 
     key: str
     value: str
 
 
-class Tag(msgspec.Struct, frozen=True):
+class Tag(msgspec.Struct, frozen=True, gc=False):
     """A tag of anything that has tags."""
 
     key: str

@@ -28,19 +28,19 @@ class Message(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Base of all messages: what has its default is left out."""
 
 
-class TagMessage(Tag, frozen=True):
+class TagMessage(Tag, frozen=True, gc=False):
     """A tag, which it is. Clients may leave out an empty value."""
 
     value: str = ""
 
 
-class ParamMessage(Param, frozen=True):
+class ParamMessage(Param, frozen=True, gc=False):
     """A parameter, which it is. Clients may leave out an empty value."""
 
     value: str = ""
 
 
-class MetricMessage(Metric, frozen=True, omit_defaults=True):
+class MetricMessage(Metric, frozen=True, omit_defaults=True, gc=False):
     """A point of a series, which it is, so that a batch is decoded straight into what the store takes.
 
     To be written, `value` is a string where it is not finite.

@@ -34,6 +34,7 @@ from siglum.tracking.entities import (
     Tag,
     ViewType,
 )
+from siglum.tracking.messages import RunMessage
 from siglum.tracking.table import RunTable, Window
 
 T = TypeVar("T")
@@ -292,8 +293,8 @@ class TrackingStore(Protocol):
         ...
 
 
-class QueueingTrackingStore(TrackingStore, Protocol):
-    """A store that takes what is logged without keeping the caller waiting, as the event loop of a server needs it."""
+class ServedTrackingStore(TrackingStore, Protocol):
+    """What a server needs beyond that: not to wait for what is logged, and runs without a detour over entities."""
 
     def queue_batch(
         self,
@@ -309,4 +310,17 @@ class QueueingTrackingStore(TrackingStore, Protocol):
         The future ends as `log_batch` would: once all is committed and flushed, or with what it raises. It cannot be
         cancelled.
         """
+        ...
+
+    def search_run_messages(
+        self,
+        experiment_ids: Sequence[str],
+        *,
+        filter_string: str = "",
+        view_type: ViewType = ViewType.ACTIVE_ONLY,
+        max_results: int = 1000,
+        order_by: Sequence[str] = (),
+        page_token: str | None = None,
+    ) -> Page[RunMessage]:
+        """Return what `search_runs` does, each run as the message that it is answered as."""
         ...

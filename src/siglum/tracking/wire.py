@@ -65,7 +65,7 @@ _MODEL_STATUS = dict(enumerate(LoggedModelStatus))
 # -- values --------------------------------------------------------------------------------------------------------
 
 
-def _written(value: float) -> float:
+def write_value(value: float) -> float:
     """Return what to write for a metric value: the float, or the name that JSON has no number for."""
     if math.isfinite(value):
         return value
@@ -125,7 +125,7 @@ def write_metric(metric: Metric) -> MetricMessage:
     """Return a point as a message."""
     return MetricMessage(
         key=metric.key,
-        value=_written(metric.value),
+        value=write_value(metric.value),
         timestamp=metric.timestamp,
         step=metric.step,
         model_id=metric.model_id,
@@ -250,7 +250,7 @@ def write_run(run: Run) -> RunMessage:
     return RunMessage(
         info=write_run_info(run.info),
         data=RunDataMessage(
-            metrics=[MetricMessage(m.key, _written(m.value), m.timestamp, m.step) for m in run.data.latest],
+            metrics=[MetricMessage(m.key, write_value(m.value), m.timestamp, m.step) for m in run.data.latest],
             params=[ParamMessage(key, run.data.params[key]) for key in sorted(run.data.params)],
             tags=write_tag_map(run.data.tags),
         ),

@@ -68,7 +68,7 @@ def restore(services: Services, request: calls.RunIdRequest, _call: Call) -> cal
 
 def search(services: Services, request: calls.SearchRuns, _call: Call) -> calls.RunsAnswer:
     """Return a page of runs."""
-    page = services.tracking.search_runs(
+    page = services.tracking.search_run_messages(
         request.experiment_ids,
         filter_string=request.filter or "",
         view_type=read_view_type(request.run_view_type),
@@ -76,7 +76,7 @@ def search(services: Services, request: calls.SearchRuns, _call: Call) -> calls.
         order_by=request.order_by,
         page_token=request.page_token or None,
     )
-    return calls.RunsAnswer(runs=[write_run(run) for run in page.items], next_page_token=page.next_token)
+    return calls.RunsAnswer(runs=list(page.items), next_page_token=page.next_token)
 
 
 def queue_metric(services: Services, request: calls.LogMetric, _call: Call) -> Future[Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 from siglum.core.names import parse_experiment_id
-from siglum.tracking.entities import Run, ViewType
+from siglum.tracking.entities import ViewType
 from siglum.tracking.search.compile import Relation, SearchSchema, SortKey, compile_filter, compile_order
 from siglum.tracking.search.grammar import RUNS
 from siglum.tracking.search.paging import query_digest
@@ -14,9 +14,11 @@ from siglum.tracking.search.parser import parse_filter, parse_order
 from siglum.tracking.search.tree import Aggregate, FieldKind
 from siglum.tracking.sql.experiments import view_condition
 from siglum.tracking.sql.pages import PageQuery
-from siglum.tracking.sql.port import Sql, marks
-from siglum.tracking.sql.runs import RUN_COLUMNS, load
+from siglum.tracking.sql.port import Row, Sql, marks
+from siglum.tracking.sql.run_loading import RUN_COLUMNS
 from siglum.tracking.store import Page
+
+T = TypeVar("T")
 
 _DATASET: Final = """SELECT 1 FROM run_datasets i JOIN datasets d ON d.dataset_key = i.dataset_key
                      WHERE i.run_key = r.run_key"""
@@ -79,8 +81,12 @@ def search(
     max_results: int,
     order_by: Sequence[str],
     page_token: str | None,
-) -> Page[Run]:
-    """Return one page of runs: the latest started first, or as `order_by` says, ties by start time and id."""
+    load: Callable[[Sql, Sequence[Row]], list[T]],
+) -> Page[T]:
+    """Return one page of runs: the latest started first, or as `order_by` says, ties by start time and id.
+
+    `load` makes what is wanted of rows of RUN_COLUMNS.
+    """
     tree = parse_filter(filter_string, RUNS)
     clauses = [parse_order(text, RUNS) for text in order_by]
     ids = sorted({parse_experiment_id(text) for text in experiment_ids})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -21,28 +19,20 @@ from siglum.tracking.entities import (
     Run,
     RunData,
     RunInfo,
-    RunInputs,
-    RunOutputs,
     RunStatus,
-    Tag,
 )
 from siglum.tracking.series import Point
 from siglum.tracking.sql.batch_keys import is_repeated
 from siglum.tracking.sql.experiments import require_active
-from siglum.tracking.sql.pages import grouped
 from siglum.tracking.sql.pins import refuse_if_run_is_pinned
 from siglum.tracking.sql.points import append_points
-from siglum.tracking.sql.port import Row, Sql, marks
+from siglum.tracking.sql.port import Sql, marks
+from siglum.tracking.sql.run_loading import RUN_COLUMNS, info_of, load
 from siglum.tracking.sql.segments import pack_ended_run
 
 RUN_NAME_TAG: Final = "mlflow.runName"
-RUN_COLUMNS: Final = (
-    "r.run_key, r.run_id, r.run_name, r.experiment_id, r.user_id, r.status, r.start_time, r.end_time, r.artifact_uri, "
-    "r.lifecycle_stage"
-)
 REPLACED_PARAMS_TAG: Final = "siglum.params.replaced"
 _REMEMBERED_CHARACTERS: Final = 6_000
-_CHUNK: Final = 10_000
 _PUT_TAG: Final = """
     INSERT INTO run_tags (run_key, key, value) VALUES (?, ?, ?)
     ON CONFLICT (run_key, key) DO UPDATE SET value = excluded.value"""
@@ -122,7 +112,7 @@ def update(sql: Sql, run_id: str, *, status: RunStatus | None, end_time: int | N
     row = sql.one(f"SELECT {RUN_COLUMNS} FROM runs r WHERE r.run_id = ?", (run_id,))  # noqa: S608
     if row is None:
         raise _not_found(sql, run_id)
-    key, info = row[0], _info(row)
+    key, info = row[0], info_of(row)
     _require_active(run_id, info.lifecycle_stage)
     changes: dict[str, Any] = {"status": status, "end_time": end_time, "run_name": run_name or None}
     changes = {column: value for column, value in changes.items() if value is not None}
@@ -337,117 +327,6 @@ def get(sql: Sql, run_id: str) -> Run:
     if row is None:
         raise _not_found(sql, run_id)
     return load(sql, [row])[0]
-
-
-def load(sql: Sql, rows: Sequence[Row]) -> list[Run]:
-    """Return whole runs for rows of RUN_COLUMNS, in a number of statements that does not grow with them."""
-    runs: list[Run] = []
-    for start in range(0, len(rows), _CHUNK):
-        runs.extend(_load_chunk(sql, rows[start : start + _CHUNK]))
-    return runs
-
-
-def _load_chunk(sql: Sql, rows: Sequence[Row]) -> list[Run]:
-    keys = [row[0] for row in rows]
-
-    def of_runs(select: str, make: Callable[..., Any]) -> dict[int, list[Any]]:
-        return grouped(sql.all(select.replace("(@)", f"({marks(len(keys))})"), keys), make)
-
-    metrics = _load_metrics(sql, keys)
-    params, tags = (_load_texts(sql, table, keys) for table in ("run_params", "run_tags"))
-    inputs = _load_inputs(of_runs)
-    model_inputs = of_runs(
-        """SELECT i.run_key, m.model_id FROM run_model_inputs i JOIN logged_models m ON m.model_key = i.model_key
-           WHERE i.run_key IN (@) ORDER BY i.model_key""",
-        lambda model_id: LoggedModelInput(model_id=model_id),
-    )
-    outputs = of_runs(
-        """SELECT o.run_key, m.model_id, o.step FROM run_model_outputs o
-           JOIN logged_models m ON m.model_key = o.model_key WHERE o.run_key IN (@) ORDER BY o.model_key""",
-        lambda model_id, step: LoggedModelOutput(model_id=model_id, step=step),
-    )
-    return [
-        Run(
-            info=_info(row),
-            data=RunData(
-                metrics={m.key: m.value for m in metrics.get(row[0], ())},
-                params=params.get(row[0], {}),
-                tags=tags.get(row[0], {}),
-                latest=tuple(metrics.get(row[0], ())),
-            ),
-            inputs=RunInputs(
-                dataset_inputs=tuple(inputs.get(row[0], ())), model_inputs=tuple(model_inputs.get(row[0], ()))
-            ),
-            outputs=RunOutputs(model_outputs=tuple(outputs.get(row[0], ()))),
-        )
-        for row in rows
-    ]
-
-
-def _load_metrics(sql: Sql, keys: Sequence[int]) -> dict[int, list[Metric]]:
-    """Return the last points of runs by run, sorted by key. A page has ten thousands: nothing is made twice."""
-    rows = sql.all(
-        f"""SELECT s.run_key, k.key, s.last_value, s.last_timestamp, s.last_step
-            FROM metric_summaries s JOIN metric_keys k ON k.key_id = s.key_id
-            WHERE s.run_key IN ({marks(len(keys))}) ORDER BY k.key""",  # noqa: S608
-        keys,
-    )
-    found: dict[int, list[Metric]] = defaultdict(list)
-    for run_key, key, value, timestamp, step in rows:
-        found[run_key].append(Metric(key, math.nan if value is None else value, timestamp, step))
-    return found
-
-
-def _load_texts(sql: Sql, table: str, keys: Sequence[int]) -> dict[int, dict[str, str]]:
-    """Return the parameters or tags of runs by run, sorted by key, in the order that the table has them in."""
-    select = f"SELECT run_key, key, value FROM {table} WHERE run_key IN ({marks(len(keys))}) ORDER BY run_key, key"  # noqa: S608
-    found: dict[int, dict[str, str]] = defaultdict(dict)
-    for run_key, key, value in sql.all(select, keys):
-        found[run_key][key] = value
-    return found
-
-
-def _load_inputs(of_runs: Callable[[str, Callable[..., Any]], dict[int, list[Any]]]) -> dict[int, list[DatasetInput]]:
-    datasets = of_runs(
-        """SELECT i.run_key, i.dataset_key, d.name, d.digest, d.source_type, d.source, d.schema, d.profile
-           FROM run_datasets i JOIN datasets d ON d.dataset_key = i.dataset_key
-           WHERE i.run_key IN (@) ORDER BY i.dataset_key""",
-        lambda key, *fields: (key, fields),
-    )
-    if not datasets:
-        return {}
-    tags = of_runs(
-        """SELECT run_key, dataset_key, key, value FROM run_dataset_tags WHERE run_key IN (@)
-           ORDER BY dataset_key, key""",
-        lambda dataset_key, key, value: (dataset_key, Tag(key, value)),
-    )
-    return {
-        run_key: [
-            DatasetInput(
-                dataset=Dataset(
-                    name=name, digest=digest, source_type=source_type, source=source, schema=schema, profile=profile
-                ),
-                tags=tuple(tag for of, tag in tags.get(run_key, ()) if of == dataset_key),
-            )
-            for dataset_key, (name, digest, source_type, source, schema, profile) in items
-        ]
-        for run_key, items in datasets.items()
-    }
-
-
-def _info(row: Row) -> RunInfo:
-    _, run_id, run_name, experiment_id, user_id, status, start_time, end_time, artifact_uri, stage = row
-    return RunInfo(
-        run_id=run_id,
-        run_name=run_name,
-        experiment_id=str(experiment_id),
-        user_id=user_id,
-        status=RunStatus(status),
-        start_time=start_time,
-        end_time=end_time,
-        artifact_uri=artifact_uri,
-        lifecycle_stage=LifecycleStage(stage),
-    )
 
 
 def resolve_name(run_name: str | None, tags: dict[str, str], random_name: Callable[[], str]) -> str:

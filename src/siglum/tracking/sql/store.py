@@ -36,6 +36,7 @@ from siglum.tracking.entities import (
     Tag,
     ViewType,
 )
+from siglum.tracking.messages import RunMessage
 from siglum.tracking.run_names import random_run_name
 from siglum.tracking.search.paging import decode_token, encode_token, query_digest
 from siglum.tracking.series import Point
@@ -47,6 +48,7 @@ from siglum.tracking.sql import (
     metric_window,
     model_history,
     points,
+    run_loading,
     run_search,
     run_table,
     runs,
@@ -209,6 +211,31 @@ class SqlTrackingStore:
                 max_results=max_results,
                 order_by=order_by,
                 page_token=page_token,
+                load=run_loading.load,
+            )
+        )
+
+    def search_run_messages(
+        self,
+        experiment_ids: Sequence[str],
+        *,
+        filter_string: str = "",
+        view_type: ViewType = ViewType.ACTIVE_ONLY,
+        max_results: int = 1000,
+        order_by: Sequence[str] = (),
+        page_token: str | None = None,
+    ) -> Page[RunMessage]:
+        check_page_size(max_results, limits.RUNS_PAGE)
+        return self.database.read(
+            lambda sql: run_search.search(
+                sql,
+                experiment_ids,
+                filter_string=filter_string,
+                view_type=view_type,
+                max_results=max_results,
+                order_by=order_by,
+                page_token=page_token,
+                load=run_loading.load_messages,
             )
         )
 
