@@ -62,7 +62,7 @@ def test_the_whole_listing(server: ServerProcess, tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_down_is_one_clear_line(tmp_path: Path) -> None:
-    program = "import siglum\nsiglum.set_tracking_uri('http://127.0.0.1:9')\nsiglum.set_experiment('x')\n"
+    program = "import siglum\nsiglum.set_tracking_uri('http://127.0.0.1:9')\nsiglum.search_runs()\n"
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "UnavailableError: No server answers at http://127.0.0.1:9" in done.stderr.splitlines()[-1]

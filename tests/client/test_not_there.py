@@ -37,17 +37,17 @@ def test_a_run_that_does_not_exist(project: Path, look: Callable[[], object]) ->
 @pytest.mark.parametrize(
     "call",
     [
-        siglum.start_run,
-        lambda: siglum.set_experiment("churn"),
-        lambda: siglum.log_metric("a", 1),
-        lambda: siglum.log_param("a", 1),
+        lambda: siglum.create_experiment("churn"),
+        lambda: siglum.search_experiments(),
         lambda: siglum.MlflowClient().get_run(NO_RUN),
         lambda: siglum.register_model(f"runs:/{NO_RUN}/model", "churn"),
         lambda: siglum.pyfunc.load_model("models:/churn/1"),
     ],
-    ids=["start_run", "set_experiment", "log_metric", "log_param", "get_run", "register_model", "load_model"],
+    ids=["create_experiment", "search_experiments", "get_run", "register_model", "load_model"],
 )
-def test_a_server_that_is_down(project: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]) -> None:
+def test_what_needs_an_answer_of_a_server_that_is_down(
+    project: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]
+) -> None:
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)  # it tries again for two seconds
     siglum.set_tracking_uri(NO_SERVER)
     with pytest.raises(UnavailableError) as caught:

@@ -72,6 +72,8 @@ COMMANDS: dict[str, CommandEntry] = {
     "experiments": CommandEntry(
         "siglum.cli.experiments", "experiments", MODELS, "List, show, create, rename and delete experiments."
     ),
+    "sync": CommandEntry("siglum.cli.sync", "sync", MODELS, "Send what training scripts could not send."),
+    "spool": CommandEntry("siglum.cli.spool", "spool", MODELS, "Look at what waits to be sent to a server."),
     "server": CommandEntry(
         "siglum.cli.server", "server", SERVER, "Serve runs and models to MLflow and Siglum clients."
     ),

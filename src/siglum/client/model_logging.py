@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -17,6 +18,7 @@ from siglum.client.fluent.runs import current_scope
 from siglum.client.model_uris import HASH_TAG
 from siglum.client.registration import register
 from siglum.core import limits
+from siglum.core.clock import now_ms
 from siglum.models.content import model_content_hash
 from siglum.models.mlmodel import Model, read_model, write_model
 from siglum.models.signature import ModelSignature
@@ -25,6 +27,8 @@ from siglum.tracking.store import TrackingStore
 
 HASHES_TAG = "siglum.content_hashes"
 """On a run that logged models: JSON of each one's name and content hash."""
+
+_log = logging.getLogger("siglum")
 
 Save: TypeAlias = Callable[[str], Model]
 """Saves a model to a folder that does not exist yet."""
@@ -69,7 +73,8 @@ def log_model(
     """Log a model to the active run (one is started when there is none) and return what is on record of it.
 
     The model is saved to a private folder first: one that cannot be saved leaves nothing behind. Its content hash
-    and the run's recipe so far go on record with it, on the run and on the version.
+    and the run's recipe so far go on record with it, on the run and on the version. While a server does not answer,
+    the model's files wait with those of the run, as `runs:/<run id>/<name>`, and it is no logged model and no version.
 
     Args:
         save: Saves the model to the folder that it is given.
@@ -89,7 +94,8 @@ def log_model(
         folder = os.path.join(private, "model")
         save(folder)
         content_hash = model_content_hash(folder)
-        scope.session.queue.flush(scope.run_id)
+        if not scope.session.queue.settle(scope.run_id):
+            return _log_later(scope, folder, name or artifact_path or "model", content_hash, tags or {}, params or {})
         recipe = recording.write_recipe(scope)
         store = scope.session.stores.tracking
         run = store.get_run(scope.run_id)
@@ -115,6 +121,47 @@ def log_model(
         scope.session.stores, logged.model_uri, registered_model_name, await_seconds=await_registration_for
     )
     return msgspec.structs.replace(info, registered_model_version=int(version.version))
+
+
+def _log_later(
+    scope: RunScope, folder: str, name: str, content_hash: str, tags: Mapping[str, Any], params: Mapping[str, Any]
+) -> ModelInfo:
+    """Keep a model while its server does not answer: among the files of its run, as `runs:/<run id>/<name>`.
+
+    A server gives logged models and versions their ids, so that neither can be made yet.
+    """
+    model = msgspec.structs.replace(read_model(folder), run_id=scope.run_id, artifact_path=name)
+    write_model(folder, model)
+    files = scope.session.stores.artifacts_for(scope.run.info.artifact_uri)
+    upload_folder(files, folder, name)
+    scope.session.stores.tracking.log_batch(scope.run_id, tags=[Tag(HASH_TAG, content_hash)])
+    _log.warning(
+        "The server does not answer: the model %r is sent with the files of run %s later. To register it then: "
+        "siglum.register_model('runs:/%s/%s', …).",
+        name,
+        scope.run_id,
+        scope.run_id,
+        name,
+    )
+    return ModelInfo(
+        model_uri=f"runs:/{scope.run_id}/{name}",
+        model_id="",
+        name=name,
+        artifact_path=f"{files.uri.rstrip('/')}/{name}",
+        run_id=scope.run_id,
+        content_hash=content_hash,
+        flavors=model.flavors,
+        signature=model.signature,
+        model_uuid=model.model_uuid,
+        mlflow_version=model.mlflow_version,
+        utc_time_created=model.utc_time_created,
+        creation_timestamp=now_ms(),
+        metadata=model.metadata,
+        saved_input_example_info=model.saved_input_example_info,
+        tags={key: str(value) for key, value in tags.items()},
+        params={key: str(value) for key, value in params.items()},
+        metrics=(),
+    )
 
 
 def _create(

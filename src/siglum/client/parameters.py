@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 from siglum.core import limits
 from siglum.core.errors import ConflictError, InvalidInputError
@@ -13,6 +13,15 @@ from siglum.tracking.entities import Param
 from siglum.tracking.store import TrackingStore
 
 OnConflict: TypeAlias = Literal["error", "keep", "replace"]
+
+
+@runtime_checkable
+class TakesConflicts(Protocol):
+    """A store that is told what to do about conflicts, since it knows of them only later: that of a spool."""
+
+    def put_params(self, run_id: str, params: Sequence[Param], on_conflict: OnConflict) -> None:
+        """Log parameters."""
+        ...
 
 
 def log(store: TrackingStore, run_id: str, params: Mapping[str, Any], on_conflict: OnConflict = "error") -> None:
@@ -37,6 +46,9 @@ def log(store: TrackingStore, run_id: str, params: Mapping[str, Any], on_conflic
     listed = [Param(check_key(key, "key"), str(value)) for key, value in params.items()]
     for start in range(0, len(listed), limits.BATCH_PARAMS):
         some = listed[start : start + limits.BATCH_PARAMS]
+        if isinstance(store, TakesConflicts):
+            store.put_params(run_id, some, on_conflict)
+            continue
         try:
             store.log_batch(run_id, params=some)
         except (ConflictError, InvalidInputError):  # the second is what MLflow's server says

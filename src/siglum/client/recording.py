@@ -8,7 +8,8 @@ import sys
 
 from siglum.client.active import RunScope
 from siglum.client.capture_options import CaptureOptions
-from siglum.core.errors import SiglumError
+from siglum.client.spool.tracking import SpooledTrackingStore
+from siglum.core.errors import SiglumError, UnavailableError
 from siglum.core.secrets import mask
 from siglum.lineage.capture import NOTEBOOK_FILE, RECIPE_FILE, Capture, capture
 from siglum.lineage.datasets import dataset_input
@@ -80,12 +81,23 @@ def write_recipe(scope: RunScope) -> Recipe:
         scope.recorded = True
     inputs = scope.inputs.all()
     _log_inputs(scope, (*scope.capture.inputs, *inputs))
-    recipe = scope.capture.recipe(store.get_run(scope.run_id).data.params, inputs)
+    recipe = scope.capture.recipe(_params(scope), inputs)
     text = recipe.to_json()
     scope.session.stores.artifacts_for(scope.run.info.artifact_uri).put(RECIPE_FILE, io.BytesIO(text))
     tags |= recipe_tags(recipe, MAX_TAG_CHARACTERS)
     store.log_batch(scope.run_id, tags=[Tag(key, value) for key, value in tags.items()])
     return recipe
+
+
+def _params(scope: RunScope) -> dict[str, str]:
+    """Return the run's parameters; while a server does not answer, those that this process knows of."""
+    store = scope.session.stores.tracking
+    try:
+        return store.get_run(scope.run_id).data.params
+    except UnavailableError:
+        if not isinstance(store, SpooledTrackingStore):
+            raise
+        return store.params_here(scope.run_id)
 
 
 def recipe_tags(recipe: Recipe, limit: int) -> dict[str, str]:

@@ -8,32 +8,30 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import sys
 import threading
-from collections.abc import Sequence
 
-from siglum.client.metric_queue import MetricQueue
-from siglum.client.stores import Stores, open_stores
+from siglum.client.spool.places import OFFLINE_URL, is_offline
+from siglum.client.spool.queue import SpoolQueue
+from siglum.client.spool.stores import open_spooled
+from siglum.client.stores import Stores
 from siglum.client.system_metrics import Sampling, sampling_from
 from siglum.client.tracking_uri import default_tracking_uri, environment_value, parse_tracking_uri
 from siglum.core.errors import SiglumError
-from siglum.tracking.entities import Metric
 
 _log = logging.getLogger("siglum")
 
 
 class Session:
-    """Open stores and the queue of metric points on their way to them."""
+    """Open stores, and the spool of what is on its way to them."""
 
-    def __init__(self, stores: Stores, uris: tuple[str, str]) -> None:
+    def __init__(self, stores: Stores, queue: SpoolQueue, uris: tuple[str, str]) -> None:
         self.stores = stores
+        self.queue = queue
         self.uris = uris
-        self.queue = MetricQueue(self._send)
-
-    def _send(self, run_id: str, points: Sequence[Metric]) -> None:
-        self.stores.tracking.log_batch(run_id, metrics=points)
 
     def close(self) -> None:
-        """Send what is queued, then close the stores even if that failed."""
+        """Send what waits, then close the stores even if that failed."""
         try:
             self.queue.close()
         finally:
@@ -55,6 +53,7 @@ class _Process:
         self.sessions: dict[tuple[str, str], Session] = {}
         self.inherited: list[Session] = []
         self.generation = 0
+        self.worker: int | None = None
 
 
 _process = _Process()
@@ -77,7 +76,9 @@ def set_uris(*, tracking: str | None = None, registry: str | None = None) -> Non
 
 
 def tracking_uri() -> str:
-    """Return the URI in force, as it was set."""
+    """Return the URI in force, as it was set. Offline, a server that is named later stands in for the default."""
+    if not is_tracking_uri_set() and is_offline(os.environ):
+        return OFFLINE_URL
     return _process.tracking_uri or default_tracking_uri(os.environ, os.getcwd())
 
 
@@ -103,7 +104,9 @@ def session(tracking: str | None = None, registry: str | None = None) -> Session
         with _process.lock:
             found = _process.sessions.get(key)
             if found is None:
-                found = _process.sessions[key] = Session(open_stores(key[0], cwd, registry_uri=key[1]), key)
+                _close_with_worker()
+                stores, queue = open_spooled(key[0], cwd, key[1])
+                found = _process.sessions[key] = Session(stores, queue, key)
     return found
 
 
@@ -171,8 +174,20 @@ def close_all() -> None:
         raise first
 
 
+def _close_with_worker() -> None:
+    """Have sessions closed at the end of a worker of multiprocessing: a forked one ends without `atexit`."""
+    process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+    if process is None or util is None or process.parent_process() is None or _process.worker == os.getpid():
+        return
+    _process.worker = os.getpid()
+    util.Finalize(None, close_at_exit, exitpriority=0)
+
+
 def close_at_exit() -> None:
-    """Close everything when the interpreter ends; with nobody left to raise to, what was lost is logged."""
+    """Close everything when the interpreter ends; with nobody left to raise to, what was not sent or lost is logged.
+
+    What waits is sent for at most ten seconds, not at all while the server is known to be away, and stays on disk.
+    """
     try:
         close_all()
     except SiglumError as error:

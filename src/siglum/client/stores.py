@@ -18,6 +18,8 @@ from siglum.client.rest.artifacts import RestArtifactStore
 from siglum.client.rest.registry import RestRegistryStore
 from siglum.client.rest.session import Credentials, RestSession
 from siglum.client.rest.tracking import RestTrackingStore
+from siglum.client.spool.offline import OfflineSession
+from siglum.client.spool.places import is_offline
 from siglum.client.tracking_uri import (
     EMBEDDED_FOLDER,
     DatabaseLocation,
@@ -62,7 +64,7 @@ class Stores:
         self.uri = uri
         self.tracking = tracking
         self.registry = registry
-        self._proxied = proxied
+        self.proxied = proxied
         self._closing = closing
 
     def artifacts_for(self, artifact_uri: str) -> ArtifactFolder:
@@ -74,7 +76,7 @@ class Stores:
         parts = urllib.parse.urlsplit(artifact_uri)
         if parts.scheme == PROXY_SCHEME:
             path = urllib.parse.unquote(parts.path).strip("/")
-            store = self._proxied if not parts.netloc else self._remote(f"{self._http_scheme()}://{parts.netloc}")
+            store = self.proxied if not parts.netloc else self._remote(f"{self._http_scheme()}://{parts.netloc}")
             return ArtifactFolder(store, path, artifact_uri)
         if parts.scheme in ("http", "https"):
             match = _PROXY_PATH.match(artifact_uri)
@@ -91,6 +93,10 @@ class Stores:
             f"The artifacts at {artifact_uri!r} cannot be reached: this version has no access to {parts.scheme}:.",
             hint="Let the tracking server keep them (mlflow-artifacts:), or use a folder.",
         )
+
+    def files_of_run(self, run_id: str) -> ArtifactFolder:
+        """Return the files of a run. Raises NotFoundError."""
+        return self.artifacts_for(self.tracking.get_run(run_id).info.artifact_uri)
 
     def close(self) -> None:
         """Close every store. Repeating it changes nothing."""
@@ -163,6 +169,16 @@ def _open(location: Location, *, create: bool) -> _Opened:
     return _Opened(SqlTrackingStore(database), SqlRegistryStore(database), artifacts, (database,))
 
 
+def open_for_sending(uri: str, cwd: str) -> Stores:
+    """Open a store to send a spool to, even offline: a server, each call to which is made once; else what is there."""
+    location = parse_tracking_uri(uri, cwd)
+    if not isinstance(location, ServerLocation):
+        return open_stores(uri, cwd, registry_uri=uri, create=False)
+    session = RestSession(location.url, Credentials.from_environment(os.environ), repeats=False)
+    tracking, registry = RestTrackingStore(session), RestRegistryStore(session)
+    return Stores(location.uri, tracking, registry, RestArtifactStore(session), (session,))
+
+
 def _check_is_there(location: Location, embedded: Location) -> None:
     if isinstance(location, DatabaseLocation) and location != embedded and not os.path.exists(location.path):
         raise NotFoundError(
@@ -172,6 +188,8 @@ def _check_is_there(location: Location, embedded: Location) -> None:
 
 
 def _session(url: str) -> RestSession:
+    if is_offline(os.environ):
+        return OfflineSession(url)
     return RestSession(url, Credentials.from_environment(os.environ))
 
 

@@ -147,5 +147,4 @@ def _run_of(run_id: str | None) -> tuple[str, Session, ArtifactFolder]:
         scope = current_scope()
         return scope.run_id, scope.session, scope.session.stores.artifacts_for(scope.run.info.artifact_uri)
     session = session_of(run_id)
-    location = session.stores.tracking.get_run(run_id).info.artifact_uri
-    return run_id, session, session.stores.artifacts_for(location)
+    return run_id, session, session.stores.files_of_run(run_id)

@@ -63,9 +63,7 @@ def log_metric(
     if dataset is not None:
         point = _measured_on(session, run_id, point, dataset)
     session.queue.put(run_id, point)
-    if synchronous is None:
-        return None
-    return _pending(session, run_id, synchronous)
+    return None if synchronous is None else handle(session, run_id, synchronous)
 
 
 def log_metrics(
@@ -84,7 +82,7 @@ def log_metrics(
     if dataset is not None:
         points = [_measured_on(session, run_id, point, dataset) for point in points]
     session.queue.put_many(run_id, points)
-    return None if synchronous is None else _pending(session, run_id, synchronous)
+    return None if synchronous is None else handle(session, run_id, synchronous)
 
 
 def log_param(key: str, value: Any, synchronous: bool | None = None, *, on_conflict: OnConflict = "error") -> Any:
@@ -241,14 +239,6 @@ def _measured_on(session: Session, run_id: str, point: Metric, dataset: DataSet)
     session.stores.tracking.log_inputs(run_id, datasets=[made])
     name, digest = made.dataset.name, made.dataset.digest
     return msgspec.structs.replace(point, dataset_name=name, dataset_digest=digest)
-
-
-def _pending(session: Session, run_id: str, synchronous: bool) -> PendingWrites | None:
-    pending = PendingWrites(session, run_id)
-    if not synchronous:
-        return pending
-    pending.wait()
-    return None
 
 
 def _input(dataset: DataSet | str | os.PathLike[str], context: str) -> tuple[DataInput, DatasetInput]:

@@ -15,11 +15,14 @@ from siglum.client.active import RunScope, parse_status
 from siglum.client.capture_options import CaptureOptions, capture_options
 from siglum.client.fluent.experiments import as_tags, current_experiment_id
 from siglum.client.forking import copy_series, fork_tags
+from siglum.client.spool.places import waits_for_each
+from siglum.client.spool.tracking import SpooledTrackingStore
 from siglum.client.system_metrics import Sampler, Sampling
 from siglum.client.tracking_uri import environment_value
 from siglum.core.clock import now_ms
-from siglum.core.errors import ConflictError, InvalidInputError, SiglumError
+from siglum.core.errors import ConflictError, InvalidInputError, SiglumError, UnavailableError
 from siglum.tracking.entities import LifecycleStage, Metric, Run, RunStatus, Tag
+from siglum.tracking.store import TrackingStore
 
 if TYPE_CHECKING:
     from siglum.client.run_output import RunOutput
@@ -56,6 +59,7 @@ def start_run(
     fork_step: int | None = None,
     log_output: bool | None = None,
     log_diff: bool | None = None,
+    sync: str | None = None,
 ) -> ActiveRun:
     """Start a run, or go on with the one named by `run_id` (or by SIGLUM_RUN_ID, MLFLOW_RUN_ID, once).
 
@@ -81,6 +85,8 @@ def start_run(
             None: as `SIGLUM_LOG_OUTPUT` says. A nested run prints into its parent's output, too.
         log_diff: Keep the uncommitted change of the code, with secrets masked; else only its SHA-256. None: as
             `SIGLUM_LOG_DIFF` says, and yes without it.
+        sync: `each` has every call return only when the store has what it wrote (or, while a server is away, when the
+            spool has); `background` has a thread send it. None: as `SIGLUM_SYNC` says, and `background` without it.
 
     Raises:
         InvalidInputError: A fork of a run that is resumed, or `fork_step` without `fork_from`.
@@ -88,6 +94,7 @@ def start_run(
         NotFoundError: No such run, parent or experiment.
     """
     sampling, options = state.sampling(), capture_options(os.environ, diff=log_diff, output=log_output)
+    each = waits_for_each(sync, os.environ)
     if fork_from is None and fork_step is not None:
         raise InvalidInputError("fork_step says up to where a run is forked: it needs fork_from.")
     if run_id is not None and fork_from is not None:
@@ -117,6 +124,7 @@ def start_run(
         )
         if source is not None:
             copy_series(scope.session.stores.tracking, source, scope.run_id, fork_step)
+    scope.session.queue.open(scope.run_id, owner=True, each=each)
     parents.append(scope)
     state.set_last_run_id(scope.run_id)
     if sampling.enabled if log_system_metrics is None else log_system_metrics:
@@ -186,9 +194,11 @@ def _end(scope: RunScope, status: RunStatus) -> None:
     store, problems = scope.session.stores.tracking, []
     steps: tuple[Callable[[], object], ...] = (
         lambda: _finish_output(scope),
-        lambda: scope.session.queue.flush(scope.run_id),
+        lambda: scope.session.queue.settle(scope.run_id),
         lambda: recording.finish(scope),
         lambda: store.update_run(scope.run_id, status=status, end_time=now_ms()),
+        lambda: scope.session.queue.settle(scope.run_id),
+        lambda: scope.session.queue.end(scope.run_id),
     )
     for step in steps:  # each is tried, whatever became of those before
         try:
@@ -275,7 +285,7 @@ def _create(
     session = state.session()
     if parent_run_id is not None:
         if parent is None or parent.run_id != parent_run_id:
-            session.stores.tracking.get_run(parent_run_id)  # it must be there
+            _look_at(session.stores.tracking, parent_run_id)  # it must be there
         tags = {PARENT_TAG: parent_run_id, **tags}
     captured = recording.capture_for(parent, options)
     run = session.stores.tracking.create_run(
@@ -295,10 +305,10 @@ def _resume(
 ) -> RunScope:
     session = state.session()
     store = session.stores.tracking
-    run = store.get_run(run_id)
+    run = _look_at(store, run_id)
     if run.info.lifecycle_stage != LifecycleStage.ACTIVE:
         raise ConflictError(f"Run {run_id} has been deleted.", hint="Restore it with restore_run() first.")
-    if experiment_id is not None and experiment_id != run.info.experiment_id:
+    if experiment_id is not None and experiment_id != (run.info.experiment_id or experiment_id):
         raise InvalidInputError(
             f"Run {run_id} belongs to experiment {run.info.experiment_id}, not {experiment_id}.",
             hint="Leave experiment_id out when a run is resumed.",
@@ -307,7 +317,7 @@ def _resume(
     if tags:
         store.log_batch(run_id, tags=[Tag(key, str(value)) for key, value in tags.items()])
     captured = recording.capture_for(None, options)
-    scope = RunScope(_active(store.get_run(run_id)), session, captured, recording.open_inputs(None))
+    scope = RunScope(_active(_look_at(store, run_id)), session, captured, recording.open_inputs(None))
     if recording.is_recorded(run):
         scope.recorded = False  # what started the run stays on record, unless this process logs a model in it
     else:
@@ -324,13 +334,26 @@ def _in_stage(
 
     `offered` is what the environment names. The stage's run is not gone on with from another experiment or store.
     """
-    own = stage_run.find(state.session().stores.tracking)
+    try:
+        own = stage_run.find(state.session().stores.tracking)
+    except UnavailableError:
+        return offered, None  # the stage's run may wait to be sent, too
     if own is None:
         return (None if offered is not None and stage_run.names(offered) else offered), None
     chosen = experiment_id or state.experiment_id()
     if offered == own.info.run_id and (parent_run_id is not None or chosen not in (None, own.info.experiment_id)):
         offered = None
     return offered, own.info.run_id
+
+
+def _look_at(store: TrackingStore, run_id: str) -> Run:
+    """Return a run; of one on a server that does not answer, no more than its id. Raises NotFoundError."""
+    try:
+        return store.get_run(run_id)
+    except UnavailableError:
+        if not isinstance(store, SpooledTrackingStore):
+            raise
+        return store.assume(run_id)
 
 
 def _active(run: Run) -> ActiveRun:

@@ -44,11 +44,11 @@ def get_registry_uri() -> str:
 
 
 def flush() -> None:
-    """Return when every metric point logged so far is stored.
+    """Return when all that was logged so far is stored.
 
     Raises:
-        UnavailableError: The server does not answer; the points are kept and tried again.
-        SiglumError: Points that were refused, of any run.
+        UnavailableError: The server did not answer for ten seconds; what was logged is kept on disk and tried again.
+        SiglumError: Something was refused for good, of any run. Raised once.
     """
     scope = active.current()
     session = scope.session if scope is not None else state.session()
@@ -56,7 +56,8 @@ def flush() -> None:
 
 
 def flush_artifact_async_logging() -> None:
-    """Return at once: files are stored when the call that logs them returns."""
+    """Do the same as `flush`: files go the same way as all else."""
+    flush()
 
 
 def flush_async_logging() -> None:

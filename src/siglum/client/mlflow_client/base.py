@@ -52,8 +52,12 @@ class ClientBase:
         """Send what the fluent API has queued, so that what was logged before is seen."""
         self._session.queue.flush(run_id)
 
+    def _settle(self, run_id: str) -> None:
+        """Wait until a server has what was written to a run; not while it is away: the spool keeps it."""
+        self._session.queue.settle_named(run_id)
+
     def _run_files(self, run_id: str) -> ArtifactFolder:
-        return self._session.stores.artifacts_for(self._tracking.get_run(run_id).info.artifact_uri)
+        return self._session.stores.files_of_run(run_id)
 
     def _model_files(self, model_id: str) -> ArtifactFolder:
         return self._session.stores.artifacts_for(self._tracking.get_logged_model(model_id).artifact_location)

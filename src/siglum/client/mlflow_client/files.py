@@ -25,24 +25,29 @@ class FileMethods(ClientBase):
     def log_artifact(self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         """Store a local file or folder, below the folder `artifact_path` when given. Raises NotFoundError."""
         put_path(self._run_files(run_id), os.fspath(local_path), artifact_path or "")
+        self._settle(run_id)
 
     def log_artifacts(self, run_id: str, local_dir: str | os.PathLike[str], artifact_path: str | None = None) -> None:
         """Store everything in a local folder, below the folder `artifact_path` when given."""
         _check_folder(local_dir)
         upload_folder(self._run_files(run_id), os.fspath(local_dir), artifact_path or "")
+        self._settle(run_id)
 
     def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
         """Store a text as a UTF-8 file."""
         artifact_content.put(self._run_files(run_id), artifact_file, text.encode())
+        self._settle(run_id)
 
     def log_dict(self, run_id: str, dictionary: Mapping[str, Any] | list[Any], artifact_file: str) -> None:
         """Store a mapping or list as YAML when the name ends in .yml or .yaml, else as JSON."""
         content = artifact_content.document_bytes(dictionary, artifact_file)
         artifact_content.put(self._run_files(run_id), artifact_file, content)
+        self._settle(run_id)
 
     def log_stream(self, run_id: str, stream: BinaryIO, artifact_file: str) -> None:
         """Store all that a binary stream yields."""
         self._run_files(run_id).put(artifact_content.file_path(artifact_file), stream)
+        self._settle(run_id)
 
     def log_figure(
         self, run_id: str, figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None
@@ -50,6 +55,7 @@ class FileMethods(ClientBase):
         """Store a Matplotlib or Plotly figure in the format that the name ends in."""
         content = artifact_content.figure_bytes(figure, artifact_file, save_kwargs)
         artifact_content.put(self._run_files(run_id), artifact_file, content)
+        self._settle(run_id)
 
     def log_image(
         self,
@@ -64,11 +70,13 @@ class FileMethods(ClientBase):
         """Store a Pillow image or an array as a file, or as one of a series by key and step; see `siglum.log_image`."""
         files = self._run_files(run_id)
         logged_images.log(self._tracking, files, run_id, image, artifact_file, key=key, step=step, timestamp=timestamp)
+        self._settle(run_id)
         return handle(self._session, run_id, synchronous)
 
     def log_table(self, run_id: str, data: Any, artifact_file: str) -> None:
         """Store a table, or append its rows to the one that is there under this name; see `siglum.log_table`."""
         logged_tables.log(self._tracking, self._run_files(run_id), run_id, data, artifact_file)
+        self._settle(run_id)
 
     def load_table(
         self,

@@ -1,4 +1,8 @@
-"""MlflowClient: runs and what they log. Everything is sent at once; only the fluent API queues."""
+"""MlflowClient: runs and what they log. A call waits for the store; the fluent API does not.
+
+What is written to a server goes through the spool all the same: while the server is away, the call returns, and what it
+wrote is sent later.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ _HISTORY_PAGE = 25_000
 
 
 class RunMethods(ClientBase):
-    """Runs by id. What is logged is stored on return; `synchronous=False` returns a handle whose `wait()` finds so."""
+    """Runs by id. What is logged is stored on return, if the store answers; `synchronous=False` returns a handle."""
 
     def create_run(
         self,
@@ -99,7 +103,7 @@ class RunMethods(ClientBase):
         model_id: str | None = None,
     ) -> PendingWrites | None:
         """Log one point and return when it is stored. For many points use `log_batch` or the fluent API."""
-        self._flush(run_id)
+        self._settle(run_id)
         point = Metric(
             key,
             float(value),
@@ -110,6 +114,7 @@ class RunMethods(ClientBase):
             dataset_digest,
         )
         self._tracking.log_batch(run_id, metrics=[point])
+        self._settle(run_id)
         return handle(self._session, run_id, synchronous)
 
     def log_param(
@@ -127,11 +132,13 @@ class RunMethods(ClientBase):
         leaves that value, `replace` takes the new one and keeps the old in the tag `siglum.params.replaced`.
         """
         parameters.log(self._tracking, run_id, {key: value}, on_conflict)
+        self._settle(run_id)
         return handle(self._session, run_id, synchronous) or value
 
     def set_tag(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> PendingWrites | None:
         """Set or replace a tag."""
         self._tracking.log_batch(run_id, tags=[Tag(key, str(value))])
+        self._settle(run_id)
         return handle(self._session, run_id, synchronous)
 
     def delete_tag(self, run_id: str, key: str) -> None:
@@ -147,8 +154,9 @@ class RunMethods(ClientBase):
         synchronous: bool | None = None,
     ) -> PendingWrites | None:
         """Log points, parameters and tags of one run, all or nothing."""
-        self._flush(run_id)
+        self._settle(run_id)
         self._tracking.log_batch(run_id, metrics=metrics, params=params, tags=tags)
+        self._settle(run_id)
         return handle(self._session, run_id, synchronous)
 
     def log_inputs(
@@ -159,21 +167,26 @@ class RunMethods(ClientBase):
     ) -> None:
         """Record what a run read."""
         self._tracking.log_inputs(run_id, datasets=datasets or (), models=models or ())
+        self._settle(run_id)
 
     def log_outputs(self, run_id: str, models: Sequence[LoggedModelOutput]) -> None:
         """Record which logged models a run made."""
         self._tracking.log_outputs(run_id, models)
+        self._settle(run_id)
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
         """Change a run's status, its name or both."""
         self._tracking.update_run(run_id, status=None if status is None else parse_status(status), run_name=name)
+        self._settle(run_id)
 
     def set_terminated(self, run_id: str, status: str | None = None, end_time: int | None = None) -> None:
         """End a run, FINISHED when no status is given, now when no time is."""
-        self._flush(run_id)
+        self._settle(run_id)
         self._tracking.update_run(
             run_id, status=parse_status(status or "FINISHED"), end_time=now_ms() if end_time is None else end_time
         )
+        self._settle(run_id)
+        self._session.queue.end(run_id)
 
     def delete_run(self, run_id: str) -> None:
         """Mark a run as deleted; it can be restored."""

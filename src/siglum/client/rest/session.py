@@ -76,7 +76,16 @@ class Credentials(msgspec.Struct, frozen=True):
 class RestSession:
     """A server, and how to talk to it. May be used from any thread; nothing is sent before the first call."""
 
-    def __init__(self, url: str, credentials: Credentials | None = None, *, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials | None = None,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        repeats: bool = True,
+    ) -> None:
+        """Speak to the server at `url`. Without `repeats` each request is made once: the caller tries again itself."""
+        self._repeats = repeats
         self.url = url.rstrip("/")
         self._base = quote(urlsplit(self.url).path, safe="/%")
         self._pool = ConnectionPool(self.url, timeout)
@@ -160,7 +169,7 @@ class RestSession:
         *,
         idempotent: bool,
     ) -> http.client.HTTPResponse:
-        for delay in (*DELAYS, None):
+        for delay in (*DELAYS, None) if self._repeats else (None,):
             if idempotent and body is not None and not isinstance(body, bytes):
                 body.rewind()
             sent = False

@@ -58,6 +58,11 @@ class RestTrackingStore:
     def __init__(self, session: RestSession) -> None:
         self._session = session
 
+    @property
+    def session(self) -> RestSession:
+        """The connection to the server."""
+        return self._session
+
     # -- experiments -----------------------------------------------------------------------------------------
     def create_experiment(self, name: str, artifact_location: str | None = None, tags: Sequence[Tag] = ()) -> str:
         request = calls.CreateExperiment(name=name, artifact_location=artifact_location, tags=wire.write_tags(tags))

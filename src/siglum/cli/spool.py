@@ -1,0 +1,105 @@
+"""`siglum spool`: look at what waits to be sent to a tracking server, and give it up."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from siglum.cli.command import group
+from siglum.cli.console import Console
+from siglum.cli.trash import ask
+from siglum.core.errors import BusyError, NotFoundError
+from siglum.core.text import count, timestamp
+
+if TYPE_CHECKING:
+    from siglum.client.spool.leftovers import Waiting
+
+
+@group("spool")
+def spool() -> None:
+    """Look at what training scripts have written to runs and no server has taken yet."""
+
+
+@spool.command("list")
+@click.option("--spool-dir", metavar="FOLDER", help="Another folder of spools, such as one copied from a node.")
+def list_spools(console: Console, spool_dir: str | None) -> None:
+    """List what waits: of which run, for which server, how many records, and whether the process is still there.
+
+    'siglum sync' sends what processes that have gone left behind; those that are alive send it themselves.
+    """
+    found = [each for path in spools(spool_dir) if (each := _look(path)) is not None]
+    console.result({"spools": found})
+    if not found:
+        console.say("Nothing waits.")
+        return
+    console.table(
+        ("run", "server", "records", "files", "since", "process"),
+        [
+            (
+                each.run_id or os.path.basename(each.path),
+                each.uri or "(to be named)",
+                str(each.records),
+                str(each.files),
+                timestamp(each.started) if each.started else "",
+                _process(each),
+            )
+            for each in found
+        ],
+    )
+    for each in found:
+        if each.problem is not None:
+            console.warn(f"{each.path}: {each.problem}")
+
+
+@spool.command("remove")
+@click.argument("run_ids", metavar="RUN_ID...", nargs=-1, required=True)
+@click.option("-f", "--force", is_flag=True, help="Ask no question.")
+@click.option("--spool-dir", metavar="FOLDER", help="Another folder of spools, such as one copied from a node.")
+def remove_spools(console: Console, run_ids: tuple[str, ...], force: bool, spool_dir: str | None) -> None:
+    """Give up what waits of these runs: it is lost. Ids may be cut short."""
+    from siglum.client.spool.leftovers import remove
+
+    chosen = {}
+    for run_id in run_ids:
+        some = [path for path in spools(spool_dir) if os.path.basename(path).startswith(run_id)]
+        if not some:
+            raise NotFoundError(f"Nothing of run {run_id} waits.", hint="See 'siglum spool list'.")
+        chosen.update({path: _look(path) for path in some})
+    for each in chosen.values():
+        if each is not None and each.alive:
+            raise BusyError(f"Run {each.run_id} belongs to process {each.pid} on {each.host}, which runs.")
+    records = sum(each.records for each in chosen.values() if each is not None)
+    if not force:
+        ask(f"Give up {count(records, 'record')}?")
+    for path in chosen:
+        remove(path)
+    console.result({"removed": sorted(chosen), "records": records})
+    console.say(f"Gave up {count(records, 'record')}.")
+
+
+def spools(spool_dir: str | None) -> list[str]:
+    """Return the spools of a folder or, without one, of the project and of the user. Raises NotFoundError."""
+    from siglum.client.spool.leftovers import spool_paths
+    from siglum.client.spool.places import spool_folder, user_folder
+
+    if spool_dir is not None:
+        if not os.path.isdir(spool_dir):
+            raise NotFoundError(f"There is no folder {spool_dir!r}.")
+        return spool_paths(os.path.abspath(spool_dir))
+    folders = dict.fromkeys((spool_folder(os.environ, os.getcwd()), user_folder(os.environ)))
+    return [path for folder in folders for path in spool_paths(folder)]
+
+
+def _look(path: str) -> Waiting | None:
+    from siglum.client.spool.leftovers import look
+
+    return look(path)
+
+
+def _process(each: Waiting) -> str:
+    if not each.pid:
+        return ""
+    state = "runs" if each.alive else "ended its run" if each.ended else "has gone"
+    return f"{each.pid} on {each.host}: {state}"

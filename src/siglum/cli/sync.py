@@ -1,0 +1,72 @@
+"""`siglum sync`: send what training scripts have left in the spool."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import click
+
+from siglum.cli.command import command
+from siglum.cli.console import Console
+from siglum.cli.spool import spools
+from siglum.core.errors import UnavailableError
+from siglum.core.text import count
+
+if TYPE_CHECKING:
+    from siglum.client.spool.delivery import Delivery
+    from siglum.client.spool.leftovers import Sent
+    from siglum.tracking.store import TrackingStore
+
+
+@command("sync")
+@click.option("--to", metavar="URL", help="The server of runs that were recorded offline and name none.")
+@click.option("--spool-dir", metavar="FOLDER", help="Another folder of spools, such as one copied from a node.")
+def sync(console: Console, to: str | None, spool_dir: str | None) -> None:
+    """Send what training scripts wrote to runs while their server was away, or before they were killed.
+
+    Ids of runs, times and steps stay as they are, and what a server has it does not get twice: the command may be
+    repeated, and interrupted. A run whose process was killed is marked KILLED. Spools of processes that are alive are
+    left to them.
+    """
+    from siglum.client.spool.leftovers import send_leftovers
+
+    with ExitStack() as stack:
+        sent = send_leftovers(spools(spool_dir), to, _Opener(stack), lambda each: _say(console, each))
+    console.result({"spools": sent})
+    if not sent:
+        console.say("Nothing waits.")
+    left = [each for each in sent if each.left or (each.problem is not None and not each.records)]
+    if left:
+        raise UnavailableError(f"{count(len(left), 'spool')} could not be sent: {left[0].problem}")
+
+
+class _Opener:
+    """Opens each store once."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._opened: dict[str, tuple[Delivery, TrackingStore]] = {}
+
+    def __call__(self, uri: str) -> tuple[Delivery, TrackingStore]:
+        from siglum.client.spool.delivery import Delivery
+        from siglum.client.stores import open_for_sending
+
+        if uri not in self._opened:
+            stores = open_for_sending(uri, os.getcwd())
+            self._stack.callback(stores.close)
+            self._opened[uri] = Delivery(stores.tracking, stores.artifacts_for), stores.tracking
+        return self._opened[uri]
+
+
+def _say(console: Console, sent: Sent) -> None:
+    for refused in sent.refused:
+        console.warn(f"Run {sent.run_id}: {sent.uri} did not take {refused}")
+    if sent.left or (sent.problem is not None and not sent.records):
+        console.warn(f"{sent.path}: {count(sent.left, 'record')} still wait: {sent.problem}")
+        return
+    if sent.problem is not None:
+        console.warn(f"{sent.path}: {sent.problem}")
+    end = ", and marked it KILLED" if sent.killed else ""
+    console.say(f"Sent {count(sent.records, 'record')} of run {sent.run_id} to {sent.uri}{end}.")

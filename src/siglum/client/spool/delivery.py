@@ -1,0 +1,236 @@
+"""How a spool's records reach a store: in order, in batches, and each once although any call may be repeated.
+
+A batch has an idempotency key made of its place in the spool, and where it ends is noted before it is sent: who sends
+it again, be it another process, sends the same. All other records change nothing when they are carried out twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from siglum.client import parameters
+from siglum.client.artifact_folder import ArtifactFolder
+from siglum.client.spool.records import (
+    NAMED,
+    Batch,
+    Create,
+    DropTag,
+    File,
+    Inputs,
+    Outputs,
+    Params,
+    Point,
+    Record,
+    Tags,
+    Update,
+    batch_length,
+    decode,
+)
+from siglum.core.errors import (
+    AlreadyExistsError,
+    BusyError,
+    ConflictError,
+    InternalError,
+    InvalidInputError,
+    NotFoundError,
+    NotSupportedError,
+    SiglumError,
+)
+from siglum.core.failures import file_errors
+from siglum.lineage.store_writer import find_experiment
+from siglum.tracking.entities import Metric, Param, Run, Tag
+from siglum.tracking.store import TrackingStore
+
+ID_TAG: Final = "siglum.offline_id"
+"""The id of a run that was recorded offline, on a server that gave it another one."""
+_MOST: Final = 1000
+
+OnRefused = Callable[[Record, SiglumError], None]
+
+
+class Unsent(Protocol):
+    """Records that wait in order: a `RunSpool`, or a journal that another process left."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def spool_id(self) -> str: ...
+    @property
+    def copies(self) -> str: ...
+    @property
+    def acked(self) -> int: ...
+    @property
+    def attempt(self) -> int: ...
+    def peek(self, most: int) -> list[tuple[bytes, int]]: ...
+    def mark(self, acked: int, attempt: int) -> None: ...
+
+
+class Delivery:
+    """Writes to one store. May be used from several threads, for different runs."""
+
+    def __init__(self, tracking: TrackingStore, artifacts_for: Callable[[str], ArtifactFolder]) -> None:
+        self._tracking = tracking
+        self._artifacts_for = artifacts_for
+        self._ids: dict[str, str] = {}
+        self._files: dict[str, ArtifactFolder] = {}
+        self.made: dict[str, Run] = {}
+        """Runs that were made and not asked for yet, by the ids that they were to have."""
+
+    def send(self, unsent: Unsent, on_refused: OnRefused, *, go_on: Callable[[], bool] = lambda: True) -> None:
+        """Send what waits, until nothing does or `go_on` says no. What is refused goes to `on_refused`.
+
+        Raises:
+            SiglumError: Why the rest was not taken; it is as it was.
+        """
+        while go_on() and (waiting := unsent.peek(_MOST)):
+            records = [_decoded(content) for content, _ in waiting]
+            length = len(records) if unsent.attempt > unsent.acked else batch_length(records)
+            end = waiting[length - 1][1]
+            unsent.mark(unsent.acked, end)
+            try:
+                self._carry_out(unsent, records[:length], end)
+            except SiglumError as error:
+                if not self._is_refusal(unsent.run_id, records[0], error):
+                    raise
+                if length > 1:
+                    self._one_by_one(unsent, records, waiting[:length], on_refused)
+                    continue
+                on_refused(records[0], error)
+            unsent.mark(end, end)
+            _drop_copies(unsent, records[:length])
+
+    def id_of(self, run_id: str) -> str:
+        """Return the id of a run in the store."""
+        return self._ids.get(run_id, run_id)
+
+    def _one_by_one(
+        self, unsent: Unsent, records: Sequence[Record], waiting: Sequence[tuple[bytes, int]], on_refused: OnRefused
+    ) -> None:
+        """Send the records of a batch that was refused as a whole: all but the bad ones are taken."""
+        for record, (_, end) in zip(records, waiting, strict=False):
+            unsent.mark(unsent.acked, end)
+            try:
+                self._carry_out(unsent, [record], end)
+            except SiglumError as error:
+                if not self._is_refusal(unsent.run_id, record, error):
+                    raise
+                on_refused(record, error)
+            unsent.mark(end, end)
+
+    def _is_refusal(self, run_id: str, record: Record, error: SiglumError) -> bool:
+        """Whether the store will never take a record; else it waits: for the server, a login, room, or for its run.
+
+        What makes the run is never given up: nothing else could be stored without it.
+        """
+        if isinstance(record, Create) or isinstance(error, BusyError):
+            return False
+        if not isinstance(error, NotFoundError):
+            return isinstance(error, InvalidInputError | ConflictError | AlreadyExistsError)
+        try:
+            self._tracking.get_run(self.id_of(run_id))
+        except NotFoundError:
+            return False  # another process may make it yet
+        return True
+
+    def _carry_out(self, unsent: Unsent, records: Sequence[Record], end: int) -> None:
+        run_id = self.id_of(unsent.run_id)
+        match records[0]:
+            case Point() | Tags() | Params(_, "error") | Batch():
+                self._log(run_id, records, f"{unsent.spool_id}:{unsent.acked}-{end}")
+            case Params(values, on_conflict):
+                parameters.log(self._tracking, run_id, values, on_conflict)
+            case Create():
+                self._create(unsent.run_id, records[0])
+            case DropTag(key):
+                self._tracking.delete_tag(run_id, key)
+            case Inputs(datasets, models):
+                self._tracking.log_inputs(run_id, datasets=datasets, models=models)
+            case Outputs(models):
+                self._tracking.log_outputs(run_id, models)
+            case Update(status, end_time, name):
+                self._tracking.update_run(run_id, status=status, end_time=end_time, run_name=name)
+            case File():
+                self._put(run_id, records[0], unsent.copies)
+
+    def _log(self, run_id: str, records: Sequence[Record], key: str) -> None:
+        metrics: list[Metric] = []
+        params: list[Param] = []
+        tags: dict[str, str] = {}
+        for record in records:
+            match record:
+                case Point():
+                    metrics.append(record.metric())
+                case Params(values):
+                    params += [Param(name, value) for name, value in values.items()]
+                case Tags(values):
+                    tags |= values
+                case Batch():
+                    metrics += record.metrics
+                    params += record.params
+                    tags |= {tag.key: tag.value for tag in record.tags}
+        self._tracking.log_batch(
+            run_id,
+            metrics=metrics,
+            params=params,
+            tags=[Tag(name, value) for name, value in tags.items()],
+            idempotency_key=key,
+        )
+
+    def _create(self, run_id: str, new: Create) -> None:
+        named = new.experiment.startswith(NAMED)
+        experiment = find_experiment(self._tracking, new.experiment[len(NAMED) :]) if named else new.experiment
+        tags = [Tag(key, value) for key, value in new.tags.items()]
+        try:
+            self.made[run_id] = self._tracking.create_run(
+                experiment, user_id=new.user, run_name=new.name, start_time=new.start_time, tags=tags, run_id=run_id
+            )
+        except AlreadyExistsError:
+            return
+        except NotSupportedError:  # MLflow's server chooses ids itself
+            found = self._tracking.search_runs([experiment], filter_string=f"tags.`{ID_TAG}` = '{run_id}'").items
+            run = (
+                found[0]
+                if found
+                else self._tracking.create_run(
+                    experiment,
+                    user_id=new.user,
+                    run_name=new.name,
+                    start_time=new.start_time,
+                    tags=[*tags, Tag(ID_TAG, run_id)],
+                )
+            )
+            self.made[run_id] = run
+            self._ids[run_id] = run.info.run_id
+
+    def _put(self, run_id: str, file: File, copies: str) -> None:
+        files = self._files.get(run_id)
+        if files is None:
+            files = self._artifacts_for(self._tracking.get_run(run_id).info.artifact_uri)
+            self._files[run_id] = files
+        if file.copy is None:
+            files.put(file.path, io.BytesIO(file.content))
+            return
+        copy = os.path.join(copies, file.copy)
+        with file_errors(copy):
+            try:
+                files.put_file(file.path, copy)
+            except FileNotFoundError:
+                raise InvalidInputError(f"{file.path}: its copy {copy} has gone.") from None
+
+
+def _drop_copies(unsent: Unsent, records: Sequence[Record]) -> None:
+    for record in records:
+        if isinstance(record, File) and record.copy is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(unsent.copies, record.copy))
+
+
+def _decoded(content: bytes) -> Record:
+    try:
+        return decode(content)
+    except ValueError as error:  # whole, by its checksum, and yet not one of ours
+        raise InternalError(f"A record of a spool cannot be read: {error}.") from None

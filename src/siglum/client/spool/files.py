@@ -1,0 +1,121 @@
+"""The files of a run on a server, for a training script: they are copied to the spool, and sent in order.
+
+What reads asks the server, after what this process has written was sent.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Final
+
+from siglum.client.artifact_folder import ArtifactFolder
+from siglum.client.spool.queue import SpoolQueue
+from siglum.client.spool.records import File
+from siglum.core.errors import NotSupportedError, SiglumError
+from siglum.storage.artifacts.base import ArtifactEntry
+from siglum.storage.artifacts.paths import parse_artifact_path
+from siglum.storage.links import FICLONE
+
+INLINE_BYTES: Final = 64 * 1024
+"""Files up to this size are records by themselves."""
+_CHUNK: Final = 1024 * 1024
+
+_log = logging.getLogger("siglum")
+
+
+class SpooledFolder(ArtifactFolder):
+    """The files of one run; `find` returns where the server keeps them."""
+
+    def __init__(self, queue: SpoolQueue, run_id: str, uri: str, find: Callable[[], ArtifactFolder]) -> None:
+        self.uri = uri
+        self._queue = queue
+        self._run_id = run_id
+        self._find = find
+
+    def put(self, path: str, source: BinaryIO) -> ArtifactEntry:
+        path, start = _checked(path), source.tell() if source.seekable() else None
+        first = source.read(INLINE_BYTES + 1)
+        if len(first) <= INLINE_BYTES:
+            self._queue.put_record(self._run_id, File(path, first))
+            return ArtifactEntry(path=path, is_dir=False, size=len(first))
+
+        def write(copy: str) -> None:
+            with open(copy, "xb") as target:
+                target.write(first)
+                shutil.copyfileobj(source, target, _CHUNK)
+
+        def put_there(files: ArtifactFolder) -> None:
+            if start is None:
+                raise NotSupportedError("a stream cannot be read twice.")
+            source.seek(start)
+            files.put(path, source)
+
+        return self._keep(path, write, put_there)
+
+    def put_file(self, path: str, local_path: str) -> ArtifactEntry:
+        with open(local_path, "rb") as source:
+            if os.fstat(source.fileno()).st_size <= INLINE_BYTES:
+                return self.put(path, source)
+
+            def put_there(files: ArtifactFolder) -> None:
+                files.put_file(path, local_path)
+
+            return self._keep(_checked(path), lambda copy: _copy(source, copy), put_there)
+
+    def open(self, path: str) -> AbstractContextManager[BinaryIO]:
+        return self._there().open(path)
+
+    def get_file(self, path: str, local_path: str) -> None:
+        self._there().get_file(path, local_path)
+
+    def stat(self, path: str) -> ArtifactEntry:
+        return self._there().stat(path)
+
+    def list(self, path: str = "") -> Sequence[ArtifactEntry]:
+        return self._there().list(path)
+
+    def delete(self, path: str) -> None:
+        self._there().delete(path)
+
+    def _there(self) -> ArtifactFolder:
+        self._queue.send(self._run_id)
+        return self._find()
+
+    def _keep(
+        self, path: str, write: Callable[[str], None], put_there: Callable[[ArtifactFolder], None]
+    ) -> ArtifactEntry:
+        """Keep a copy to be sent; where there is no room for one, send it now."""
+        try:
+            name = self._queue.keep_copy(self._run_id, write)
+        except OSError as error:
+            try:
+                put_there(self._there())
+            except SiglumError as problem:
+                _log.error(
+                    "%s of run %s is lost: it could not be spooled (%s), nor sent: %s",
+                    path,
+                    self._run_id,
+                    error.strerror or error,
+                    problem.message,
+                )
+        else:
+            self._queue.put_record(self._run_id, File(path, copy=name))
+        return ArtifactEntry(path=path, is_dir=False)
+
+
+def _checked(path: str) -> str:
+    return "/".join(parse_artifact_path(path))
+
+
+def _copy(source: BinaryIO, copy: str) -> None:
+    """Copy a file, sharing its blocks where the file system can."""
+    with open(copy, "xb") as target:
+        try:
+            fcntl.ioctl(target, FICLONE, source.fileno())
+        except OSError:
+            shutil.copyfileobj(source, target, _CHUNK)

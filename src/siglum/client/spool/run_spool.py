@@ -1,0 +1,236 @@
+"""One run's records on their way: appended by any thread, read by the one that sends.
+
+They are in a journal on disk. Where that cannot be, because the disk is full or may not be written to, they wait in
+memory; that is said once, and the training goes on.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from siglum.client.spool.journal import Journal
+from siglum.client.spool.records import Header
+from siglum.core.errors import SiglumError
+from siglum.tracking.entities import Run
+
+RENEWED_BYTES: Final = 32 * 1024 * 1024
+"""A journal of this size is replaced by an empty one when all of it has been sent."""
+
+_log = logging.getLogger("siglum")
+
+
+class RunSpool:
+    """The records of one run in this process.
+
+    `append` takes no lock that another run's calls take. A signal handler that appends in the middle of an append does
+    not wait for it: its record goes behind.
+    """
+
+    def __init__(self, folder: str, header: Header, *, each: bool = False) -> None:
+        self.run_id = header.run_id
+        self.each = each
+        """Whether each call waits for the store."""
+        self.ended = False
+        """Whether the run has ended here: nothing more is expected."""
+        self.closed = False
+        self.created: Run | None = None
+        """The run as the store made it."""
+        self.params: dict[str, str] = {}
+        """The parameters that this process knows the run to have."""
+        self.problem: SiglumError | None = None
+        """Why what waits was not taken when it was last sent."""
+        self.sending = threading.Lock()
+        """Held by who reads, sends and marks."""
+        self._folder = folder
+        self._header = header
+        self._lock = threading.RLock()
+        self._inside = False
+        self._behind: deque[bytes] = deque()
+        self._memory: deque[tuple[bytes, int]] = deque()
+        self._memory_end = 0
+        self._acked = 0
+        self._attempt = 0
+        self._journal: Journal | None = None
+        try:
+            self._journal = Journal.create(folder, header)
+        except OSError as error:
+            self._go_to_memory(error)
+
+    # -- writing ---------------------------------------------------------------------------------------------
+    def append(self, contents: Sequence[bytes]) -> bool:
+        """Take records; False when this spool was closed meanwhile, and another one is to be opened."""
+        with self._lock:
+            if self.closed:
+                return False
+            if self._inside:
+                self._behind.extend(contents)
+                return True
+            self._inside = True
+            try:
+                for content in contents:
+                    self._add(content)
+                while self._behind:
+                    self._add(self._behind.popleft())
+            finally:
+                self._inside = False
+        return True
+
+    def _add(self, content: bytes) -> None:
+        journal = self._journal
+        if journal is not None and not self._memory_end:
+            try:
+                journal.append(content)
+            except OSError as error:
+                self._go_to_memory(error)
+            else:
+                return
+        self._memory_end += len(content)
+        self._memory.append((content, self._memory_end))
+
+    def _go_to_memory(self, error: OSError) -> None:
+        journal = self._journal
+        self._memory_end = self._acked = self._attempt = 1 if journal is None else journal.end
+        _log.warning(
+            "Run %s is not spooled any more (%s: %s): what it logs waits in memory until it is sent.",
+            self.run_id,
+            self._folder,
+            error.strerror or error,
+        )
+
+    # -- sending: under `sending` ----------------------------------------------------------------------------
+    @property
+    def spool_id(self) -> str:
+        """What idempotency keys begin with."""
+        return self._header.spool_id
+
+    @property
+    def copies(self) -> str:
+        """The folder of files that records name; none when there is no journal."""
+        return self._journal.copies if self._journal is not None else ""
+
+    @property
+    def acked(self) -> int:
+        """Up to where records have been taken by the store."""
+        journal = self._unsent_journal()
+        return self._acked if journal is None else journal.acked
+
+    @property
+    def attempt(self) -> int:
+        """Up to where the batch goes that is being sent."""
+        journal = self._unsent_journal()
+        return self._attempt if journal is None else journal.attempt
+
+    def _unsent_journal(self) -> Journal | None:
+        """Return the journal as long as records wait in it; None when those in memory are next."""
+        journal = self._journal
+        return None if journal is None or (self._memory_end and journal.acked >= journal.end) else journal
+
+    def peek(self, most: int) -> list[tuple[bytes, int]]:
+        """Return the next records that were not sent, each with its place."""
+        journal = self._unsent_journal()
+        if journal is None:
+            return list(itertools.islice(self._memory, most))
+        return journal.read(journal.acked, journal.attempt if journal.attempt > journal.acked else journal.end, most)
+
+    def mark(self, acked: int, attempt: int) -> None:
+        """Note up to where records were sent, and up to where they are being sent."""
+        journal = self._unsent_journal()
+        if journal is not None:
+            journal.mark(acked, attempt)
+            return
+        self._acked, self._attempt = acked, attempt
+        while self._memory and self._memory[0][1] <= acked:
+            self._memory.popleft()
+
+    @property
+    def is_untaken(self) -> bool:
+        """Whether the store has taken nothing yet of a run that was not begun here."""
+        journal = self._journal
+        return not self._header.owner and (journal is None or journal.acked <= journal.first())
+
+    @property
+    def waits(self) -> bool:
+        """Whether there are records that the store has not taken."""
+        journal = self._journal
+        return (journal is not None and journal.acked < journal.end) or bool(self._memory)
+
+    def count_waiting(self) -> int:
+        """Return how many records the store has not taken."""
+        journal, count = self._journal, len(self._memory)
+        at = journal.acked if journal is not None else 0
+        while journal is not None and at < journal.end and (some := journal.read(at, journal.end, 10_000)):
+            at = some[-1][1]
+            count += len(some)
+        return count
+
+    # -- the end ---------------------------------------------------------------------------------------------
+    def tidy(self) -> bool:
+        """When all has been sent, take the file of a run that has ended away, or begin a new one for a long run.
+
+        Return whether the spool is closed.
+        """
+        with self._lock:
+            if self.waits or self._inside:
+                return self.closed
+            if self.ended:
+                self.remove()
+            elif self._memory_end or (self._journal is not None and self._journal.end > RENEWED_BYTES):
+                self._renew()
+            return self.closed
+
+    def remove(self) -> None:
+        """Take the file away, whatever is in it."""
+        with self._lock:
+            self.closed = True
+            if self._journal is not None:
+                self._journal.remove()
+                self._journal = None
+
+    def close(self) -> None:
+        """Let go of the file; what waits is left for another process."""
+        with self._lock:
+            self.closed = True
+            if self._journal is not None:
+                self._journal.close()
+
+    def forget(self) -> None:
+        """In a forked child: let go of what is the parent's. Locks may be held by threads that the child has not."""
+        self.closed = True
+        if self._journal is not None:
+            self._journal.close()
+
+    def keep_copy(self, write: Callable[[str], None]) -> str:
+        """Have a file written into the spool, and return its name there. Raises OSError when it cannot be."""
+        journal = self._journal
+        if journal is None or self._memory_end:
+            raise OSError("there is no spool on disk")
+        os.makedirs(journal.copies, mode=0o700, exist_ok=True)
+        name = uuid.uuid4().hex
+        path = os.path.join(journal.copies, name)
+        try:
+            write(path)
+        except BaseException:
+            if os.path.exists(path):
+                os.unlink(path)
+            raise
+        return name
+
+    def _renew(self) -> None:
+        header = msgspec.structs.replace(self._header, spool_id=uuid.uuid4().hex)
+        try:
+            made = Journal.create(self._folder, header)
+        except OSError:
+            return  # there is still no room
+        if self._journal is not None:
+            self._journal.remove()
+        self._journal, self._header = made, header
+        self._memory_end = self._acked = self._attempt = 0

@@ -1,0 +1,65 @@
+"""The stores of a training script: those behind its tracking URI, with a spool before what it writes to runs.
+
+A database in this process is written to directly, and is durable when a call returns; only metric points, which are not
+waited for, go through the spool. What goes to a server all goes through it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from siglum.client.artifact_folder import ArtifactFolder
+from siglum.client.rest.tracking import RestTrackingStore
+from siglum.client.spool.delivery import Delivery
+from siglum.client.spool.files import SpooledFolder
+from siglum.client.spool.places import OFFLINE_URL, is_offline, spool_folder, waits_for_each
+from siglum.client.spool.queue import SpoolQueue
+from siglum.client.spool.tracking import SpooledTrackingStore
+from siglum.client.stores import Stores, open_for_sending, open_stores
+
+_RUN_FILES = re.compile(r"/([0-9a-f]{32})/artifacts/?\Z")
+"""Where a server keeps the files of a run, Siglum's and MLflow's."""
+
+
+class SpooledStores(Stores):
+    """The stores of a server; files of runs go to the spool."""
+
+    def __init__(self, opened: Stores, tracking: SpooledTrackingStore, queue: SpoolQueue, sending: Stores) -> None:
+        super().__init__(opened.uri, tracking, opened.registry, opened.proxied, (opened, sending))
+        self._opened = opened
+        self._queue = queue
+        self._spooled = tracking
+
+    def artifacts_for(self, artifact_uri: str) -> ArtifactFolder:
+        match = _RUN_FILES.search(artifact_uri)
+        return super().artifacts_for(artifact_uri) if match is None else self._files(match[1], artifact_uri)
+
+    def files_of_run(self, run_id: str) -> ArtifactFolder:
+        return self._files(run_id, None)
+
+    def _files(self, run_id: str, uri: str | None) -> ArtifactFolder:
+        def find() -> ArtifactFolder:
+            known = None if self._spooled.is_expected(run_id) else uri
+            return self._opened.artifacts_for(known or self._opened.tracking.get_run(run_id).info.artifact_uri)
+
+        return SpooledFolder(self._queue, run_id, uri or f"runs:/{run_id}", find)
+
+
+def open_spooled(uri: str, cwd: str, registry_uri: str) -> tuple[Stores, SpoolQueue]:
+    """Open what `stores.open_stores` opens, for a script that writes to runs."""
+    opened = open_stores(uri, cwd, registry_uri=registry_uri)
+    folder, each = spool_folder(os.environ, cwd), waits_for_each(None, os.environ)
+    if not isinstance(opened.tracking, RestTrackingStore):
+        return opened, SpoolQueue(Delivery(opened.tracking, opened.artifacts_for), opened.uri, folder, each=each)
+    sending = open_for_sending(opened.uri, cwd)
+    shown = "" if opened.uri == OFFLINE_URL else opened.uri
+    queue = SpoolQueue(
+        Delivery(sending.tracking, sending.artifacts_for),
+        shown,
+        folder,
+        offline=is_offline(os.environ),
+        each=each,
+    )
+    tracking = SpooledTrackingStore(opened.tracking.session, queue)
+    return SpooledStores(opened, tracking, queue, sending), queue
