@@ -29,6 +29,7 @@ from siglum.migration.export_reader import ExportReader
 from siglum.migration.target import export_from
 from siglum.registry.entities import Change
 from siglum.registry.sql.webhooks import SqlWebhookStore
+from siglum.registry.webhook_secrets import SEALED, SecretBox
 from siglum.registry.webhooks import MODEL_CREATED, WebhookChange
 from siglum.tracking.entities import Metric
 from siglum.tracking.sql.store import SqlTrackingStore
@@ -58,7 +59,7 @@ def fill(stores: Stores, folder: Path) -> None:
     registry.create_model_version("doomed", "models:/x", change=BY)
     registry.delete_registered_model("doomed", change=BY)
     registry.create_registered_model("after", change=BY, description="ä")
-    hooks = SqlWebhookStore(tracking.database)
+    hooks = SqlWebhookStore(tracking.database, SecretBox(str(folder / "webhook-key"), {}))
     hooks.create_webhook(
         WebhookChange(name="ci", url="https://ci.example.com/hook", events=(MODEL_CREATED,), secret="hush")
     )
@@ -170,7 +171,9 @@ def test_without_files(full: Path) -> None:
 
 def test_secrets_are_for_the_owner_only(full: Path) -> None:
     out = export(full)
-    assert "hush" in (out / "registry.json").read_text()
+    exported = (out / "registry.json").read_text()
+    assert "hush" not in exported
+    assert SEALED in exported
     assert stat.S_IMODE((out / "registry.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(out.stat().st_mode) == 0o700
 

@@ -10,6 +10,7 @@ import pytest
 
 from siglum.registry.sql.store import SqlRegistryStore
 from siglum.registry.sql.webhooks import SqlWebhookStore
+from siglum.registry.webhook_secrets import SecretBox
 from siglum.server.app import ServerConfig, create_app
 from siglum.server.dispatch import Dispatcher
 from siglum.storage.artifacts.local import LocalArtifactStore
@@ -25,7 +26,7 @@ def stores(folder: Path) -> Iterator[ServerConfig]:
         tracking=SqlTrackingStore(database),
         registry=SqlRegistryStore(database),
         artifacts=LocalArtifactStore(str(folder / "artifacts"), SqlArtifactIndex(database)),
-        webhooks=SqlWebhookStore(database),
+        webhooks=SqlWebhookStore(database, SecretBox(f"{folder}/siglum.db.webhook-key", {})),
         webhook_hosts=("localhost", "127.0.0.1"),
         max_json=1_000_000,
     )

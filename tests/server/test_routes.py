@@ -109,6 +109,7 @@ def missing(path: str) -> str:
         ("{webhook_id}", "none"),
         ("{tag_key:path}", "k"),
         ("{path:path}", "a/b"),
+        ("{artifact_path:path}", "a/b"),
     ):
         path = path.replace(parameter, value)
     assert "{" not in path

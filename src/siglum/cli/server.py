@@ -21,9 +21,22 @@ from siglum.cli.console import Console
     "--default-artifact-root",
     "--artifacts-destination",
     "artifact_root",
-    metavar="FOLDER",
-    help="Where the server keeps files; clients never see it. Default: 'artifacts' beside the database; with "
-    "PostgreSQL, '.siglum/artifacts' of the project here.",
+    metavar="PLACE",
+    help="Where the server keeps files: a folder, s3://bucket/path, gs://bucket/path or azure://container/path. "
+    "Default: 'artifacts' beside the database; with PostgreSQL, '.siglum/artifacts' of the project here.",
+)
+@click.option(
+    "--artifact-layout",
+    type=click.Choice(["content", "plain"]),
+    default="content",
+    show_default=True,
+    help="Keep each content once, or, plain, each file at its own path for those who read the place themselves.",
+)
+@click.option(
+    "--presigned/--no-presigned",
+    default=True,
+    show_default=True,
+    help="Whether clients may fetch and send large files straight from and to an object store, which they must reach.",
 )
 @click.option("-h", "--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 for all.")
 @click.option(
@@ -45,6 +58,8 @@ def server(
     console: Console,
     backend_store_uri: str | None,
     artifact_root: str | None,
+    artifact_layout: str,
+    presigned: bool,
     host: str,
     port: int,
     allowed_hosts: str,
@@ -59,12 +74,20 @@ def server(
     import logging
 
     from siglum.server import run
+    from siglum.server.stores import StoreOptions, open_served_stores
+    from siglum.storage.artifacts.base import ArtifactLayout
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     names = _names(allowed_hosts)
     own_name = () if run.is_any_address(host) else (f"[{host}]" if ":" in host else host,)
-    with run.open_served_stores(
-        backend_store_uri, artifact_root, (*names, *own_name), os.getcwd(), _names(webhook_hosts)
+    options = StoreOptions(
+        backend_uri=backend_store_uri,
+        artifact_root=artifact_root,
+        layout=ArtifactLayout(artifact_layout),
+        presigned=presigned,
+    )
+    with open_served_stores(
+        options, os.getcwd(), allowed_hosts=(*names, *own_name), webhook_hosts=_names(webhook_hosts)
     ) as config:
         listening = run.listen(host, port)
         url = run.url_of(listening, host)

@@ -16,7 +16,7 @@ from siglum.server.routes import ROUTES
 from siglum.server.statistics import RequestStatistics
 from siglum.server.webhooks.sender import WebhookSender
 from siglum.server.webhooks.targets import TargetRules
-from siglum.storage.artifacts.base import ArtifactStore
+from siglum.storage.artifacts.base import ArtifactStore, DirectTransfers
 from siglum.tracking.store import ServedTrackingStore
 
 MAX_JSON = 64 * 1024 * 1024
@@ -34,6 +34,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     registry: RegistryStore
     artifacts: ArtifactStore
     webhooks: WebhookStore
+    direct: DirectTransfers | None = None
     tracking_uri: str = ""
     allowed_hosts: tuple[str, ...] = ()
     webhook_hosts: tuple[str, ...] = ()
@@ -51,5 +52,6 @@ def create_app(config: ServerConfig) -> Dispatcher:
         sender,
         RequestStatistics(),
         functools.cache(lambda: describe(ROUTES)),
+        direct=config.direct,
     )
     return Dispatcher(ROUTES, services, Guard(config.allowed_hosts), max_json=config.max_json)

@@ -14,7 +14,7 @@ from siglum.registry.store import RegistryStore
 from siglum.registry.webhooks import WebhookStore
 from siglum.server.statistics import RequestStatistics
 from siglum.server.webhooks.sender import WebhookSender
-from siglum.storage.artifacts.base import ArtifactStore
+from siglum.storage.artifacts.base import ArtifactStore, DirectTransfers
 from siglum.tracking.messages import Message
 from siglum.tracking.store import ServedTrackingStore
 
@@ -47,7 +47,7 @@ class Api(enum.Enum):
 class Services(msgspec.Struct, frozen=True):
     """The stores behind the routes. `artifacts` holds what `mlflow-artifacts:/` names; `sender` tells `webhooks`.
 
-    `openapi` describes the routes themselves.
+    `openapi` describes the routes themselves; `direct` lets clients fetch and send artifacts around this server.
     """
 
     tracking: ServedTrackingStore
@@ -57,6 +57,7 @@ class Services(msgspec.Struct, frozen=True):
     sender: WebhookSender
     statistics: RequestStatistics
     openapi: Callable[[], bytes]
+    direct: DirectTransfers | None = None
 
 
 class Call(msgspec.Struct, frozen=True):

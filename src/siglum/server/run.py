@@ -5,85 +5,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import ipaddress
-import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from types import FrameType
-from urllib.parse import unquote, urlsplit
 
 import uvicorn
 
-from siglum.client.stores import prepare_location
-from siglum.client.tracking_uri import ServerLocation, default_tracking_uri, parse_tracking_uri
-from siglum.core.errors import BusyError, InvalidInputError, NotSupportedError, PermissionDeniedError
-from siglum.registry.sql.store import SqlRegistryStore
-from siglum.registry.sql.webhooks import SqlWebhookStore
+from siglum.core.errors import BusyError, InvalidInputError, PermissionDeniedError
 from siglum.server.app import ServerConfig, create_app
 from siglum.server.exchange import Receive, Scope, Send
 from siglum.server.protocol import HttpProtocol
-from siglum.storage.artifacts.local import LocalArtifactStore
-from siglum.tracking.sql.artifact_index import SqlArtifactIndex
-from siglum.tracking.sql.database import open_database
-from siglum.tracking.sql.store import SqlTrackingStore
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the 60 s after which common proxies and clients give up an idle connection by themselves."""
 GRACE_SECONDS = 10
 """How long requests that are under way may take to end once the server has been told to stop."""
-
-
-@contextlib.contextmanager
-def open_served_stores(
-    backend_uri: str | None,
-    artifact_root: str | None,
-    allowed_hosts: tuple[str, ...],
-    cwd: str,
-    webhook_hosts: tuple[str, ...] = (),
-) -> Iterator[ServerConfig]:
-    """Open a database and the folder of its artifacts, and close them in the end.
-
-    Without a URI it is the embedded store of the project around `cwd`. Without a folder, artifacts are beside the
-    database, or in the project's `.siglum` where that is PostgreSQL. Raises InvalidInputError or NotSupportedError for
-    what cannot be served.
-    """
-    # The environment's tracking URI is where clients connect to, often this very server: it is not asked.
-    location = parse_tracking_uri(backend_uri or default_tracking_uri({}, cwd), cwd)
-    if isinstance(location, ServerLocation):
-        raise InvalidInputError(
-            f"{backend_uri!r} is a server, not a database.",
-            hint="Use sqlite:///path/to/file.db or postgresql://user@host/name.",
-        )
-    folder = location.artifact_root if artifact_root is None else _local_folder(artifact_root, cwd)
-    prepare_location(location)
-    database = open_database(location.uri)
-    try:
-        yield ServerConfig(
-            tracking=SqlTrackingStore(database),
-            registry=SqlRegistryStore(database),
-            artifacts=LocalArtifactStore(folder, SqlArtifactIndex(database)),
-            webhooks=SqlWebhookStore(database),
-            webhook_hosts=webhook_hosts,
-            allowed_hosts=allowed_hosts,
-            tracking_uri=location.shown,
-        )
-    finally:
-        database.close()
-
-
-def _local_folder(root: str, cwd: str) -> str:
-    scheme = urlsplit(root).scheme
-    if scheme not in ("", "file"):
-        raise NotSupportedError(
-            f"{root!r}: artifacts can be kept in a folder of this machine only.", hint="Use a path or a file: URI."
-        )
-    path = unquote(urlsplit(root).path) if scheme else root
-    if not path:
-        raise InvalidInputError(f"{root!r} names no folder.")
-    folder = os.path.normpath(os.path.join(cwd, path))
-    if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise InvalidInputError(f"{folder} is not a folder: artifacts cannot be kept there.")
-    return folder
 
 
 def listen(host: str, port: int) -> socket.socket:

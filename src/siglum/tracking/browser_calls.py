@@ -67,10 +67,74 @@ class LogModel(RunIdRequest, kw_only=True):
     model_json: str
 
 
-class MultipartPath(Message, kw_only=True):
-    """POST mpu/create, mpu/complete, mpu/abort, GET presigned: all start from the path of the file."""
+class CreateParts(Message, kw_only=True):
+    """POST mpu/create/{artifact_path}: a folder in the address, and in `path` the file, as the client knows it."""
+
+    artifact_path: str = ""
+    path: str = ""
+    num_parts: Int64 = 1
+
+
+class PartMessage(Message, kw_only=True):
+    """A part that was sent. `url` is where to, which is not looked at."""
+
+    part_number: Int64 = 0
+    etag: str | None = None
+    url: str | None = None
+
+
+class CompleteParts(Message, kw_only=True):
+    """POST mpu/complete/{artifact_path}."""
+
+    artifact_path: str = ""
+    path: str = ""
+    upload_id: str | None = None
+    parts: list[PartMessage] = []
+
+
+class AbortParts(Message, kw_only=True):
+    """POST mpu/abort/{artifact_path}."""
+
+    artifact_path: str = ""
+    path: str = ""
+    upload_id: str | None = None
+
+
+class PartCredential(Message, kw_only=True, omit_defaults=False):
+    """Where a client sends a part, and with which headers."""
+
+    url: str
+    part_number: int
+    headers: dict[str, str] = {}
+
+
+class PartsAnswer(Message, kw_only=True):
+    """An upload in parts that has begun."""
+
+    upload_id: str
+    credentials: list[PartCredential]
+
+
+class DownloadPath(Message, kw_only=True):
+    """GET mlflow-artifacts/presigned/{path}."""
 
     path: str = ""
+
+
+class DownloadAnswer(Message, kw_only=True, omit_defaults=False):
+    """Where a client fetches a file, and how large it is."""
+
+    url: str
+    headers: dict[str, str] = {}
+    file_size: int | None = None
+
+
+class PresignedAnswer(Message, kw_only=True):
+    """Where a client sends or fetches a file of a run or model."""
+
+    presigned_url: str
+    headers: dict[str, str] = {}
+    file_size: Int64 | None = None
 
 
 class PresignedUpload(Message, kw_only=True):

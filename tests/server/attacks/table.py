@@ -18,7 +18,7 @@ from siglum.server.routes import ROUTES
 
 JSON = {"content-type": "application/json"}
 API = "/api/2.0/mlflow"
-PATH_FIELDS = frozenset({"path", "artifact_directory_path", "artifact_file_path"})
+PATH_FIELDS = frozenset({"path", "artifact_path", "artifact_directory_path", "artifact_file_path"})
 URI_FIELDS = frozenset({"artifact_location", "source", "storage_location"})
 
 EACH_ROUTE = pytest.mark.parametrize(
@@ -60,7 +60,7 @@ class Scene(msgspec.Struct, frozen=True):
     def request(self, route: Route, path: str, changed: dict[str, Any] | None = None) -> Sent:
         """Return a request at one of a route's paths, with fields changed."""
         fields = self.fields(route) | (changed or {})
-        for name in ("model_id", "webhook_id", "tag_key", "path"):
+        for name in ("model_id", "webhook_id", "tag_key", "artifact_path", "path"):
             for marked, safe in ((f"{{{name}}}", ""), (f"{{{name}:path}}", "/")):
                 if marked in path:
                     value = str(

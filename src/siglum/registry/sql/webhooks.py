@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
 from typing import Final
 
 from siglum.core import limits
-from siglum.core.errors import NotFoundError
+from siglum.core.errors import NotFoundError, SiglumError
 from siglum.core.names import check_page_size
+from siglum.registry.webhook_secrets import SEALED, SecretBox
 from siglum.registry.webhooks import (
     Receiver,
     Webhook,
@@ -25,19 +27,39 @@ from siglum.tracking.sql.pages import PageQuery, grouped
 from siglum.tracking.sql.port import Row, Sql, marks
 from siglum.tracking.store import Page
 
+_log = logging.getLogger(__name__)
 _COLUMNS: Final = "webhook_id, name, description, url, status, creation_timestamp, last_updated_timestamp"
 
 
 class SqlWebhookStore:
     """Webhooks in a database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, secrets: SecretBox) -> None:
         self.database = database
+        self._secrets = secrets
+
+    def seal_secrets(self) -> int:
+        """Encrypt the secrets that are kept in the clear; return how many there were."""
+        unsealed = "SELECT webhook_id, secret FROM webhooks WHERE secret <> '' AND secret NOT LIKE ?"
+        if not self.database.read(lambda sql: sql.one(unsealed, (f"{SEALED}%",))):
+            return 0
+        self._secrets.seal("")  # makes the key, or says why not, before a transaction begins
+
+        def work(sql: Sql) -> int:
+            rows = sql.all(unsealed, (f"{SEALED}%",))
+            sql.many(
+                "UPDATE webhooks SET secret = ? WHERE webhook_id = ?",
+                [(self._secrets.seal(secret), webhook_id) for webhook_id, secret in rows],
+            )
+            return len(rows)
+
+        return self.database.write(work)
 
     def create_webhook(self, change: WebhookChange) -> Webhook:
         change.check()
         webhook_id, now = str(uuid.uuid4()), self.database.clock()
         status = change.status or WebhookStatus.ACTIVE
+        secret = self._secrets.seal(change.secret) if change.secret else None
 
         def work(sql: Sql) -> Webhook:
             sql.run(
@@ -50,7 +72,7 @@ class SqlWebhookStore:
                     status.value,
                     now,
                     now,
-                    change.secret or None,
+                    secret,
                 ),
             )
             _put_events(sql, webhook_id, change.events or ())
@@ -82,6 +104,7 @@ class SqlWebhookStore:
     def update_webhook(self, webhook_id: str, change: WebhookChange) -> Webhook:
         change.check()
         now = self.database.clock()
+        secret = self._secrets.seal(change.secret) if change.secret else change.secret
 
         def work(sql: Sql) -> Webhook:
             _get(sql, webhook_id)
@@ -89,7 +112,7 @@ class SqlWebhookStore:
                 "name": change.name,
                 "description": change.description,
                 "url": change.url,
-                "secret": change.secret,
+                "secret": secret,
                 "status": change.status and change.status.value,
             }
             changed = {column: value for column, value in new.items() if value is not None}
@@ -119,7 +142,7 @@ class SqlWebhookStore:
         )
         if row is None:
             raise _not_found(webhook_id)
-        return Receiver(*row)
+        return self._receiver(*row)
 
     def webhook_receivers(self, event: WebhookEvent) -> Sequence[Receiver]:
         rows = self.database.read(
@@ -129,7 +152,16 @@ class SqlWebhookStore:
                 (event.entity.value, event.action.value, WebhookStatus.ACTIVE.value),
             )
         )
-        return [Receiver(*row) for row in rows]
+        receivers = []
+        for row in rows:
+            try:
+                receivers.append(self._receiver(*row))
+            except SiglumError as error:  # the others still hear of it; nothing is ever sent without its signature
+                _log.warning("A webhook gets no deliveries. %s", error)
+        return receivers
+
+    def _receiver(self, url: str, secret: str | None) -> Receiver:
+        return Receiver(url, self._secrets.open(secret) if secret else secret)
 
 
 def _put_events(sql: Sql, webhook_id: str, events: Sequence[WebhookEvent]) -> None:

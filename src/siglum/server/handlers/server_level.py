@@ -56,16 +56,17 @@ class ServerInfo(Message, kw_only=True):
     siglum_version: str
 
 
-def server_info(_services: Services, _request: Message, _call: Call) -> ServerInfo:
+def server_info(services: Services, _request: Message, _call: Call) -> ServerInfo:
     """Say what this server has."""
+    direct = services.direct
     return ServerInfo(
         store_type="SqlStore",
         workspaces_enabled=False,
         trace_archival_enabled=False,
-        multipart_uploads_enabled=False,
-        multipart_downloads_enabled=False,
-        presigned_upload_run_id_supported=False,
-        presigned_upload_model_id_supported=False,
+        multipart_uploads_enabled=direct is not None and direct.takes_parts,
+        multipart_downloads_enabled=direct is not None,
+        presigned_upload_run_id_supported=direct is not None,
+        presigned_upload_model_id_supported=direct is not None,
         siglum_version=__version__,
     )
 

@@ -19,7 +19,9 @@ _MODE = 0o444
 
 
 class Contents:
-    """The contents below one artifact root."""
+    """The contents below one artifact root. `mode` is that of their files."""
+
+    mode = _MODE
 
     def __init__(self, root: str) -> None:
         self._top = f"{root}/{OBJECTS_FOLDER}"
@@ -33,7 +35,7 @@ class Contents:
         """Create a file that may become a content; return its path and descriptor, which the caller closes."""
         os.makedirs(self._folder, exist_ok=True)
         path = f"{self._folder}/{temporary_name()}"
-        return path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
+        return path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, self.mode)
 
     def keep(self, temporary: str, sha256: str) -> None:
         """Give a flushed file with these bytes its name, unless a sound one has it; `temporary` stays beside it.
@@ -88,6 +90,31 @@ class Contents:
             return sha256_object(self.path_of(sha256)) == sha256
         except FileNotFoundError:
             return False
+
+
+class PlainFiles(Contents):
+    """No contents: the file at each path is one of its own. What there is from another layout goes with its paths."""
+
+    mode = 0o644
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self._root = root
+
+    def new_file(self) -> tuple[str, int]:
+        os.makedirs(self._root, exist_ok=True)
+        path = f"{self._root}/{temporary_name()}"
+        return path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, self.mode)
+
+    def keep(self, temporary: str, sha256: str) -> None:
+        """Do nothing: `show` takes the file itself."""
+
+    def show(self, sha256: str, temporary: str, folder: int, name: str) -> None:  # noqa: ARG002  no content
+        os.rename(temporary, name, dst_dir_fd=folder)
+        os.fsync(folder)
+
+    def open(self, sha256: str) -> int | None:  # noqa: ARG002  as above
+        return None
 
 
 def _link_or_copy(source: str, target: str, folder: int | None = None) -> None:

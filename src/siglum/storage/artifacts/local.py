@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from siglum.core.errors import ConflictError, NotFoundError
-from siglum.storage.artifacts.base import ArtifactEntry
+from siglum.storage.artifacts.base import ArtifactEntry, ArtifactLayout
 from siglum.storage.artifacts.beneath import (
     is_folder,
     is_regular,
@@ -26,7 +26,7 @@ from siglum.storage.artifacts.beneath import (
     open_folder,
     remove_tree,
 )
-from siglum.storage.artifacts.contents import Contents
+from siglum.storage.artifacts.contents import Contents, PlainFiles
 from siglum.storage.artifacts.index import ArtifactIndex
 from siglum.storage.artifacts.paths import OBJECTS_FOLDER, parse_artifact_path, parse_folder_path
 from siglum.storage.artifacts.reading import verified_reader
@@ -38,13 +38,18 @@ from siglum.storage.links import FICLONE
 class LocalArtifactStore:
     """Artifacts below the folder `root`, made by the first put. Implements `ArtifactStore`.
 
-    Without an index, files are delivered as they are found. May be used from several threads and processes at once.
+    Without an index, or in a plain layout, files are delivered as they are found. May be used from several threads and
+    processes at once.
     """
 
-    def __init__(self, root: str, index: ArtifactIndex | None = None) -> None:
+    def __init__(
+        self, root: str, index: ArtifactIndex | None = None, layout: ArtifactLayout = ArtifactLayout.CONTENT
+    ) -> None:
         self.root = root
-        self._index = index
-        self._contents = Contents(root)
+        # Plain, the tree alone counts; what the index knows from another layout is struck off as it changes.
+        self._index = index if layout is ArtifactLayout.CONTENT else None
+        self._known = index
+        self._contents = Contents(root) if layout is ArtifactLayout.CONTENT else PlainFiles(root)
 
     def put(self, path: str, source: BinaryIO) -> ArtifactEntry:
         segments = parse_artifact_path(path)
@@ -138,8 +143,8 @@ class LocalArtifactStore:
         with contextlib.suppress(NotFoundError), open_folder(self.root, segments[:-1]) as folder:
             remove_tree(folder, segments[-1])
             os.fsync(folder)
-        if self._index is not None:
-            self._index.remove(path)
+        if self._known is not None:
+            self._known.remove(path)
         for sha256 in contents:
             self._contents.drop_unused(sha256)
 
@@ -149,7 +154,7 @@ class LocalArtifactStore:
         try:
             try:
                 size, sha256 = write(out)
-                os.fchmod(out, 0o444)
+                os.fchmod(out, self._contents.mode)
                 os.fsync(out)
             finally:
                 os.close(out)
@@ -167,6 +172,8 @@ class LocalArtifactStore:
         path = "/".join(segments)
         if self._index is not None:
             self._index.record(path, size, sha256)
+        elif self._known is not None:
+            self._known.remove(path)
         return ArtifactEntry(path=path, is_dir=False, size=size, sha256=sha256)
 
     def _reader(self, segments: Sequence[str]) -> BinaryIO:

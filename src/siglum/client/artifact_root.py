@@ -1,0 +1,55 @@
+"""Where the files of runs and models are kept: a folder, or a place in an object store, by what a person gives."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import unquote, urlsplit
+
+from siglum.core.addresses import shown_url
+from siglum.core.errors import InvalidInputError, NotSupportedError
+from siglum.storage.artifacts.base import ArtifactLayout, ArtifactStore
+from siglum.storage.artifacts.local import LocalArtifactStore
+from siglum.tracking.sql.artifact_index import SqlArtifactIndex
+from siglum.tracking.sql.content_index import SqlContentIndex
+from siglum.tracking.sql.database import Database
+
+_OBJECT_SCHEMES = ("s3", "gs", "azure", "wasb", "wasbs", "abfs", "abfss")
+
+
+def is_in_object_store(root: str) -> bool:
+    """Whether artifacts are to be kept in an object store. Imports nothing, as most are not."""
+    return "://" in root and root.partition("://")[0].lower() in _OBJECT_SCHEMES
+
+
+def open_artifact_root(
+    root: str, cwd: str, database: Database, layout: ArtifactLayout = ArtifactLayout.CONTENT
+) -> ArtifactStore:
+    """Open the files of runs and models that a database has the index of. `root` is a folder or a URI.
+
+    Raises NotSupportedError for another kind of place, InvalidInputError for one that cannot be, UnauthenticatedError
+    where credentials are missing.
+    """
+    if not is_in_object_store(root):
+        return LocalArtifactStore(local_folder(root, cwd), SqlArtifactIndex(database), layout)
+    # Needs an optional extra.
+    from siglum.storage.artifacts.object_remote import open_artifact_remote
+    from siglum.storage.artifacts.objects import ObjectArtifactStore
+
+    return ObjectArtifactStore(open_artifact_remote(root, os.environ), SqlContentIndex(database), layout)
+
+
+def local_folder(root: str, cwd: str) -> str:
+    """Return the absolute path of a folder given as a path or `file:` URI; it need not be there."""
+    scheme = urlsplit(root).scheme
+    if scheme not in ("", "file"):
+        raise NotSupportedError(
+            f"{shown_url(root)!r}: artifacts cannot be kept there.",
+            hint="Use a path, or a URI that begins with file:, s3:, gs: or azure:.",
+        )
+    path = unquote(urlsplit(root).path) if scheme else root
+    if not path:
+        raise InvalidInputError(f"{root!r} names no folder.")
+    folder = os.path.normpath(os.path.join(cwd, path))
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise InvalidInputError(f"{folder} is not a folder: artifacts cannot be kept there.")
+    return folder

@@ -1,0 +1,50 @@
+"""The artifacts that a server serves: looked at before it starts, with what clients may do around it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import msgspec
+
+from siglum.client.artifact_root import is_in_object_store, open_artifact_root
+from siglum.storage.artifacts.base import ArtifactLayout, ArtifactStore, DirectTransfers
+from siglum.tracking.sql.content_index import SqlContentIndex
+from siglum.tracking.sql.database import Database
+
+
+class ServedArtifacts(msgspec.Struct, frozen=True):
+    """A store, and the transfers around the server that it allows, if any."""
+
+    store: ArtifactStore
+    direct: DirectTransfers | None = None
+
+
+@contextlib.contextmanager
+def open_served_artifacts(
+    root: str, cwd: str, database: Database, layout: ArtifactLayout, *, presigned: bool
+) -> Iterator[ServedArtifacts]:
+    """Open the artifacts at a folder or URI. An object store is written to and read once, to see that it works.
+
+    Raises as `open_artifact_root`, and UnavailableError or PermissionDeniedError when the store does not work.
+    """
+    store = open_artifact_root(root, cwd, database, layout)
+    if not is_in_object_store(root):
+        yield ServedArtifacts(store)
+        return
+    # Needs an optional extra.
+    from siglum.storage.artifacts.object_remote import open_artifact_remote
+    from siglum.storage.artifacts.objects import ObjectArtifactStore
+    from siglum.storage.artifacts.transfers import ObjectTransfers
+    from siglum.storage.artifacts.upkeep import Upkeep
+
+    assert isinstance(store, ObjectArtifactStore)
+    assert store.contents is not None
+    ObjectArtifactStore(open_artifact_remote(root, os.environ, patient=False)).check()
+    upkeep = Upkeep(store.remote, SqlContentIndex(database), store.contents)
+    upkeep.start()
+    try:
+        yield ServedArtifacts(store, ObjectTransfers(store, upkeep) if presigned else None)
+    finally:
+        upkeep.close()
