@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from siglum.core.errors import ConflictError, FileFormatError, IntegrityError, InvalidInputError, NotFoundError
-from siglum.storage import durability
+from siglum.storage import durability, objects
 from siglum.storage.durability import is_temporary, temporary_name
+from siglum.storage.hashing import LARGE_FILE
 from siglum.storage.index import StatIndex
 from siglum.storage.links import DEFAULT_TYPES, LinkType
 from siglum.storage.manifest import make_manifest
@@ -99,6 +100,25 @@ def test_a_failed_flush_makes_nothing_visible(
         store.ingest([(str(tmp_path / "a"), None)])
     assert len(calls) == 1
     assert files_below(cache) == set()
+
+
+def test_a_large_object_is_known_once_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "data"
+    data.write_bytes(b"x" * LARGE_FILE)
+    index = StatIndex(str(tmp_path / "index"))
+    store = ObjectStore(str(tmp_path / "cache"), index)
+    with store.batch() as batch:
+        found = batch.add_file(str(data))
+        time.sleep(0.03)  # as the flush of so much takes: more than a tick of the clock
+        batch.commit()
+    monkeypatch.setattr(objects, "md5_object", None)  # is not read again
+    path = Path(store.verify(found.oid))
+    monkeypatch.undo()
+    path.chmod(0o644)
+    path.write_bytes(b"y" * LARGE_FILE)
+    path.chmod(0o444)
+    with pytest.raises(IntegrityError):
+        store.verify(found.oid)
 
 
 def test_without_syncfs_each_file_and_folder_is_flushed(

@@ -12,6 +12,7 @@ import itertools
 import os
 import secrets
 import threading
+import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
@@ -130,6 +131,8 @@ class DurableBatch:
         self._staged: dict[str, str] = {}  # final path -> temporary path
         self._loose: set[str] = set()  # temporaries without a final path yet
         self._ahead: _FlushAhead | None = None
+        self.renamed_at_ns = 0
+        """When `commit` began to give the files their names."""
 
     def __enter__(self) -> Self:
         return self
@@ -191,6 +194,7 @@ class DurableBatch:
             return
         self._flush(self._staged.values())
         folders = {os.path.dirname(final) for final in self._staged}
+        self.renamed_at_ns = time.time_ns()
         for final, temporary in self._staged.items():
             os.rename(temporary, final)
         self._staged.clear()

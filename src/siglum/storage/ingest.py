@@ -24,7 +24,7 @@ from siglum.storage.hashing import (
     md5_bytes,
     open_regular,
 )
-from siglum.storage.index import StatIndex
+from siglum.storage.index import StatIndex, fingerprint, is_settled_content
 
 if TYPE_CHECKING:
     from siglum.storage.objects import ObjectStore
@@ -45,6 +45,7 @@ class IngestBatch:
         # object that another process adds meanwhile is written once more, which is harmless.
         self._listed: dict[str, frozenset[str]] = {}
         self._umask_spares_mode: bool | None = None
+        self._large: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -178,6 +179,19 @@ class IngestBatch:
     def commit(self) -> None:
         """Make everything durable and visible, in the order it was added."""
         self._files.commit()
+        self._remember_large()
+
+    def _remember_large(self) -> None:
+        """Note large objects as verified: they were hashed as they were written, and reading them again takes long."""
+        index = self._store.index
+        if index is None:
+            return
+        for oid in self._large:
+            with contextlib.suppress(FileNotFoundError):  # moved away just now
+                status = os.stat(self._store.path_of(oid))
+                if is_settled_content(status, self._files.renamed_at_ns):
+                    index.put_fact(fingerprint(status), oid)
+        self._large.clear()
 
     def _copy_large(self, path: str, fd: int, before: os.stat_result, expected: str | None) -> FileHash:
         temporary = self._files.temporary_for(self._store.root)
@@ -198,6 +212,7 @@ class IngestBatch:
             self._files.drop(temporary)
         else:
             self.stage(temporary, found.oid)
+            self._large.append(found.oid)
         return found
 
     def _is_there(self, oid: str) -> bool:
