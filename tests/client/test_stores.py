@@ -64,7 +64,7 @@ def test_artifact_uris(tmp_path: Path) -> None:
         folder.put("a/b.txt", io.BytesIO(b"1"))
         assert (tmp_path / "here/a/b.txt").read_bytes() == b"1"
         assert [entry.path for entry in files_below(folder)] == ["a/b.txt"]
-        for uri, kind in (("s3://bucket/x", NotSupportedError), ("relative/folder", InvalidInputError)):
+        for uri, kind in (("hdfs://host/x", NotSupportedError), ("relative/folder", InvalidInputError)):
             with pytest.raises(kind):
                 stores.artifacts_for(uri)
 

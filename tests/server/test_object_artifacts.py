@@ -153,19 +153,17 @@ def test_only_through_the_server(s3: S3Server, tmp_path: Path) -> None:
         app.close()
 
 
-def test_a_plain_layout(s3: S3Server, tmp_path: Path) -> None:
-    for place, read in (
-        (PLACE, lambda: s3.contents("bucket")["ml/0/a.txt"]),
-        ("kept", (tmp_path / "kept/0/a.txt").read_bytes),
-    ):
-        with served(tmp_path, place) as config:
-            config.artifacts.put("0/a.txt", io.BytesIO(b"by content"))
-        for data in (b"plain", b"again"):
-            with served(tmp_path, place, ArtifactLayout.PLAIN) as config:
-                config.artifacts.put("0/a.txt", io.BytesIO(data))
-            assert read() == data
-        with served(tmp_path, place) as config, config.artifacts.open("0/a.txt") as file:
-            assert file.read() == b"again"
+@pytest.mark.parametrize("place", [PLACE, "kept"])
+def test_a_plain_layout(s3: S3Server, tmp_path: Path, place: str) -> None:
+    with served(tmp_path, place) as config:
+        config.artifacts.put("0/a.txt", io.BytesIO(b"by content"))
+    for data in (b"plain", b"again"):
+        with served(tmp_path, place, ArtifactLayout.PLAIN) as config:
+            config.artifacts.put("0/a.txt", io.BytesIO(data))
+        found = s3.contents("bucket")["ml/0/a.txt"] if place == PLACE else (tmp_path / "kept/0/a.txt").read_bytes()
+        assert found == data
+    with served(tmp_path, place) as config, config.artifacts.open("0/a.txt") as file:
+        assert file.read() == b"again"
 
 
 @pytest.mark.parametrize(

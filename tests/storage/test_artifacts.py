@@ -9,7 +9,7 @@ import pytest
 
 from siglum.core.errors import IntegrityError, InvalidInputError, NotFoundError
 from siglum.storage.artifacts import reading
-from siglum.storage.artifacts.base import ArtifactStore
+from siglum.storage.artifacts.base import ArtifactLayout, ArtifactStore
 from siglum.storage.artifacts.local import LocalArtifactStore
 from siglum.storage.artifacts.paths import parse_artifact_path
 from siglum.testing.artifacts import ArtifactStoreContract
@@ -43,6 +43,12 @@ class TestWithoutIndex(ArtifactStoreContract):
     @pytest.fixture
     def artifacts(self, tmp_path: Path) -> ArtifactStore:
         return LocalArtifactStore(str(tmp_path / "artifacts"))
+
+
+class TestPlain(ArtifactStoreContract):
+    @pytest.fixture
+    def artifacts(self, tmp_path: Path) -> ArtifactStore:
+        return LocalArtifactStore(str(tmp_path / "artifacts"), Records(), ArtifactLayout.PLAIN)
 
 
 @pytest.fixture
@@ -203,3 +209,28 @@ except OSError as e:
     done = subprocess.run([sys.executable, "-c", script, str(root)], capture_output=True, text=True, check=True)
     assert done.stdout == "27\n"
     assert files_below(root) == {"small", str(object_path(root, b"x" * 1000).relative_to(root))}
+
+
+def test_a_plain_tree_has_the_files_and_nothing_else(root: Path) -> None:
+    records = Records()
+    by_content = LocalArtifactStore(str(root), records)
+    by_content.put("run/a", io.BytesIO(b"same"))
+    by_content.put("run/b", io.BytesIO(b"same"))
+    plain = LocalArtifactStore(str(root), records, ArtifactLayout.PLAIN)
+    plain.put("run/a", io.BytesIO(b"other"))
+    assert [each.size for each in plain.list("run")] == [5, 4]
+    with by_content.open("run/a") as file:
+        assert file.read() == b"other"
+    plain.delete("run/b")
+    assert files_below(root) == {"run/a"}
+    assert (root / "run/a").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_large_file_is_read_from_its_middle(store: LocalArtifactStore) -> None:
+    data = os.urandom(1 << 20) * 9
+    store.put("a", io.BytesIO(data))
+    with store.open("a") as file:
+        file.seek(5_000_000)
+        assert file.read(100) == data[5_000_000:5_000_100]
+        file.seek(0)
+        assert file.read() == data

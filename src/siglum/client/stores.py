@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from siglum.client.artifact_folder import ArtifactFolder
+from siglum.client.artifact_root import is_in_object_store
 from siglum.client.rest.artifacts import RestArtifactStore
 from siglum.client.rest.registry import RestRegistryStore
 from siglum.client.rest.session import Credentials, RestSession
@@ -66,12 +67,14 @@ class Stores:
         self.registry = registry
         self.proxied = proxied
         self._closing = closing
+        self._buckets: dict[str, ArtifactStore] = {}
 
     def artifacts_for(self, artifact_uri: str) -> ArtifactFolder:
         """Return the files at an artifact URI of a run, experiment or logged model; nothing is looked up yet.
 
         Raises:
-            NotSupportedError: Files that are kept where this version cannot reach them (s3:, gs:, …).
+            NotSupportedError: Files that are kept where this version cannot reach them (hdfs:, …).
+            UnauthenticatedError: Files in an object store, for which this machine has no credentials.
         """
         parts = urllib.parse.urlsplit(artifact_uri)
         if parts.scheme == PROXY_SCHEME:
@@ -89,9 +92,12 @@ class Stores:
             if not os.path.isabs(local):
                 raise InvalidInputError(f"The artifact location {artifact_uri!r} is not an absolute path.")
             return ArtifactFolder(LocalArtifactStore(local), "", artifact_uri)
+        if is_in_object_store(artifact_uri):
+            place = f"{parts.scheme}://{parts.netloc}"
+            return ArtifactFolder(self._in_object_store(place), parts.path.strip("/"), artifact_uri)
         raise NotSupportedError(
             f"The artifacts at {artifact_uri!r} cannot be reached: this version has no access to {parts.scheme}:.",
-            hint="Let the tracking server keep them (mlflow-artifacts:), or use a folder.",
+            hint="Let the tracking server keep them (mlflow-artifacts:), or use a folder, s3:, gs: or azure:.",
         )
 
     def files_of_run(self, run_id: str) -> ArtifactFolder:
@@ -105,6 +111,16 @@ class Stores:
                 stack.callback(each.close)
             stack.callback(self.registry.close)
             stack.callback(self.tracking.close)
+
+    def _in_object_store(self, place: str) -> ArtifactStore:
+        """Return the whole of a bucket, by the credentials of this machine, as MLflow's clients reach it."""
+        if place not in self._buckets:
+            # Needs an optional extra.
+            from siglum.storage.artifacts.object_remote import open_artifact_remote
+            from siglum.storage.artifacts.objects import ObjectArtifactStore
+
+            self._buckets[place] = ObjectArtifactStore(open_artifact_remote(place, os.environ))
+        return self._buckets[place]
 
     def _http_scheme(self) -> str:
         return "https" if self.uri.startswith("https:") else "http"

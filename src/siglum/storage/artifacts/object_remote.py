@@ -81,6 +81,9 @@ def _parsed(uri: str, environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     options: dict[str, str] = {}
     if scheme in _AZURE_SCHEMES and account is not None:  # wasbs://CONTAINER@ACCOUNT.blob.core.windows.net/PATH
         options["account_name"] = host.partition(".")[0]
+        own = environ.get("AZURE_STORAGE_ACCOUNT")
+        if own and own.lower() != options["account_name"]:  # whose key or token would go to another account
+            raise InvalidInputError(f"{uri} is in another account than {own}, which AZURE_STORAGE_ACCOUNT names.")
         host, account = parts.netloc.rpartition("@")[0], None
     if problem or account is not None or not host or any(part in ("", ".", "..") for part in path.split("/") if path):
         raise InvalidInputError(
