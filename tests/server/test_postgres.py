@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import threading
 import uuid
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from tests.postgres import PostgresServer
 
@@ -23,6 +26,49 @@ CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_
 
 def start(folder: Path, uri: str) -> ServerProcess:
     return ServerProcess(folder, "--backend-store-uri", uri, "--default-artifact-root", str(folder / "files")).start()
+
+
+def test_each_server_tells_what_the_others_did(
+    tmp_path: Path, postgres: PostgresServer, request: pytest.FixtureRequest
+) -> None:
+    uri, elsewhere = postgres.new_schema(), postgres.new_schema()
+    servers = [start(tmp_path / str(n), u) for n, u in enumerate((uri, uri, elsewhere))]
+    for server in servers:
+        request.addfinalizer(server.stop)
+    while postgres.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'") != "3":
+        pass
+    heard = http.client.HTTPConnection("localhost", servers[0].port, timeout=60)
+    heard.request("GET", "/api/siglum/1/events")
+    response = heard.getresponse()
+
+    def next_event() -> tuple[str, Any]:
+        while not (line := response.readline()).startswith(b"event: "):
+            assert line
+        while not (data := response.readline()).startswith(b"data: "):
+            pass
+        kind = line[7:].decode().strip()
+        return next_event() if kind == "reset" and not cut else (kind, msgspec.json.decode(data[6:]))
+
+    cut: list[bool] = []
+    assert next_event()[0] == "open"
+    sessions = [RestSession(server.url) for server in servers]
+    mine, theirs, strange = map(RestTrackingStore, sessions)
+    strange.create_experiment("of another store")
+    made = [theirs.create_experiment("b"), mine.create_experiment("a")]
+    assert {told["experiment_id"] for _, told in (next_event(), next_event())} == set(made)
+    cut.append(True)
+    postgres.run(CUT)
+    assert next_event()[0] == "reset"
+    found = theirs.create_run("0").info.run_id
+    theirs.log_batch(found, metrics=[Metric(f"{n:0200}", 1.0, 1, 1) for n in range(90)])  # too long for one notice
+    assert next_event()[1]["run_id"] == found
+    assert next_event() == ("metrics", {"kind": "metrics", "action": "logged", "run_id": found, "more": True})
+    for session in sessions:
+        session.close()
+    assert [server.stop() for server in servers] == [0, 0, 0]
+    assert response.read() == b"\n"
+    heard.close()
+    assert [server.log for server in servers] == ["", "", ""]
 
 
 def test_what_was_acknowledged_is_there_once(tmp_path: Path, postgres: PostgresServer) -> None:

@@ -10,13 +10,16 @@ from siglum.registry.store import RegistryStore
 from siglum.registry.webhooks import WebhookStore
 from siglum.server.dispatch import Dispatcher
 from siglum.server.guard import Guard
+from siglum.server.live.hub import Hub
 from siglum.server.openapi import describe
-from siglum.server.route import Services
+from siglum.server.route import Relay, Services
 from siglum.server.routes import ROUTES
 from siglum.server.statistics import RequestStatistics
 from siglum.server.webhooks.sender import WebhookSender
 from siglum.server.webhooks.targets import TargetRules
 from siglum.storage.artifacts.base import ArtifactStore, DirectTransfers
+from siglum.tracking.sql.postgres_uri import is_postgres_uri
+from siglum.tracking.sql.store import SqlTrackingStore
 from siglum.tracking.store import ServedTrackingStore
 
 MAX_JSON = 64 * 1024 * 1024
@@ -44,6 +47,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
 def create_app(config: ServerConfig) -> Dispatcher:
     """Return the ASGI application that serves these stores."""
     sender = WebhookSender(config.webhooks, config.registry, TargetRules(config.webhook_hosts))
+    hub = Hub()
     services = Services(
         config.tracking,
         config.registry,
@@ -51,7 +55,21 @@ def create_app(config: ServerConfig) -> Dispatcher:
         config.webhooks,
         sender,
         RequestStatistics(),
+        hub,
         functools.cache(lambda: describe(ROUTES)),
+        _relay(config, hub),
         direct=config.direct,
     )
     return Dispatcher(ROUTES, services, Guard(config.allowed_hosts), max_json=config.max_json)
+
+
+def _relay(config: ServerConfig, hub: Hub) -> Relay | None:
+    """Connect live updates with the other servers of a PostgreSQL database."""
+    if not isinstance(config.tracking, SqlTrackingStore) or not is_postgres_uri(config.tracking.database.uri):
+        return None
+    # the driver is an extra
+    from siglum.server.live.postgres_relay import PostgresRelay
+    from siglum.tracking.sql.postgres import PostgresBackend
+
+    backend = PostgresBackend(config.tracking.database.uri)
+    return PostgresRelay(hub, lambda: backend.open_connection("SET lock_timeout = '30s'"))

@@ -18,6 +18,7 @@ from siglum.server import errors
 from siglum.server.errors import RefusedError
 from siglum.server.exchange import ClientGoneError, Exchange, Receive, Scope, Send
 from siglum.server.guard import Guard, Headers, change_of, check_json_type, read_headers
+from siglum.server.live.news import NEWS
 from siglum.server.out_of_scope import area_of, refusal
 from siglum.server.route import Call, Route, Services
 from siglum.tracking.messages import Message
@@ -52,18 +53,24 @@ class Endpoint:
             if typing.get_origin(field.type) in (list, tuple)
         }
         self._fields = {field.name for field in msgspec.structs.fields(route.request)}
+        self._news = None if route.handler is None else NEWS.get(route.handler)
 
     def run(self, services: Services, body: bytes, query: bytes, parameters: dict[str, str], call: Call) -> bytes:
         """Decode, do the work, encode. Blocks; runs in a thread."""
         assert self.route.handler is not None
         request = self.read_request(body, query, parameters)
-        return _encode(self.route.handler(services, request, call))
+        answer = self.route.handler(services, request, call)
+        if self._news is not None:
+            self._news(services.live, request, answer)
+        return _encode(answer)
 
     async def run_queued(self, services: Services, body: bytes, query: bytes, call: Call) -> bytes:
         """Do as `run` in the event loop, where the row can: no thread but the one that writes is woken."""
         assert self.route.queue is not None
         request = self.read_request(body, query, {})
         await asyncio.wrap_future(self.route.queue(services, request, call))
+        if self._news is not None:
+            self._news(services.live, request, None)
         return EMPTY
 
     def read_request(self, body: bytes, query: bytes, parameters: dict[str, str]) -> Message:
@@ -126,7 +133,7 @@ class Dispatcher:
             await send({"type": "websocket.close", "code": 1008})
             return
         begun = time.perf_counter()
-        exchange = Exchange(Headers(), receive, send, self._files)
+        exchange = Exchange(Headers(), receive, send, self._files, is_head=scope["method"] == "HEAD")
         try:
             await self._answer(scope, exchange)
         except ClientGoneError:
@@ -190,16 +197,24 @@ class Dispatcher:
             )
         return endpoint, parameters
 
+    def end_streams(self) -> None:
+        """End the answers that would go on for ever. What serves the application calls it once it is to stop."""
+        self._services.live.close()
+
     def close(self) -> None:
         """Wait for what is under way and end the threads. An ASGI server does it at its end."""
+        self.end_streams()
         self._api.shutdown()
         self._files.shutdown()
         self._services.sender.close()
+        if self._services.relay is not None:
+            self._services.relay.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                self._services.live.run_in(asyncio.get_running_loop())
                 await send({"type": "lifespan.startup.complete"})
             else:
                 self.close()

@@ -35,11 +35,15 @@ COMMON_HEADERS: HeaderList = (
     (b"cache-control", b"no-store"),
 )
 
+# A browser that is sent to it must neither guess a type nor run what a user stored.
+DOWNLOAD_HEADERS: HeaderList = ((b"content-security-policy", b"sandbox; default-src 'none'"),)
+
 
 class Exchange(msgspec.Struct):
     """A request with what is needed to answer it. `files` is the pool for threads that wait for disk and client.
 
-    `route` is the path of the row that answers, `status` what was answered: both are for the statistics.
+    `route` is the path of the row that answers, `status` what was answered: both are for the statistics. `is_head` is
+    set when only the headers of the answer are wanted.
     """
 
     headers: Headers
@@ -49,6 +53,7 @@ class Exchange(msgspec.Struct):
     started: bool = False
     route: str = ""
     status: int = 0
+    is_head: bool = False
 
     async def respond(self, status: int, body: bytes, headers: HeaderList = ()) -> None:
         """Answer at once with a whole body."""

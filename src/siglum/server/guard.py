@@ -42,6 +42,8 @@ class Headers(msgspec.Struct):
     authorization: str | None = None
     user: str | None = None
     reason: str | None = None
+    accept: str | None = None
+    last_event_id: str | None = None
 
 
 _FIELDS = {
@@ -54,6 +56,8 @@ _FIELDS = {
     b"authorization": "authorization",
     b"x-siglum-user": "user",
     b"x-siglum-reason": "reason",
+    b"accept": "accept",
+    b"last-event-id": "last_event_id",
 }
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
 
 from siglum.registry.entities import Change
 from siglum.registry.store import RegistryStore
 from siglum.registry.webhooks import WebhookStore
+from siglum.server.live.hub import Hub
 from siglum.server.statistics import RequestStatistics
 from siglum.server.webhooks.sender import WebhookSender
 from siglum.storage.artifacts.base import ArtifactStore, DirectTransfers
@@ -44,10 +45,19 @@ class Api(enum.Enum):
     ROOT = ("",)
 
 
+class Relay(Protocol):
+    """Takes live updates to the other servers of a database, and theirs to this one."""
+
+    def close(self) -> None:
+        """End it. Repeating it changes nothing."""
+        ...
+
+
 class Services(msgspec.Struct, frozen=True):
     """The stores behind the routes. `artifacts` holds what `mlflow-artifacts:/` names; `sender` tells `webhooks`.
 
-    `openapi` describes the routes themselves; `direct` lets clients fetch and send artifacts around this server.
+    `live` tells listeners what changes; `openapi` describes the routes themselves; `direct` lets clients fetch and send
+    artifacts around this server.
     """
 
     tracking: ServedTrackingStore
@@ -56,7 +66,9 @@ class Services(msgspec.Struct, frozen=True):
     webhooks: WebhookStore
     sender: WebhookSender
     statistics: RequestStatistics
+    live: Hub
     openapi: Callable[[], bytes]
+    relay: Relay | None = None
     direct: DirectTransfers | None = None
 
 
@@ -79,6 +91,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     `{name}` in the path takes one segment, `{name:path}` the rest; both set the request's field of that name.
     Exactly one of `handler` and `stream` is given; `queue` is what the former begins with, where its answer is empty.
+    `media` are the content types that a stream answers with, for the description of Siglum's own.
     """
 
     method: str
@@ -90,6 +103,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     queue: QueueHandler | None = None
     stream: StreamHandler | None = None
     api: Api = Api.V2
+    media: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.permission, Permission):

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from siglum.registry import webhook_wire, wire
+from siglum.server import columns, lineage_wire
 from siglum.server.handlers import (
     artifacts,
     bulk,
     experiments,
+    lineage,
+    live,
     logged_models,
     model_versions,
     own,
     registered_models,
     runs,
+    series,
     server_level,
     transfers,
     webhooks,
 )
+from siglum.server.live.events import EVENT_STREAM
 from siglum.server.route import Api, JsonHandler, Permission, QueueHandler, Route, StreamHandler
 from siglum.tracking import browser_calls, calls, own_calls
 from siglum.tracking.messages import Message
@@ -52,8 +57,10 @@ def _stream(
     permission: Permission,
     stream: StreamHandler,
     api: Api,
+    *,
+    media: tuple[str, ...] = (),
 ) -> Route:
-    return Route(method=method, path=path, request=request, permission=permission, stream=stream, api=api)
+    return Route(method=method, path=path, request=request, permission=permission, stream=stream, api=api, media=media)
 
 
 _E, _R, _L = "/mlflow/experiments", "/mlflow/runs", "/mlflow/logged-models"
@@ -274,6 +281,43 @@ ROUTES: tuple[Route, ...] = (
         own_calls.MetricWindowAnswer,
         READ,
         own.metric_window,
+        Api.SIGLUM,
+    ),
+    _stream(
+        "GET",
+        "/metrics/series",
+        own_calls.MetricSeries,
+        READ,
+        series.metric_series,
+        Api.SIGLUM,
+        media=(columns.ARROW, columns.PACKED),
+    ),
+    _stream("GET", "/events", live.Listen, READ, live.events, Api.SIGLUM, media=(EVENT_STREAM,)),
+    _row(
+        "GET",
+        "/lineage/version",
+        lineage_wire.VersionReference,
+        lineage_wire.TraceAnswer,
+        READ,
+        lineage.trace,
+        Api.SIGLUM,
+    ),
+    _row(
+        "GET",
+        "/lineage/diff",
+        lineage_wire.VersionPair,
+        lineage_wire.VersionDiffAnswer,
+        READ,
+        lineage.diff,
+        Api.SIGLUM,
+    ),
+    _row(
+        "GET",
+        "/data/versions",
+        own_calls.DataVersions,
+        own_calls.DataVersionsAnswer,
+        READ,
+        lineage.data_versions,
         Api.SIGLUM,
     ),
     _stream("GET", "/openapi.json", calls.Empty, PUBLIC, server_level.openapi, Api.SIGLUM),

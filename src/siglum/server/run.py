@@ -74,9 +74,10 @@ class _Server(uvicorn.Server):
 
     stopped_by: int | None = None
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stopping: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stopping = on_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -97,6 +98,7 @@ class _Server(uvicorn.Server):
             self.force_exit = True
         self.should_exit = True
         self.stopped_by = number
+        self._on_stopping()
 
 
 def serve(config: ServerConfig, listening: socket.socket, on_ready: Callable[[], None]) -> None:
@@ -125,6 +127,7 @@ def serve(config: ServerConfig, listening: socket.socket, on_ready: Callable[[],
             timeout_graceful_shutdown=GRACE_SECONDS,
         ),
         on_ready,
+        app.end_streams,
     )
     server.run(sockets=[listening])
     if server.stopped_by == signal.SIGINT:

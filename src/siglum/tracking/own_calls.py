@@ -10,7 +10,7 @@ from typing import cast
 
 from siglum.tracking.calls import RunIdRequest
 from siglum.tracking.messages import Int64, Message, Named
-from siglum.tracking.table import Cell, RunTable, Window
+from siglum.tracking.table import Cell, DataVersion, RunTable, Window
 
 
 class RunPage(Message, kw_only=True):
@@ -62,6 +62,31 @@ class MetricWindowAnswer(Message, kw_only=True, omit_defaults=False):
     min_value: list[float | str | None]
     max_value: list[float | str | None]
     points: list[int]
+
+
+class MetricSeries(RunIdRequest, kw_only=True):
+    """GET metrics/series: all points of one key, or those between two steps."""
+
+    metric_key: str
+    start_step: Int64 | None = None
+    end_step: Int64 | None = None
+
+
+class DataVersions(Message, kw_only=True):
+    """GET data/versions: of these experiments (`experiment_id` repeats), or of all; of one path or name, or of all."""
+
+    experiment_id: list[str] = []
+    path: str | None = None
+    name: str | None = None
+    max_results: Int64 | None = None
+    page_token: str | None = None
+
+
+class DataVersionsAnswer(Message, kw_only=True, omit_defaults=False):
+    """A page of versions of data, the latest used first."""
+
+    versions: list[DataVersion] = []
+    next_page_token: str | None = None
 
 
 def write_number(value: float | None) -> float | str | None:

@@ -35,7 +35,7 @@ from siglum.tracking.entities import (
     ViewType,
 )
 from siglum.tracking.messages import RunMessage
-from siglum.tracking.table import RunTable, Window
+from siglum.tracking.table import DataVersion, RunTable, Window
 
 T = TypeVar("T")
 
@@ -235,6 +235,21 @@ class TrackingStore(Protocol):
 
     def search_datasets(self, experiment_ids: Sequence[str]) -> tuple[DatasetSummary, ...]:
         """Return the first 1,000 data sets that runs of these experiments read, by name, once for each context."""
+        ...
+
+    def data_versions(
+        self,
+        experiment_ids: Sequence[str] = (),
+        *,
+        name: str | None = None,
+        path: str | None = None,
+        max_results: int = 100,
+        page_token: str | None = None,
+    ) -> Page[DataVersion]:
+        """Return the contents of data sets that active runs read, the latest used first; of all experiments by default.
+
+        Raises NotSupportedError where the server is not Siglum's.
+        """
         ...
 
     # -- logged models ---------------------------------------------------------------------------------------

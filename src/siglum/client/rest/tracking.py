@@ -40,7 +40,7 @@ from siglum.tracking.search.grammar import RUNS
 from siglum.tracking.search.parser import parse_column
 from siglum.tracking.search.tree import FieldKind
 from siglum.tracking.store import DatasetFilter, LoggedModelOrder, Page
-from siglum.tracking.table import RunTable, Window
+from siglum.tracking.table import DataVersion, RunTable, Window
 
 MAX_PARAMS_AT_ONCE = 100
 """What MLflow's server takes with one logged model, or one addition to it."""
@@ -293,6 +293,21 @@ class RestTrackingStore:
             DatasetSummary(experiment_id=d.experiment_id, name=d.name, digest=d.digest, context=d.context)
             for d in answer.dataset_summaries
         )
+
+    def data_versions(
+        self,
+        experiment_ids: Sequence[str] = (),
+        *,
+        name: str | None = None,
+        path: str | None = None,
+        max_results: int = 100,
+        page_token: str | None = None,
+    ) -> Page[DataVersion]:
+        request = own_calls.DataVersions(
+            experiment_id=list(experiment_ids), name=name, path=path, max_results=max_results, page_token=page_token
+        )
+        answer = self._session.call("GET", f"{SIGLUM}data/versions", request, own_calls.DataVersionsAnswer)
+        return Page(tuple(answer.versions), answer.next_page_token)
 
     # -- logged models ---------------------------------------------------------------------------------------
     def create_logged_model(

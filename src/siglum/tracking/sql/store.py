@@ -42,6 +42,7 @@ from siglum.tracking.search.paging import decode_token, encode_token, query_dige
 from siglum.tracking.series import Point
 from siglum.tracking.sql import (
     collect,
+    data_versions,
     dataset_summaries,
     experiments,
     logged_models,
@@ -58,7 +59,7 @@ from siglum.tracking.sql.database import Database
 from siglum.tracking.sql.points import MetricSummary
 from siglum.tracking.sql.port import Sql
 from siglum.tracking.store import DatasetFilter, LoggedModelOrder, Page
-from siglum.tracking.table import RunTable, Window
+from siglum.tracking.table import DataVersion, RunTable, Window
 from siglum.tracking.validation import (
     check_batch_sizes,
     check_dataset_input,
@@ -381,6 +382,22 @@ class SqlTrackingStore:
                 f"Received {len(experiment_ids)} experiment_ids."
             )
         return self.database.read(lambda sql: dataset_summaries.search(sql, experiment_ids, limits.DATASET_SUMMARIES))
+
+    def data_versions(
+        self,
+        experiment_ids: Sequence[str] = (),
+        *,
+        name: str | None = None,
+        path: str | None = None,
+        max_results: int = 100,
+        page_token: str | None = None,
+    ) -> Page[DataVersion]:
+        check_page_size(max_results, limits.DATA_VERSIONS_PAGE)
+        return self.database.read(
+            lambda sql: data_versions.search(
+                sql, experiment_ids, name=name, path=path, max_results=max_results, page_token=page_token
+            )
+        )
 
     # -- removing runs for good --------------------------------------------------------------------------------
     def deleted_runs(

@@ -1,0 +1,277 @@
+"""The events of the last while, in one ring that all listeners read: a listener costs a place in it, not a queue.
+
+What happens within `GATHER_SECONDS` to the same thing becomes one event, so that a run that logs a thousand times a
+second makes five events a second. The ring is bounded in number and in bytes; a listener that falls behind it is told
+so (`reset`), as is one that comes back after another server has taken over: both have to read anew what they show.
+While nobody has listened for `KEEP_SECONDS`, nothing is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from siglum.core.names import read_digits
+from siglum.server.live.events import MAX_METRICS, Kind, LiveEvent
+from siglum.tracking.entities import Metric
+from siglum.tracking.messages import MetricMessage
+from siglum.tracking.wire import write_metric
+
+GATHER_SECONDS: Final = 0.2
+MAX_EVENTS: Final = 4_096
+MAX_BYTES: Final = 8 * 1024 * 1024
+MAX_WAITING: Final = 1_024
+"""So many events are gathered at most before they go into the ring, however short the time."""
+MAX_KNOWN_RUNS: Final = 50_000
+KEEP_SECONDS: Final = 300.0
+"""How long events are kept for listeners that come back, once the last has gone."""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[LiveEvent]).decode
+
+
+class Told(msgspec.Struct, frozen=True):
+    """An event in the ring."""
+
+    number: int
+    event: LiveEvent
+    data: bytes
+
+
+class Hub:
+    """The events of one server process. `tell…` may be called from any thread, all else from the event loop."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._epoch = secrets.token_hex(6)
+        self._lock = threading.Lock()
+        self._gathered: dict[tuple[str | None, ...], LiveEvent] = {}
+        self._points: dict[str, dict[str, Metric]] = {}
+        self._since = 0.0
+        self._ring: deque[Told] = deque()
+        self._bytes = 0
+        self._number = 0
+        self._experiments: OrderedDict[str, str] = OrderedDict()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer = False
+        self._listeners: set[asyncio.Event] = set()
+        self._left = -KEEP_SECONDS
+        self._missed = False
+        self._relay: Callable[[bytes], None] | None = None
+        self.closed = False
+
+    # -- telling -------------------------------------------------------------------------------------------------
+    def tell(self, event: LiveEvent) -> None:
+        """Tell that something changed."""
+        if self._nobody_cares():
+            return
+        with self._lock:
+            self._before_gathering()
+            if event.run_id is not None and event.experiment_id is not None:
+                self._remember(event.run_id, event.experiment_id)
+            self._gathered[event.subject] = event
+            self._after_gathering()
+
+    def tell_points(self, run_id: str, points: Iterable[Metric]) -> None:
+        """Tell that series of a run grew."""
+        if self._nobody_cares():
+            return
+        with self._lock:
+            self._before_gathering()
+            series = self._points.get(run_id)
+            if series is None:
+                series = self._points[run_id] = {}
+                placeholder = LiveEvent(kind=Kind.METRICS, action="logged", run_id=run_id)
+                self._gathered[placeholder.subject] = placeholder
+            for point in points:
+                if len(series) <= MAX_METRICS or point.key in series:
+                    series[point.key] = point
+            self._after_gathering()
+
+    def relay_through(self, send: Callable[[bytes], None] | None) -> None:
+        """Have what this server tells sent to others, too: `send` gets JSON, from any thread, and does not wait."""
+        self._relay = send
+
+    def receive(self, data: bytes | str) -> None:
+        """Take what another server told. What is no list of events is passed over."""
+        try:
+            events = _decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return
+        with self._lock:
+            for event in events:
+                self._append(event)
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._wake)
+
+    def _nobody_cares(self) -> bool:
+        """Whether an event may be passed over: nobody listens, here or at another server, or may come back for it."""
+        if self._listeners or self._relay is not None or self._clock() - self._left < KEEP_SECONDS:
+            return False
+        self._missed = True
+        return True
+
+    def _before_gathering(self) -> None:
+        # without listeners there is no timer: what comes next puts what came before into the ring
+        if self._gathered and (len(self._gathered) >= MAX_WAITING or self._clock() - self._since > GATHER_SECONDS):
+            self._settle()
+        if not self._gathered:
+            self._since = self._clock()
+
+    def _after_gathering(self) -> None:
+        heard = bool(self._listeners) or self._relay is not None
+        if heard and not self._timer and self._loop is not None and not self._loop.is_closed():
+            self._timer = True
+            self._loop.call_soon_threadsafe(self._start_timer)
+
+    def _start_timer(self) -> None:
+        assert self._loop is not None
+        self._loop.call_later(GATHER_SECONDS, self._on_timer)
+
+    def _on_timer(self) -> None:
+        with self._lock:
+            self._timer = False
+            self._settle()
+        self._wake()
+
+    def _settle(self) -> None:
+        """Put what was gathered into the ring."""
+        gathered, self._gathered = self._gathered, {}
+        points, self._points = self._points, {}
+        events = []
+        for event in gathered.values():
+            if event.kind is Kind.METRICS and event.run_id in points:
+                event.metrics, event.more = _last_points(points[event.run_id].values())
+            events.append(event)
+            self._append(event)
+        if events and self._relay is not None:
+            self._relay(_encode(events))
+
+    def _append(self, event: LiveEvent) -> None:
+        self._number += 1
+        told = Told(self._number, event, _encode(event))
+        self._ring.append(told)
+        self._bytes += len(told.data)
+        while len(self._ring) > MAX_EVENTS or (self._bytes > MAX_BYTES and len(self._ring) > 1):
+            self._bytes -= len(self._ring.popleft().data)
+
+    def run_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Say in which event loop listeners will be, so that other servers are told although there are none yet."""
+        self._loop = loop
+
+    # -- listening -----------------------------------------------------------------------------------------------
+    def listen(self) -> asyncio.Event:
+        """Return a signal that is set whenever there is more to read, and when the server stops. See `leave`."""
+        signal = asyncio.Event()
+        with self._lock:
+            self._loop = asyncio.get_running_loop()
+            self._listeners.add(signal)
+            if self._missed:
+                self._missed = False
+                self._forget()
+            if self._gathered and not self._timer:
+                self._timer = True
+                self._start_timer()
+        return signal
+
+    def forget(self) -> None:
+        """Have all listeners begin anew, as something may have happened elsewhere. May be called from any thread."""
+        with self._lock:
+            self._forget()
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._wake)
+
+    def _forget(self) -> None:
+        self._number += 1  # an event that nobody can be given
+        self._ring.clear()
+        self._bytes = 0
+
+    def leave(self, signal: asyncio.Event) -> None:
+        """Forget a listener."""
+        with self._lock:
+            self._listeners.discard(signal)
+            self._left = self._clock()
+
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
+    @property
+    def newest(self) -> int:
+        """The number of the last event."""
+        return self._number
+
+    def settle(self) -> None:
+        """Put what was gathered into the ring now, for who will not wait."""
+        with self._lock:
+            self._settle()
+
+    def after(self, number: int) -> Sequence[Told] | None:
+        """Return the events after a number, None when some of them are gone."""
+        with self._lock:
+            missing = self._number - number
+            if missing <= 0:
+                return ()
+            if missing > len(self._ring):
+                return None
+            found = []
+            for told in reversed(self._ring):
+                if told.number <= number:
+                    break
+                found.append(told)
+        found.reverse()
+        return found
+
+    def identity(self, number: int) -> str:
+        """Return the id of an event, as listeners see it."""
+        return f"{self._epoch}-{number}"
+
+    def number_of(self, identity: str) -> int | None:
+        """Return the number of an event of this server; None for any other text."""
+        epoch, _, digits = identity.partition("-")
+        number = read_digits(digits)
+        return number if epoch == self._epoch and number is not None and number <= self._number else None
+
+    def experiment_of(self, event: LiveEvent) -> str | None:
+        """Return the experiment of an event, where it is known."""
+        if event.experiment_id is not None or event.run_id is None:
+            return event.experiment_id
+        with self._lock:
+            return self._experiments.get(event.run_id)
+
+    def remember(self, run_id: str, experiment_id: str) -> None:
+        """Note which experiment a run is of."""
+        with self._lock:
+            self._remember(run_id, experiment_id)
+
+    def _remember(self, run_id: str, experiment_id: str) -> None:
+        self._experiments[run_id] = experiment_id
+        self._experiments.move_to_end(run_id)
+        if len(self._experiments) > MAX_KNOWN_RUNS:
+            self._experiments.popitem(last=False)
+
+    def close(self) -> None:
+        """End all listening. May be called from any thread, and from a signal's handler."""
+        self.closed = True
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        for signal in tuple(self._listeners):
+            signal.set()
+
+
+def _last_points(points: Iterable[Metric]) -> tuple[list[MetricMessage], bool]:
+    written = [write_metric(point) for point in points]
+    return written[:MAX_METRICS], len(written) > MAX_METRICS
