@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Executor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, TypeAlias, TypeVar
 
@@ -25,6 +26,8 @@ HeaderList: TypeAlias = tuple[tuple[bytes, bytes], ...]
 T = TypeVar("T")
 
 CHUNK = 256 * 1024
+AHEAD = 2 * 1024 * 1024
+"""How much of an upload may have arrived before it is wanted."""
 IDLE_SECONDS = 60
 """How long a client may send nothing in the middle of an upload, which occupies a thread."""
 
@@ -73,8 +76,12 @@ class Exchange(msgspec.Struct):
 
     async def with_body(self, function: Callable[[BinaryIO], T]) -> T:
         """Run `function` in a thread with the request's body as a file that is read as it arrives."""
-        body = io.BufferedReader(_Body(self, asyncio.get_running_loop()), CHUNK)
-        return await self.in_thread(function, body)
+        body = _Body(self, asyncio.get_running_loop())
+        receiving = asyncio.create_task(body.receive())
+        try:
+            return await self.in_thread(function, io.BufferedReader(body, CHUNK))
+        finally:
+            receiving.cancel()
 
     async def read_body(self, limit: int) -> bytes:
         """Return the whole body. Raises RefusedError as soon as it is known to be longer than `limit` bytes."""
@@ -138,36 +145,71 @@ class ClientGoneError(Exception):
 
 
 class _Body(io.RawIOBase):
-    """A request's body, read from a thread while the event loop receives it."""
+    """A request's body, read from a thread while the event loop receives it, somewhat ahead of the reader."""
 
     def __init__(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
         self._exchange = exchange
         self._loop = loop
-        self._pending = memoryview(b"")
-        self._more = True
+        self._arrived = threading.Condition()
+        self._chunks: deque[memoryview] = deque()
+        self._waiting = 0
+        self._ended = False
+        self._failure: Exception | None = None
+        self._room = asyncio.Event()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        while not self._pending and self._more:
-            received = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
-            try:
-                message = received.result(IDLE_SECONDS)
-            except FutureTimeoutError:
-                received.cancel()
-                raise RefusedError(408, "DEADLINE_EXCEEDED", "The upload stopped before its end.") from None
-            if message["type"] == "http.disconnect":
-                raise ClientGoneError
-            self._pending = memoryview(message.get("body", b""))
-            self._more = message.get("more_body", False)
-        count = min(len(buffer), len(self._pending))
-        buffer[:count] = self._pending[:count]
-        self._pending = self._pending[count:]
+        count = 0
+        with self._arrived:
+            while not self._chunks and not self._ended:
+                if not self._arrived.wait(IDLE_SECONDS):
+                    raise RefusedError(408, "DEADLINE_EXCEEDED", "The upload stopped before its end.")
+            if not self._chunks and self._failure is not None:
+                raise self._failure
+            was_full = self._waiting > AHEAD
+            while self._chunks and count < len(buffer):
+                chunk = self._chunks[0]
+                size = min(len(buffer) - count, len(chunk))
+                buffer[count : count + size] = chunk[:size]
+                count += size
+                if size == len(chunk):
+                    self._chunks.popleft()
+                else:
+                    self._chunks[0] = chunk[size:]
+            self._waiting -= count
+            if was_full and self._waiting <= AHEAD:
+                self._loop.call_soon_threadsafe(self._room.set)
         return count
 
-    async def _next(self) -> ASGIMessage:
-        return await self._exchange.receive()
+    async def receive(self) -> None:
+        """Take what arrives, until the end; more than `AHEAD` bytes wait at the client."""
+        try:
+            while await self._receive_one():
+                pass
+        except Exception as error:  # noqa: BLE001  the thread that reads raises it
+            self._failure = error
+        finally:
+            with self._arrived:
+                self._ended = True
+                self._arrived.notify_all()
+
+    async def _receive_one(self) -> bool:
+        message = await self._exchange.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        self._room.clear()
+        with self._arrived:
+            if chunk := message.get("body", b""):
+                self._chunks.append(memoryview(chunk))
+                self._waiting += len(chunk)
+                self._arrived.notify_all()
+            full = self._waiting > AHEAD
+        more = bool(message.get("more_body", False))
+        if full and more:
+            await self._room.wait()
+        return more
 
 
 def _too_large(limit: int) -> RefusedError:

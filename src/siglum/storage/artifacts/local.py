@@ -30,6 +30,7 @@ from siglum.storage.artifacts.contents import Contents, PlainFiles
 from siglum.storage.artifacts.index import ArtifactIndex
 from siglum.storage.artifacts.paths import OBJECTS_FOLDER, parse_artifact_path, parse_folder_path
 from siglum.storage.artifacts.reading import verified_reader
+from siglum.storage.background_write import BackgroundWriter
 from siglum.storage.durability import discard, is_temporary, temporary_name, write_all
 from siglum.storage.hashing import BLOCK_SIZE, check_unchanged, hash_descriptor, open_regular
 from siglum.storage.links import FICLONE
@@ -55,12 +56,15 @@ class LocalArtifactStore:
         segments = parse_artifact_path(path)
 
         def write(out: int) -> tuple[int, str]:
-            hasher = hashlib.sha256()
-            size = 0
-            while block := source.read(BLOCK_SIZE):
-                hasher.update(block)
+            block = source.read(BLOCK_SIZE)
+            hasher = hashlib.sha256(block)
+            size = len(block)
+            if size < BLOCK_SIZE:
                 write_all(out, block)
-                size += len(block)
+                return size + _append(source, hasher.update, lambda more: write_all(out, more)), hasher.hexdigest()
+            with BackgroundWriter(out) as writer:
+                writer.write(memoryview(block))
+                size += _append(source, hasher.update, lambda more: writer.write(memoryview(more)))
             return size, hasher.hexdigest()
 
         return self._put(segments, write)
@@ -200,3 +204,13 @@ class LocalArtifactStore:
             if os.fstat(file.fileno()).st_nlink == 1:  # not shared with a content
                 return set()
             return {hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _append(source: BinaryIO, look: Callable[[bytes], object], write: Callable[[bytes], object]) -> int:
+    """Pass on what is left in `source`; return how much that was."""
+    size = 0
+    while block := source.read(BLOCK_SIZE):
+        write(block)
+        look(block)
+        size += len(block)
+    return size
