@@ -186,7 +186,8 @@ def _close_with_worker() -> None:
 def close_at_exit() -> None:
     """Close everything when the interpreter ends; with nobody left to raise to, what was not sent or lost is logged.
 
-    What waits is sent for at most ten seconds, not at all while the server is known to be away, and stays on disk.
+    A server that does not answer is waited for ten seconds; one that was away already is tried once. What could not be
+    sent stays in the spool.
     """
     try:
         close_all()

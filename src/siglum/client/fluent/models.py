@@ -35,7 +35,7 @@ def register_model(
         reason: Why, for the audit log.
     """
     session = state.session()
-    session.queue.flush()
+    session.queue.catch_up()
     return register(session.stores, model_uri, name, tags=tags, await_seconds=await_registration_for, reason=reason)
 
 

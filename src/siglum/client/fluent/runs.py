@@ -225,7 +225,7 @@ def last_active_run() -> Run | None:
 def get_run(run_id: str) -> Run:
     """Return a run with all it logged, deleted or not. Raises NotFoundError."""
     session = session_of(run_id)
-    session.queue.flush(run_id)
+    session.queue.catch_up(run_id)
     return session.stores.tracking.get_run(run_id)
 
 
@@ -238,7 +238,7 @@ def get_parent_run(run_id: str) -> Run | None:
 def delete_run(run_id: str) -> None:
     """Mark a run as deleted; it can be restored."""
     session = session_of(run_id)
-    session.queue.flush(run_id)
+    session.queue.catch_up(run_id)
     session.stores.tracking.delete_run(run_id)
 
 

@@ -43,7 +43,7 @@ def search_runs(
     """
     chosen = _output_format(output_format)
     session = state.session()
-    session.queue.flush()
+    session.queue.catch_up()
     ids = _experiments(session, experiment_ids, experiment_names, search_all_experiments)
     runs = collect(
         lambda size, token: session.stores.tracking.search_runs(

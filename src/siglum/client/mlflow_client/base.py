@@ -50,7 +50,7 @@ class ClientBase:
 
     def _flush(self, run_id: str) -> None:
         """Send what the fluent API has queued, so that what was logged before is seen."""
-        self._session.queue.flush(run_id)
+        self._session.queue.catch_up(run_id)
 
     def _settle(self, run_id: str) -> None:
         """Wait until a server has what was written to a run; not while it is away: the spool keeps it."""

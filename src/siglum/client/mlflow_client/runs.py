@@ -69,7 +69,7 @@ class RunMethods(ClientBase):
         page_token: str | None = None,
     ) -> PagedList[Run]:
         """Return one page of runs that match, by default the latest started first."""
-        self._session.queue.flush()
+        self._session.queue.catch_up()
         return PagedList(
             self._tracking.search_runs(
                 [experiment_ids] if isinstance(experiment_ids, str) else [str(each) for each in experiment_ids],

@@ -145,6 +145,10 @@ class SpoolQueue:
         if problem is not None:
             raise problem
 
+    def catch_up(self, run_id: str | None = None) -> None:
+        """Do what `flush` does, before something is asked of the store; not for long while it is known to be away."""
+        self.flush(run_id, patience=0 if self._is_away else PATIENCE_SECONDS)
+
     def send(self, run_id: str | None = None) -> None:
         """Do what `flush` does before something is asked of the store; what was refused is left for `flush` to say."""
         for spool in self._chosen(run_id):
@@ -310,21 +314,22 @@ class SpoolQueue:
                 self._tidy(spool)
 
     def close(self, *, seconds: float = PATIENCE_SECONDS) -> None:
-        """Send what waits, for so long at most, and end the thread. What could not be sent stays on disk.
+        """Send what waits, and end the thread. What could not be sent stays on disk.
+
+        A store that does not answer is waited for so long, in all; one that was known to be away is tried once.
 
         Raises:
             UnavailableError: Something could not be sent; says how much, and how to send it.
             SiglumError: As `flush`.
         """
         try:
-            deadline, problem = time.monotonic() + seconds, None
+            deadline, problem = time.monotonic() + (0 if self._is_away else seconds), None
             for spool in list(self._spools.values()):
                 try:
-                    if self._is_away and spool.waits:
-                        raise self._unsent(spool.problem or UnavailableError("it does not answer."))
-                    self._flush(spool, max(0.0, deadline - time.monotonic()))
+                    if problem is None or not self._is_away or not spool.waits:
+                        self._flush(spool, max(0.0, deadline - time.monotonic()))
                 except SiglumError as error:
-                    problem = problem or error
+                    problem = error
             self._raise_lost(None)
             if problem is not None:
                 raise problem
