@@ -3,17 +3,23 @@
 All servers get the same requests from the same client code on loopback, in alternating order, each round on a fresh
 folder; what is read is a database of runs that each server has written once. Every answer that is timed is checked.
 
-    python -m benchmarks.server [--rounds N] [--quick] [--only search,disk] [--sides siglum,fasttrackml] [--json PATH]
+    python -m benchmarks server [--rounds N] [--quick] [--only search,disk] [--sides siglum,fasttrackml]
+                                [--databases sqlite,postgresql] [--record PATH] [--json PATH]
 
-`--quick` measures less of everything: one round, 2,000 runs, a tenth of the file. Its figures say little.
+`--quick` measures less of everything: one round, 2,000 runs, a tenth of the file. Its figures say little. Each work is
+a part of its own: with `--record PATH`, what a part has measured is kept there, and a run that was broken off goes on
+behind it. A part that fails is named, and does not keep the others from being measured.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tests.postgres import PostgresServer
@@ -58,87 +64,140 @@ BARS: Mapping[str, tuple[str, bool, dict[str, str]]] = {
 }
 WRITES = ("log-batch", "log-metric", "whole-run", "artifact", "start", "disk")
 READS = ("search", "page", "history", "window")
-ON_POSTGRES = ("log-batch", "log-metric", "whole-run", "search", "page", "history")
+ON_POSTGRES = ("log-batch", "log-metric", "whole-run", "disk", "search", "page", "history")
 
 
-def written(side: Side, folder: Path, works: Sequence[str], sizes: Sizes) -> Iterator[tuple[str, float]]:
-    """Measure what needs an empty database."""
+def written(side: Side, folder: Path, work: str, sizes: Sizes) -> Iterator[tuple[str, float]]:
+    """Measure a work that needs an empty database."""
     store = side.new_store(folder)
-    with Running(store) as server:
-        if "start" in works:
+    if work == "start":
+        with Running(store) as server:
             yield "cold start to the first 200 on /health", server.started_in
             yield "idle memory, whole process tree", server.memory()
-    if "disk" in works:
+    elif work == "disk":
+        with Running(store):
+            pass
         before = store.bytes_used()
         with Running(store) as server:
             points = writes.fill(server, sizes.weighed)
         yield "bytes on disk per metric point", (store.bytes_used() - before) / points
-    loads: dict[str, Callable[[Running], Figures]] = {
-        "log-batch": lambda server: writes.log_batch(server, sizes.seconds),
-        "log-metric": lambda server: writes.log_metric(server, sizes.seconds),
-        "whole-run": lambda server: writes.whole_run(server, sizes.seconds),
-        "artifact": lambda server: writes.artifact(server, sizes.megabytes),
-    }
-    if side.name == FASTTRACKML:
-        del loads["artifact"]  # it has no such route: its clients need the store of artifacts themselves
-    if chosen := [load for work, load in loads.items() if work in works]:
+    elif work != "artifact" or side.name != FASTTRACKML:  # whose clients need the store of artifacts themselves
+        loads: dict[str, Callable[[Running], Figures]] = {
+            "log-batch": lambda server: writes.log_batch(server, sizes.seconds),
+            "log-metric": lambda server: writes.log_metric(server, sizes.seconds),
+            "whole-run": lambda server: writes.whole_run(server, sizes.seconds),
+            "artifact": lambda server: writes.artifact(server, sizes.megabytes),
+        }
         with Running(store) as server:
-            for load in chosen:
-                yield from load(server)
+            yield from loads[work](server)
 
 
-def read(library: Library, works: Sequence[str], sizes: Sizes) -> Iterator[tuple[str, float]]:
-    """Measure what needs a full one."""
-    if "search" in works:
+def read(library: Library, work: str, sizes: Sizes) -> Iterator[tuple[str, float]]:
+    """Measure a work that needs a full one."""
+    if work == "search":
         yield from library.search(sizes.repeats)
-    if "page" in works:
+    elif work == "page":
         yield from library.page(sizes.repeats)
-    if "history" in works:
+    elif work == "history":
         yield from library.history(min(5, sizes.repeats))
-    if "window" in works and library.side.name == SIGLUM_NAME and library.side.postgres is None:
+    elif library.side.name == SIGLUM_NAME and library.side.postgres is None:
         yield from library.window(sizes.repeats)
 
 
-def new_library(side: Side, folder: Path, works: Sequence[str], sizes: Sizes) -> Library:
-    """Fill a database with what the works need."""
-    library = Library(side, side.new_store(folder), Runs(sizes.runs))
-    library.fill(
-        runs="search" in works or "page" in works,
-        history=sizes.history if "history" in works else 0,
-        window=sizes.window if "window" in works and side.name == SIGLUM_NAME and side.postgres is None else 0,
-    )
-    return library
+class Bench:
+    """All servers on one kind of database; the first is Siglum."""
+
+    def __init__(self, compared: Sequence[Side], base: Path, sizes: Sizes, rounds: int, works: Sequence[str]) -> None:
+        self._compared = compared
+        self._base = base
+        self._sizes = sizes
+        self._rounds = rounds
+        self._works = works
+        self._numbers = itertools.count()
+
+    @cached_property
+    def _libraries(self) -> list[Library]:
+        """Databases with what the works that read need, filled once."""
+        libraries = []
+        for side in self._compared:
+            library = Library(side, side.new_store(self._base / f"{side.name}-library"), Runs(self._sizes.runs))
+            library.fill(
+                runs="search" in self._works or "page" in self._works,
+                history=self._sizes.history if "history" in self._works else 0,
+                window=self._sizes.window
+                if "window" in self._works and side.name == SIGLUM_NAME and side.postgres is None
+                else 0,
+            )
+            libraries.append(library)
+        return libraries
+
+    def measure(self, work: str) -> list[Row]:
+        """Measure one work on all servers, in alternating order."""
+
+        def one_round(place: int) -> Callable[[int], dict[str, float]]:
+            side = self._compared[place]
+            if work in READS:
+                return lambda _round: dict(read(self._libraries[place], work, self._sizes))
+            return lambda _round: dict(
+                written(side, self._base / f"{side.name}-{next(self._numbers)}", work, self._sizes)
+            )
+
+        ours, *others = alternate_works(self._rounds, [one_round(place) for place in range(len(self._compared))])
+        rows = []
+        for name, values in ours.items():
+            unit, higher, bars = next(known for words, known in BARS.items() if name.startswith(words))
+            peers = zip(self._compared[1:], others, strict=True)
+            theirs = [(side.name, found[name]) for side, found in peers if name in found]
+            for peer_name, figures in theirs or [("", [])]:
+                bar = bars.get(SIGLUM_NAME) or bars.get(peer_name, "")
+                rows.append(Row(name, unit, values, peer_name or None, figures, bar, higher))
+        return rows
 
 
-def measure(compared: Sequence[Side], base: Path, works: Sequence[str], sizes: Sizes, rounds: int) -> list[Row]:
-    """Measure all servers on one kind of database; the first is Siglum."""
-    numbers = itertools.count()
-    libraries = []
-    if any(work in READS for work in works):
-        libraries = [new_library(side, base / f"{side.name}-library", works, sizes) for side in compared]
+class Record:
+    """What has been measured, by part; in a file when there is a path."""
 
-    def one_round(place: int) -> Callable[[int], dict[str, float]]:
-        def run(_round: int) -> dict[str, float]:
-            side = compared[place]
-            found: dict[str, float] = {}
-            if any(work in WRITES for work in works):
-                found.update(written(side, base / f"{side.name}-{next(numbers)}", works, sizes))
-            if libraries:
-                found.update(read(libraries[place], works, sizes))
-            return found
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._parts: dict[str, list[dict[str, object]]] = {}
+        if path is not None and path.exists():
+            self._parts = json.loads(path.read_text())
 
-        return run
+    def get(self, part: str) -> list[Row] | None:
+        """Return the rows of a part that has been measured."""
+        found = self._parts.get(part)
+        return None if found is None else [Row(**row) for row in found]  # type: ignore[arg-type]  # as `put` wrote it
 
-    measured = alternate_works(rounds, [one_round(place) for place in range(len(compared))])
-    ours, *others = measured
-    rows = []
-    for work, values in ours.items():
-        unit, higher, bars = next(known for words, known in BARS.items() if work.startswith(words))
-        theirs = [(side.name, found[work]) for side, found in zip(compared[1:], others, strict=True) if work in found]
-        for name, figures in theirs or [("", [])]:
-            bar = bars.get(SIGLUM_NAME) or bars.get(name, "")
-            rows.append(Row(work, unit, values, name or None, figures, bar, higher))
-    return rows
+    def put(self, part: str, rows: Sequence[Row]) -> None:
+        """Keep the rows of a part."""
+        self._parts[part] = [row.__dict__ for row in rows]
+        if self._path is not None:
+            self._path.write_text(json.dumps(self._parts, indent=1))
+
+
+def measure_all(
+    database: str, compared: Sequence[Side], base: Path, works: Sequence[str], sizes: Sizes, rounds: int, record: Record
+) -> list[str]:
+    """Measure and report the works on one kind of database; return the parts that failed."""
+    bench = Bench(compared, base, sizes, rounds, [work for work in works if record.get(f"{database}/{work}") is None])
+    rows: list[Row] = []
+    failed = []
+    for work in works:
+        part = f"{database}/{work}"
+        measured = record.get(part)
+        if measured is None:
+            begun = time.perf_counter()
+            try:
+                measured = bench.measure(work)
+            except SystemExit as error:  # what a side says that it did not do
+                print(f"{part} failed after {time.perf_counter() - begun:,.0f} s: {error}", flush=True)
+                failed.append(part)
+                continue
+            print(f"{part}: measured in {time.perf_counter() - begun:,.0f} s", flush=True)
+            record.put(part, measured)
+        rows += measured
+    report(f"Tracking server on {database}", rows, durability(compared, base))
+    return failed
 
 
 def durability(compared: Sequence[Side], base: Path) -> list[str]:
@@ -162,17 +221,19 @@ def main() -> None:
     if unknown := set(works) - {*WRITES, *READS}:
         sys.exit(f"there is no {', '.join(sorted(unknown))}; choose of {', '.join((*WRITES, *READS))}")
     databases = option("--databases", "sqlite,postgresql").split(",")
+    path = option("--record", "")
+    record = Record(Path(path) if path else None)
+    failed: list[str] = []
     with scratch() as base:
         if "sqlite" in databases:
-            compared = sides(names)
-            rows = measure(compared, base / "sqlite", works, sizes, rounds)
-            report("Tracking server on SQLite", rows, durability(compared, base / "sqlite"))
+            failed += measure_all("SQLite", sides(names), base / "sqlite", works, sizes, rounds, record)
         here = [work for work in works if work in ON_POSTGRES]
         if "postgresql" in databases and here:
             with PostgresServer(fsync=True) as postgres:
                 compared = sides(names, postgres)
-                rows = measure(compared, base / "postgresql", here, sizes, rounds)
-                report("Tracking server on PostgreSQL", rows, durability(compared, base / "postgresql"))
+                failed += measure_all("PostgreSQL", compared, base / "postgresql", here, sizes, rounds, record)
+    if failed:
+        sys.exit(f"not measured: {', '.join(failed)}")
 
 
 if __name__ == "__main__":
