@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 from siglum.client.rest.session import MLFLOW, SIGLUM, RestSession
-from siglum.core.errors import NotSupportedError
+from siglum.core.errors import NotFoundError, NotSupportedError, SiglumError
+from siglum.core.text import did_you_mean
 from siglum.registry import wire
 from siglum.registry.entities import AliasMove, AuditEvent, Change, ModelVersion, RegisteredModel
 from siglum.tracking.calls import Empty
@@ -38,7 +40,8 @@ class RestRegistryStore:
 
     def get_registered_model(self, name: str) -> RegisteredModel:
         request = wire.RegisteredModelName(name=name)
-        answer = self._session.call("GET", f"{_M}get", request, wire.RegisteredModelAnswer)
+        with self._naming(name):
+            answer = self._session.call("GET", f"{_M}get", request, wire.RegisteredModelAnswer)
         return wire.read_registered_model(answer.registered_model)
 
     def update_registered_model(self, name: str, *, description: str | None, change: Change) -> RegisteredModel:
@@ -71,7 +74,8 @@ class RestRegistryStore:
 
     def get_latest_versions(self, name: str, stages: Sequence[str] = ()) -> tuple[ModelVersion, ...]:
         request = wire.GetLatestVersions(name=name, stages=list(stages))
-        answer = self._session.call("POST", f"{_M}get-latest-versions", request, wire.ModelVersionsAnswer)
+        with self._naming(name):
+            answer = self._session.call("POST", f"{_M}get-latest-versions", request, wire.ModelVersionsAnswer)
         return tuple(map(wire.read_model_version, answer.model_versions))
 
     def set_registered_model_tag(self, name: str, tag: Tag, *, change: Change) -> None:
@@ -153,7 +157,8 @@ class RestRegistryStore:
 
     def get_model_version(self, name: str, version: str) -> ModelVersion:
         request = wire.VersionName(name=name, version=version)
-        answer = self._session.call("GET", f"{_V}get", request, wire.ModelVersionAnswer)
+        with self._naming(name):
+            answer = self._session.call("GET", f"{_V}get", request, wire.ModelVersionAnswer)
         return wire.read_model_version(answer.model_version)
 
     def update_model_version(self, name: str, version: str, *, description: str | None, change: Change) -> ModelVersion:
@@ -196,7 +201,8 @@ class RestRegistryStore:
 
     def get_download_uri(self, name: str, version: str) -> str:
         request = wire.VersionName(name=name, version=version)
-        return self._session.call("GET", f"{_V}get-download-uri", request, wire.DownloadUriAnswer).artifact_uri
+        with self._naming(name):
+            return self._session.call("GET", f"{_V}get-download-uri", request, wire.DownloadUriAnswer).artifact_uri
 
     # -- history ---------------------------------------------------------------------------------------------
     def audit_log(
@@ -217,6 +223,18 @@ class RestRegistryStore:
         return self._session.call(
             method, SIGLUM + path, request, wire.AliasMoveAnswer, idempotent=False, change=change
         ).move
+
+    @contextlib.contextmanager
+    def _naming(self, name: str) -> Iterator[None]:
+        """Have an error that a model is not there say what is near; a server of MLflow does not say it itself."""
+        try:
+            yield
+        except NotFoundError as error:
+            if error.hint is None:
+                with contextlib.suppress(SiglumError):
+                    known = [each.name for each in self.search_registered_models(max_results=1000).items]
+                    error.hint = did_you_mean(name, known) if name not in known else None
+            raise
 
 
 def _search(filter_string: str, max_results: int, order_by: Sequence[str], page_token: str | None) -> wire.Search:

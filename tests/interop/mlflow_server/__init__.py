@@ -1,0 +1,1 @@
+"""Siglum's client against a real MLflow server: its calls, and what the server answered to them."""
