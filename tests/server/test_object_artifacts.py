@@ -16,6 +16,8 @@ from tests.server.asgi import Answer, ask
 from tests.server.test_routes import assert_is_error
 from tests.storage.azure_server import AzureServer
 
+from siglum.client.run_collection import collect_runs
+from siglum.client.stores import open_stores
 from siglum.core.errors import (
     InvalidInputError,
     NotSupportedError,
@@ -215,3 +217,26 @@ def test_an_azure_uri_of_mlflows(s3: S3Server, tmp_path: Path, monkeypatch: pyte
             config.artifacts.put("a", io.BytesIO(b"x"))
         (key,) = azure.contents("box")
         assert key.startswith("ml/.objects/")
+
+
+def test_who_opens_the_database_itself_finds_the_files(
+    s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"sqlite:///{tmp_path}/siglum.db"
+    with served(tmp_path) as config:
+        run = config.tracking.create_run("0").info
+        config.artifacts.put(f"{run.artifact_uri.removeprefix('mlflow-artifacts:/')}/a.txt", io.BytesIO(b"x"))
+        config.tracking.delete_run(run.run_id)
+    with contextlib.closing(open_stores(uri)) as stores:
+        assert [entry.path for entry in stores.artifacts_for(run.artifact_uri).list()] == ["a.txt"]
+        assert collect_runs(stores, before=2**62).leftover == {}
+    assert s3.contents("bucket") == {}
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with contextlib.closing(open_stores(uri)) as stores:  # whoever wants no files needs no credentials
+        assert stores.tracking.get_experiment("0").name == "Default"
+        with pytest.raises(UnauthenticatedError):
+            stores.artifacts_for(run.artifact_uri).list()
+    with served(tmp_path, "folder"), contextlib.closing(open_stores(uri)) as stores:
+        assert list(stores.artifacts_for(run.artifact_uri).list()) == []

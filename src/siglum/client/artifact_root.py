@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from siglum.core.addresses import shown_url
 from siglum.core.errors import InvalidInputError, NotSupportedError
-from siglum.storage.artifacts.base import ArtifactLayout, ArtifactStore
+from siglum.storage.artifacts.base import ArtifactEntry, ArtifactLayout, ArtifactStore
 from siglum.storage.artifacts.local import LocalArtifactStore
 from siglum.tracking.sql.artifact_index import SqlArtifactIndex
+from siglum.tracking.sql.artifact_root import recorded_root
 from siglum.tracking.sql.content_index import SqlContentIndex
 from siglum.tracking.sql.database import Database
 
@@ -36,6 +41,50 @@ def open_artifact_root(
     from siglum.storage.artifacts.objects import ObjectArtifactStore
 
     return ObjectArtifactStore(open_artifact_remote(root, os.environ), SqlContentIndex(database), layout)
+
+
+def open_recorded_root(folder: str, database: Database) -> ArtifactStore:
+    """Open the files of runs and models where no server is: in the object store on record, else in a folder.
+
+    An object store is opened when a file is first asked for: most who open a database want none.
+    """
+    recorded = recorded_root(database)
+    if recorded is None:
+        return LocalArtifactStore(folder, SqlArtifactIndex(database))
+    place, layout = recorded
+    return LateArtifactStore(lambda: open_artifact_root(place, folder, database, layout))
+
+
+class LateArtifactStore:
+    """An artifact store that is opened by its first use."""
+
+    def __init__(self, opener: Callable[[], ArtifactStore]) -> None:
+        self._opener = opener
+
+    @cached_property
+    def _store(self) -> ArtifactStore:
+        return self._opener()
+
+    def put(self, path: str, source: BinaryIO) -> ArtifactEntry:
+        return self._store.put(path, source)
+
+    def put_file(self, path: str, local_path: str) -> ArtifactEntry:
+        return self._store.put_file(path, local_path)
+
+    def open(self, path: str) -> AbstractContextManager[BinaryIO]:
+        return self._store.open(path)
+
+    def get_file(self, path: str, local_path: str) -> None:
+        self._store.get_file(path, local_path)
+
+    def stat(self, path: str) -> ArtifactEntry:
+        return self._store.stat(path)
+
+    def list(self, path: str = "") -> Sequence[ArtifactEntry]:
+        return self._store.list(path)
+
+    def delete(self, path: str) -> None:
+        self._store.delete(path)
 
 
 def local_folder(root: str, cwd: str) -> str:

@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 
 from siglum.client.artifact_folder import ArtifactFolder
-from siglum.client.artifact_root import is_in_object_store
+from siglum.client.artifact_root import is_in_object_store, open_recorded_root
 from siglum.client.rest.artifacts import RestArtifactStore
 from siglum.client.rest.registry import RestRegistryStore
 from siglum.client.rest.session import Credentials, RestSession
@@ -38,7 +38,6 @@ from siglum.registry.sql.store import SqlRegistryStore
 from siglum.registry.store import RegistryStore
 from siglum.storage.artifacts.base import ArtifactStore
 from siglum.storage.artifacts.local import LocalArtifactStore
-from siglum.tracking.sql.artifact_index import SqlArtifactIndex
 from siglum.tracking.sql.database import open_database
 from siglum.tracking.sql.store import SqlTrackingStore
 from siglum.tracking.store import TrackingStore
@@ -181,7 +180,7 @@ def _open(location: Location, *, create: bool) -> _Opened:
         return _Opened(RestTrackingStore(session), RestRegistryStore(session), RestArtifactStore(session), (session,))
     prepare_location(location)
     database = open_database(location.uri, create=create or isinstance(location, DatabaseLocation))
-    artifacts = LocalArtifactStore(location.artifact_root, SqlArtifactIndex(database))
+    artifacts = open_recorded_root(location.artifact_root, database)
     return _Opened(SqlTrackingStore(database), SqlRegistryStore(database), artifacts, (database,))
 
 

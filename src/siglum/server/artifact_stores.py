@@ -10,6 +10,7 @@ import msgspec
 
 from siglum.client.artifact_root import is_in_object_store, open_artifact_root
 from siglum.storage.artifacts.base import ArtifactLayout, ArtifactStore, DirectTransfers
+from siglum.tracking.sql.artifact_root import record_root
 from siglum.tracking.sql.content_index import SqlContentIndex
 from siglum.tracking.sql.database import Database
 
@@ -31,6 +32,7 @@ def open_served_artifacts(
     """
     store = open_artifact_root(root, cwd, database, layout)
     if not is_in_object_store(root):
+        record_root(database, None, layout)
         yield ServedArtifacts(store)
         return
     # Needs an optional extra.
@@ -42,6 +44,7 @@ def open_served_artifacts(
     assert isinstance(store, ObjectArtifactStore)
     assert store.contents is not None
     ObjectArtifactStore(open_artifact_remote(root, os.environ, patient=False)).check()
+    record_root(database, root, layout)
     upkeep = Upkeep(store.remote, SqlContentIndex(database), store.contents)
     upkeep.start()
     try:
