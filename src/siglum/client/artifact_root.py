@@ -44,15 +44,19 @@ def open_artifact_root(
 
 
 def open_recorded_root(folder: str, database: Database) -> ArtifactStore:
-    """Open the files of runs and models where no server is: in the object store on record, else in a folder.
+    """Return the files of runs and models where no server is: in the object store on record, else in a folder.
 
-    An object store is opened when a file is first asked for: most who open a database want none.
+    Which it is is looked up, and credentials are asked for, when a file is first wanted: most want none.
     """
-    recorded = recorded_root(database)
-    if recorded is None:
-        return LocalArtifactStore(folder, SqlArtifactIndex(database))
-    place, layout = recorded
-    return LateArtifactStore(lambda: open_artifact_root(place, folder, database, layout))
+
+    def find() -> ArtifactStore:
+        recorded = recorded_root(database)
+        if recorded is None:
+            return LocalArtifactStore(folder, SqlArtifactIndex(database))
+        place, layout = recorded
+        return open_artifact_root(place, folder, database, layout)
+
+    return LateArtifactStore(find)
 
 
 class LateArtifactStore:
