@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from siglum.client.autolog.patching import Call, Integration, warn
+from siglum.client.autolog.patching import Call, Integration, install, remove, warn
 from siglum.client.autolog.settings import Settings
 from siglum.client.autolog.sklearn import SklearnTraining
 from siglum.client.autolog.training import Training
+from siglum.client.autolog.versions import is_known
 from siglum.client.model_logging import log_model
 from siglum.models.flavors import boosters
 from siglum.models.signature.schema import ColSpec, ModelSignature, Schema
@@ -24,11 +27,14 @@ Rounds = Callable[[int, Mapping[str, float]], None]
 class Library(msgspec.Struct, frozen=True):
     """What is particular to a library.
 
-    `watch` makes a callback of the library's kind; `importances` gives what features weigh, by kind; `ended` what is
-    known of the best round; `columns` the features' names and types; `data` features and targets of a training set.
+    `modules` have its `train`, the first also `estimator`, the class that its estimators come from. `watch` makes a
+    callback of the library's kind; `importances` gives what features weigh, by kind; `ended` what is known of the best
+    round; `columns` the features' names and types; `data` features and targets of a training set.
     """
 
     name: str
+    modules: tuple[str, ...]
+    estimator: str
     flavor: boosters.BoosterFlavor
     data_argument: str
     watch: Callable[[Rounds], Any]
@@ -36,6 +42,17 @@ class Library(msgspec.Struct, frozen=True):
     ended: Callable[[Any], Mapping[str, float]]
     columns: Callable[[Any], list[tuple[str, str]]]
     data: Callable[[Any], tuple[Any, Any]]
+
+
+def autolog(library: Library, settings: Settings, *, disable: bool, required: bool) -> None:
+    """Put every training of a library on record, or take that back; with `required`, none of an unknown version."""
+    remove(library.name)
+    if disable or not is_known(library.name, required=required, silent=settings.silent):
+        return
+    modules = [importlib.import_module(name) for name in library.modules]  # of an optional extra, which the user has
+    integration = Integration(library.name, functools.partial(begin, library), settings)
+    wrap(integration, modules, getattr(modules[0], library.estimator))
+    install(integration)
 
 
 def begin(library: Library, call: Call, settings: Settings) -> BoosterTraining | EstimatorTraining:

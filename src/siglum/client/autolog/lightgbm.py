@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from typing import Any
 
 from siglum.client.autolog import boosting
-from siglum.client.autolog.patching import Integration, install, remove
 from siglum.client.autolog.settings import Settings
-from siglum.client.autolog.versions import is_known
 from siglum.models.flavors import boosters
 
 _BEFORE_EARLY_STOPPING = 5
@@ -42,13 +39,6 @@ def autolog(
         registered_model_name: Register each model as the next version of this one.
         extra_tags: Tags for each run.
     """
-    remove("lightgbm")
-    if disable or not is_known("lightgbm", required=disable_for_unsupported_versions, silent=silent):
-        return
-    import lightgbm  # optional extra, which the user has
-    import lightgbm.engine
-    import lightgbm.sklearn
-
     settings = Settings(
         log_input_examples=log_input_examples,
         log_model_signatures=log_model_signatures,
@@ -59,19 +49,7 @@ def autolog(
         registered_model_name=registered_model_name,
         extra_tags=dict(extra_tags or {}),
     )
-    library = boosting.Library(
-        name="lightgbm",
-        flavor=boosters.LIGHTGBM,
-        data_argument="train_set",
-        watch=_watch,
-        importances=_importances,
-        ended=_ended,
-        columns=lambda booster: [(name, "double") for name in booster.feature_name()],
-        data=lambda data: (data.data, data.label),
-    )
-    integration = Integration("lightgbm", functools.partial(boosting.begin, library), settings)
-    boosting.wrap(integration, [lightgbm, lightgbm.engine, lightgbm.sklearn], lightgbm.LGBMModel)
-    install(integration)
+    boosting.autolog(_LIBRARY, settings, disable=disable, required=disable_for_unsupported_versions)
 
 
 def _watch(on_round: boosting.Rounds) -> Any:
@@ -97,3 +75,17 @@ def _ended(booster: Any) -> Mapping[str, float]:
     for data, metrics in (booster.best_score or {}).items():
         found |= {f"best-{data}-{metric}": value for metric, value in metrics.items()}
     return found
+
+
+_LIBRARY = boosting.Library(
+    name="lightgbm",
+    modules=("lightgbm", "lightgbm.engine", "lightgbm.sklearn"),
+    estimator="LGBMModel",
+    flavor=boosters.LIGHTGBM,
+    data_argument="train_set",
+    watch=_watch,
+    importances=_importances,
+    ended=_ended,
+    columns=lambda booster: [(name, "double") for name in booster.feature_name()],
+    data=lambda data: (data.data, data.label),
+)

@@ -6,10 +6,10 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from siglum.client.autolog import boosting
-from siglum.client.autolog.patching import Integration, install, remove
 from siglum.client.autolog.settings import Settings
-from siglum.client.autolog.versions import is_known
 from siglum.models.flavors import boosters
 
 _TYPES = {"float": "double", "int": "long"}
@@ -43,13 +43,6 @@ def autolog(
         registered_model_name: Register each model as the next version of this one.
         extra_tags: Tags for each run.
     """
-    remove("xgboost")
-    if disable or not is_known("xgboost", required=disable_for_unsupported_versions, silent=silent):
-        return
-    import xgboost  # optional extra, which the user has
-    import xgboost.sklearn
-    import xgboost.training
-
     settings = Settings(
         log_input_examples=log_input_examples,
         log_model_signatures=log_model_signatures,
@@ -60,19 +53,9 @@ def autolog(
         registered_model_name=registered_model_name,
         extra_tags=dict(extra_tags or {}),
     )
-    library = boosting.Library(
-        name="xgboost",
-        flavor=boosters.XGBOOST,
-        data_argument="dtrain",
-        watch=_watch,
-        importances=functools.partial(_importances, tuple(importance_types or ("weight",))),
-        ended=_ended,
-        columns=_columns,
-        data=lambda matrix: (matrix.get_data(), matrix.get_label()),
-    )
-    integration = Integration("xgboost", functools.partial(boosting.begin, library), settings)
-    boosting.wrap(integration, [xgboost, xgboost.training, xgboost.sklearn], xgboost.XGBModel)
-    install(integration)
+    importances = functools.partial(_importances, tuple(importance_types or ("weight",)))
+    library = msgspec.structs.replace(_LIBRARY, importances=importances)
+    boosting.autolog(library, settings, disable=disable, required=disable_for_unsupported_versions)
 
 
 def _watch(on_round: boosting.Rounds) -> Any:
@@ -119,3 +102,17 @@ def _columns(booster: Any) -> list[tuple[str, str]]:
     if not names or not types or not set(types) <= set(_TYPES):
         return []
     return [(name, _TYPES[kind]) for name, kind in zip(names, types, strict=True)]
+
+
+_LIBRARY = boosting.Library(
+    name="xgboost",
+    modules=("xgboost", "xgboost.training", "xgboost.sklearn"),
+    estimator="XGBModel",
+    flavor=boosters.XGBOOST,
+    data_argument="dtrain",
+    watch=_watch,
+    importances=functools.partial(_importances, ("weight",)),
+    ended=_ended,
+    columns=_columns,
+    data=lambda matrix: (matrix.get_data(), matrix.get_label()),
+)
