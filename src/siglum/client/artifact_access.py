@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from siglum.client import state
-from siglum.client.artifact_folder import ArtifactFolder, download
+from siglum.client.artifact_folder import ArtifactFolder, cache_for, download
 from siglum.client.model_uris import resolve_model
 from siglum.client.stores import Stores
 from siglum.core.errors import FileFormatError, InvalidInputError
@@ -53,7 +53,8 @@ def download_artifacts(
     place = _find(state.session(tracking_uri, registry_uri).stores, artifact_uri, run_id, artifact_path)
     target = tempfile.mkdtemp(prefix="siglum-") if dst_path is None else os.path.abspath(dst_path)
     name = place.path.rpartition("/")[2]
-    return download(place.files, place.path, os.path.join(target, name) if name else target, what=place.label)
+    to = os.path.join(target, name) if name else target
+    return download(place.files, place.path, to, what=place.label, cache=cache_for(place.files))
 
 
 def list_artifacts(

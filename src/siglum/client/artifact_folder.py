@@ -7,20 +7,32 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO
 
+from siglum.client.file_cache import FileCache
 from siglum.client.progress import transfer
+from siglum.client.rest.artifacts import RestArtifactStore
 from siglum.core.errors import NotFoundError
 from siglum.core.failures import file_errors
 from siglum.core.text import count, did_you_mean
 from siglum.storage.artifacts.base import ArtifactEntry, ArtifactStore
+from siglum.storage.artifacts.local import LocalArtifactStore
+
+_WORTH_ASKING = 64 * 1024
+"""Bytes from which on a file's SHA-256 is asked for: a smaller one comes as fast itself."""
 
 
 class ArtifactFolder:
-    """An `ArtifactStore` whose root is a folder of another. `uri` is how runs and models refer to it."""
+    """An `ArtifactStore` whose root is a folder of another. `uri` is how runs and models refer to it.
+
+    `is_near` says whether its files are on this machine's disks.
+    """
+
+    is_near = False
 
     def __init__(self, store: ArtifactStore, prefix: str, uri: str) -> None:
         self._store = store
         self._prefix = prefix.strip("/")
         self.uri = uri
+        self.is_near = isinstance(store, LocalArtifactStore)
 
     def put(self, path: str, source: BinaryIO) -> ArtifactEntry:
         with file_errors(self.uri):
@@ -39,6 +51,10 @@ class ArtifactFolder:
 
     def stat(self, path: str) -> ArtifactEntry:
         return self._relative(self._store.stat(self._full(path)))
+
+    def fingerprint(self, path: str) -> str | None:
+        """Return a file's SHA-256 without reading the file; None where the store does not tell."""
+        return self._store.fingerprint(self._full(path)) if isinstance(self._store, RestArtifactStore) else None
 
     def list(self, path: str = "") -> Sequence[ArtifactEntry]:
         return [self._relative(entry) for entry in self._store.list(self._full(path))]
@@ -98,20 +114,23 @@ def put_path(store: ArtifactStore, local_path: str, folder: str = "") -> None:
         raise NotFoundError(f"There is no file {local_path!r} to log.")
 
 
-def download(store: ArtifactStore, path: str, target: str, *, what: str) -> str:
+def download(store: ArtifactStore, path: str, target: str, *, what: str, cache: FileCache | None = None) -> str:
     """Write the file or folder at `path` to the local path `target`, which must not exist, and return it.
+
+    With a `cache`, files are taken from it whose content the store announces, and put there.
 
     Raises:
         NotFoundError: Nothing is there; says what is near in the folder. `what` names the run or model.
     """
     found = list(files_below(store, path))
     if found:
-        get_files(store, found, [os.path.join(target, *_below(entry.path, path).split("/")) for entry in found])
+        places = [os.path.join(target, *_below(entry.path, path).split("/")) for entry in found]
+        get_files(store, found, places, cache=cache)
         return target
     parent, _, name = path.rpartition("/")
     siblings = {entry.path: entry for entry in store.list(parent)}
     if path and path in siblings and not siblings[path].is_dir:
-        get_files(store, [siblings[path]], [target])
+        get_files(store, [siblings[path]], [target], cache=cache)
         return target
     if not path:
         raise NotFoundError(f"{what} has no files.")
@@ -120,7 +139,12 @@ def download(store: ArtifactStore, path: str, target: str, *, what: str) -> str:
 
 
 def get_files(
-    store: ArtifactStore, entries: Sequence[ArtifactEntry], places: Sequence[str], *, shown: bool | None = None
+    store: ArtifactStore,
+    entries: Sequence[ArtifactEntry],
+    places: Sequence[str],
+    *,
+    shown: bool | None = None,
+    cache: FileCache | None = None,
 ) -> None:
     """Write files to local paths, whose folders are made. `shown` is as for `progress.transfer`."""
     reached = 0
@@ -128,9 +152,30 @@ def get_files(
     with transfer(f"Reading {what}", sum(entry.size or 0 for entry in entries), shown=shown) as progress:
         for entry, local in zip(entries, places, strict=True):
             os.makedirs(os.path.dirname(local), exist_ok=True)
-            store.get_file(entry.path, local)
+            if cache is None:
+                store.get_file(entry.path, local)
+            else:
+                _get_cached(cache, store, entry, local)
             reached += entry.size or 0
             progress.reach(reached)
+    if cache is not None:
+        cache.make_room()
+
+
+def _get_cached(cache: FileCache, store: ArtifactStore, entry: ArtifactEntry, local: str) -> None:
+    sha256 = entry.sha256
+    if sha256 is None and isinstance(store, ArtifactFolder) and (entry.size or 0) >= _WORTH_ASKING:
+        sha256 = store.fingerprint(entry.path)
+    if sha256 is not None and cache.take(sha256, local):
+        return
+    store.get_file(entry.path, local)
+    if sha256 is not None:
+        cache.keep(sha256, local)
+
+
+def cache_for(files: ArtifactFolder) -> FileCache | None:
+    """Return the user's cache for files that are kept far away; None for those on this disk, which need none."""
+    return None if files.is_near else FileCache.from_environment(os.environ)
 
 
 def _below(path: str, folder: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from siglum.client import artifact_content, logged_images, logged_tables
-from siglum.client.artifact_folder import ArtifactFolder, download, put_path, upload_folder
+from siglum.client.artifact_folder import ArtifactFolder, cache_for, download, put_path, upload_folder
 from siglum.client.mlflow_client.base import ClientBase
 from siglum.client.paging import collect
 from siglum.client.pending import PendingWrites, handle
@@ -124,7 +124,8 @@ class FileMethods(ClientBase):
     def download_artifacts(self, run_id: str, path: str, dst_path: str | None = None) -> str:
         """Copy a file or folder into `dst_path` (a new temporary folder when None) and return where it is."""
         target = tempfile.mkdtemp(prefix="siglum-") if dst_path is None else os.path.abspath(dst_path)
-        return download(self._run_files(run_id), path, os.path.join(target, *path.split("/")), what=f"Run {run_id}")
+        files, to = self._run_files(run_id), os.path.join(target, *path.split("/"))
+        return download(files, path, to, what=f"Run {run_id}", cache=cache_for(files))
 
     def log_model_artifact(
         self, model_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None

@@ -76,6 +76,9 @@ class SpooledFolder(ArtifactFolder):
     def stat(self, path: str) -> ArtifactEntry:
         return self._there().stat(path)
 
+    def fingerprint(self, path: str) -> str | None:
+        return self._there().fingerprint(path)
+
     def list(self, path: str = "") -> Sequence[ArtifactEntry]:
         return self._there().list(path)
 
