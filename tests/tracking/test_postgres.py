@@ -31,7 +31,8 @@ from siglum.core.errors import (
 from siglum.registry.entities import Change
 from siglum.registry.sql.store import SqlRegistryStore
 from siglum.tracking.entities import Metric, Param, Tag
-from siglum.tracking.sql import retry
+from siglum.tracking.sql import postgres as postgres_module
+from siglum.tracking.sql import retry, segments
 from siglum.tracking.sql.database import Database, open_database
 from siglum.tracking.sql.port import Sql, TransactionLostError
 from siglum.tracking.sql.postgres import MARKS, READERS, PostgresBackend, PostgresSession
@@ -179,6 +180,27 @@ def test_settings_are_durable(postgres: PostgresServer, database: Database) -> N
         shown = opened.write(lambda sql: sql.all("SELECT current_setting('synchronous_commit')"))
         assert shown == [("on",)]
         opened.close()
+
+
+def test_the_journal_of_points_does_not_wait_for_the_vacuum_of_the_database(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_module, "RECLAIMED_BYTES", 100_000)
+    monkeypatch.setattr(segments, "JOURNAL_POINTS", 4_000)
+    uri = postgres.new_schema()
+    database = open_database(uri)
+    database.write(
+        lambda sql: sql.run("ALTER TABLE metric_journal SET (autovacuum_enabled = off, toast.autovacuum_enabled = off)")
+    )
+    store = SqlTrackingStore(database)
+    run = store.create_run("0").info.run_id
+    for start in range(0, 40_000, 400):
+        steps = range(start, start + 400)
+        store.log_batch(run, metrics=[Metric("m", float(step), step, step) for step in steps])
+    ((size,),) = database.read(lambda sql: sql.all("SELECT pg_total_relation_size('metric_journal')"))
+    assert size < 500_000, "it held 1.1 MB of points in all, at most 0.2 MB at once"
+    assert len(store.metric_history(run, "m").items) == 40_000
+    database.close()
 
 
 def test_one_failure_in_a_group_does_not_touch_the_others(database: Database) -> None:

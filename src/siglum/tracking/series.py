@@ -29,6 +29,7 @@ Point: TypeAlias = tuple[int, int, float]
 """(step, timestamp, value)."""
 
 _RECORD: Final = struct.Struct("<Iqqd")
+RECORD_BYTES: Final = _RECORD.size
 _POINT: Final = struct.Struct("<qqd")
 _HEAD: Final = struct.Struct("<BII")
 _COLUMN: Final = struct.Struct("<Bqq")

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 GROUP_WEIGHT: Final = 20_000
 """A group is closed when its units weigh this much, so that nobody waits long for the units of others."""
+GROUP_UNITS: Final = 500
+"""And when it has so many: PostgreSQL keeps each version of a row until the transaction ends, and passes them all."""
 
 
 class _Unit:
@@ -128,7 +130,7 @@ class GroupCommit:
 
     def _gather(self, first: _Unit) -> tuple[list[_Unit], bool]:
         group, weight = [first], first.weight
-        while weight < GROUP_WEIGHT:
+        while weight < GROUP_WEIGHT and len(group) < GROUP_UNITS:
             try:
                 unit = self._queue.get_nowait()
             except queue.Empty:

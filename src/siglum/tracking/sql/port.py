@@ -56,6 +56,10 @@ class Sql(Protocol):
         """
         ...
 
+    def discarded(self, table: str, size: int) -> None:
+        """Say that rows of about so many bytes have been deleted from a table that is soon written to again."""
+        ...
+
     def continue_numbers(self, table: str, column: str) -> None:
         """Have the numbers that the database gives to new rows go on above the highest, after one was given to it."""
         ...

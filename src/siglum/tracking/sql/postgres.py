@@ -7,6 +7,7 @@ and a server shares the cost of a flush by committing in groups.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -31,6 +32,8 @@ from siglum.tracking.sql.postgres_errors import connection_error, is_lost, trans
 READERS: Final = 10
 """Connections of one process that read at once; a server takes 100 of all processes unless told otherwise."""
 CONNECT_SECONDS: Final = 10
+RECLAIMED_BYTES: Final = 2_000_000
+"""So much of a table has to be deleted before its room is reclaimed at once."""
 MARKS: Final = 20_000
 """Values that one statement binds at most; the protocol has 65,535."""
 # A writer that hangs in a transaction is ended before the others give up waiting for it.
@@ -122,6 +125,7 @@ class PostgresSession:
         self._writes = writes
         self._count = on_statement
         self._transaction: int | None = None
+        self._discarded: dict[str, int] = {}
         self._connection = backend.open_connection(_WRITER_SETTINGS if writes else _READER_SETTINGS)
 
     @property
@@ -152,6 +156,8 @@ class PostgresSession:
             if not is_lost(error, self._connection):
                 raise self._translated(error) from error
             self._find_outcome()
+        else:
+            self._reclaim()
 
     def _find_outcome(self) -> None:
         """Return when the transaction whose COMMIT was not answered is stored, raise when it is not.
@@ -237,6 +243,19 @@ class PostgresSession:
             return
         arrays = [[_element(value) for value in column] for column in zip(*rows, strict=True)]
         self.run(update_from_arrays(table, columns, keys), arrays)
+
+    def discarded(self, table: str, size: int) -> None:
+        self._discarded[table] = self._discarded.get(table, 0) + size
+
+    def _reclaim(self) -> None:
+        """Make room for new rows where many were deleted: the database itself looks once a minute at most.
+
+        The transaction is committed, and nobody has to hear of it when this fails.
+        """
+        for table in [table for table, size in self._discarded.items() if size >= RECLAIMED_BYTES]:
+            del self._discarded[table]
+            with contextlib.suppress(psycopg.Error):
+                self._connection.execute(f"VACUUM (SKIP_LOCKED) {table}".encode())
 
     def continue_numbers(self, table: str, column: str) -> None:
         highest = f"(SELECT max({column}) FROM {table})"  # noqa: S608  names of ours

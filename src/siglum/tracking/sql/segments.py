@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from siglum.tracking.series import (
+    RECORD_BYTES,
     Point,
     decode_journal,
     decode_segment,
@@ -29,6 +30,9 @@ SEGMENT_POINTS: Final = 1_000
 FINAL_POINTS: Final = 500
 """A segment with this many points is never merged again."""
 _SMALL: Final = f"count < {FINAL_POINTS}"  # as the index on small segments has it, which no bound value would match
+
+_ENTRY_BYTES: Final = 100
+"""What an entry of the journal takes besides its points, with its place in two indexes."""
 
 SPARSE_POINTS: Final = 32
 """A series of fewer points stays in the journal when its run ends: a segment of its own would take more room."""
@@ -54,12 +58,15 @@ def pack_long_journal(sql: Sql, run_key: int) -> None:
         return
     for key_id, points in _journal_by_key(sql, run_key).items():
         add_segments(sql, run_key, key_id, points)
-    sql.run("DELETE FROM metric_journal WHERE run_key = ?", (run_key,))
+    _clear_journal(sql, run_key, *row)
 
 
 def pack_ended_run(sql: Sql, run_key: int) -> None:
     """Pack what a run that has ended left small. It may go on later; then this is done again."""
-    row = sql.one("SELECT count(*), coalesce(max(count), 0) FROM metric_journal WHERE run_key = ?", (run_key,))
+    row = sql.one(
+        "SELECT count(*), coalesce(max(count), 0), coalesce(sum(count), 0) FROM metric_journal WHERE run_key = ?",
+        (run_key,),
+    )
     small: dict[int, int] = dict(
         sql.all(
             f"SELECT key_id, count(*) FROM metric_segments WHERE run_key = ? AND {_SMALL} GROUP BY key_id",  # noqa: S608
@@ -76,8 +83,13 @@ def pack_ended_run(sql: Sql, run_key: int) -> None:
         if key_id in waiting or small[key_id] > 1:
             add_segments(sql, run_key, key_id, waiting.get(key_id, []), merge_all=True)
     if len(sparse) < len(waiting) or row[0] > 1:
-        sql.run("DELETE FROM metric_journal WHERE run_key = ?", (run_key,))
+        _clear_journal(sql, run_key, row[0], row[2])
         _write_journal(sql, run_key, sparse)
+
+
+def _clear_journal(sql: Sql, run_key: int, entries: int, points: int) -> None:
+    sql.run("DELETE FROM metric_journal WHERE run_key = ?", (run_key,))
+    sql.discarded("metric_journal", entries * _ENTRY_BYTES + points * RECORD_BYTES)
 
 
 def _write_journal(sql: Sql, run_key: int, series: Mapping[int, list[Point]]) -> None:

@@ -163,6 +163,9 @@ class SqliteSession:
     ) -> None:
         self.many(update_statement(table, tuple(columns), tuple(keys)), rows)
 
+    def discarded(self, table: str, size: int) -> None:
+        """Do nothing: the next rows take the room."""
+
     def continue_numbers(self, table: str, column: str) -> None:
         """Do nothing: AUTOINCREMENT goes on above the highest by itself."""
 
