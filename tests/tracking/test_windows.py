@@ -75,7 +75,7 @@ def test_segments_by_columns_are_the_same_as_points(
         steps = [step for step, _, _ in segment]
         last, low, high = summary_of(segment, steps)
         if not by_summaries.add_whole(min(steps), last, low, high, len(segment)):
-            by_summaries.add_segment(*opened)
+            by_summaries.add_segment(*opened, (low, high))
         expected.add_points(segment)
     for builder in (by_columns, by_summaries, expected):
         builder.add_points(waiting)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 import msgspec
 
 from siglum.tracking.sampling import within
 from siglum.tracking.series import Column, Point, step_order
 from siglum.tracking.table import Window
+
+_Bounds: TypeAlias = tuple[float | None, float | None]
 
 
 class _Range(msgspec.Struct):
@@ -24,9 +28,12 @@ class _Range(msgspec.Struct):
 
     def add(self, other: _Range) -> None:
         self.first_step = min(self.first_step, other.first_step)
-        self.last = max(self.last, other.last, key=step_order)
-        self.low = min((low for low in (self.low, other.low) if low is not None), default=None)
-        self.high = max((high for high in (self.high, other.high) if high is not None), default=None)
+        if other.last[0] > self.last[0] or step_order(other.last) > step_order(self.last):
+            self.last = other.last
+        if other.low is not None and (self.low is None or other.low < self.low):
+            self.low = other.low
+        if other.high is not None and (self.high is None or other.high > self.high):
+            self.high = other.high
         self.count += other.count
 
 
@@ -58,23 +65,28 @@ class WindowBuilder:
         self._put(number, _Range(first_step, last, low, high, count))
         return True
 
-    def add_segment(self, steps: Column, timestamps: Column, values: array[float]) -> None:
-        """Add the points of a segment, which is sorted by time."""
+    def add_segment(
+        self,
+        steps: Column,
+        timestamps: Column,
+        values: array[float],
+        bounds: _Bounds | None = None,
+    ) -> None:
+        """Add the points of a segment, which is sorted by time; `bounds` are its least and greatest value, if known."""
         numbers = steps.numbers()
         if not steps.grows:
             self.add_points(zip(numbers, timestamps.numbers(), values, strict=True))
             return
         begin, stop = bisect_left(numbers, self._first), bisect_right(numbers, self._last)
-        while begin < stop:
+        places = [begin]
+        while places[-1] < stop:
+            number = (numbers[places[-1]] - self._first) // self._width
+            places.append(bisect_left(numbers, self._first + (number + 1) * self._width, places[-1], stop))
+        extremes = _extremes(values, places, None if stop - begin < len(values) else bounds)
+        for begin, end, (low, high) in zip(places, places[1:], extremes, strict=False):
+            last = numbers[end - 1], timestamps.at(end - 1), values[end - 1]
             number = (numbers[begin] - self._first) // self._width
-            end = bisect_left(numbers, self._first + (number + 1) * self._width, begin, stop)
-            part = values[begin:end].tolist()  # of an array, each look would make the float anew
-            last = (numbers[end - 1], timestamps.at(end - 1), part[-1])
-            # NaN is neither less nor greater than a number, so only the first value can lead astray
-            of_part = part if part[0] == part[0] else [value for value in part if value == value]
-            low, high = min(of_part, default=None), max(of_part, default=None)
             self._put(number, _Range(numbers[begin], last, low, high, end - begin))
-            begin = end
 
     def _put(self, number: int, found: _Range) -> None:
         known = self._ranges.get(number)
@@ -87,6 +99,30 @@ class WindowBuilder:
         """Return the window."""
         ranges = [self._ranges[number] for number in sorted(self._ranges)]
         return _window(ranges, exact=False)
+
+
+def _extremes(values: array[float], places: Sequence[int], whole: _Bounds | None) -> list[_Bounds]:
+    """Return the least and the greatest of each part of `values`; of all of them that is `whole`, where it is known.
+
+    Where a segment is in two parts, it most often is enough to look at the smaller one.
+    """
+    parts = list(itertools.pairwise(places))
+    if len(parts) != 2 or whole is None:
+        return [_bounds(values[begin:end]) for begin, end in parts]
+    small, large = sorted(range(2), key=lambda i: parts[i][1] - parts[i][0])
+    of_small = _bounds(values[slice(*parts[small])])
+    of_large = whole
+    if whole[0] is not None and (of_small[0] == whole[0] or of_small[1] == whole[1]):
+        of_large = _bounds(values[slice(*parts[large])])
+    return [of_small, of_large] if small == 0 else [of_large, of_small]
+
+
+def _bounds(values: array[float]) -> _Bounds:
+    part = values.tolist()  # of an array, each look would make the float anew
+    # NaN is neither less nor greater than a number, so only the first value can lead astray
+    if part[0] != part[0]:
+        part = [value for value in part if value == value]
+    return min(part, default=None), max(part, default=None)
 
 
 def window(points: Iterable[Point], buckets: int, start_step: int | None = None, end_step: int | None = None) -> Window:

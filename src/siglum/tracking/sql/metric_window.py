@@ -49,14 +49,14 @@ def read(sql: Sql, run_id: str, key: str, buckets: int, start_step: int | None, 
     if sum(segment.count for segment in segments) + len(waiting) > max(FEW, buckets):
         builder = WindowBuilder(first, last, buckets)
         builder.add_points(waiting)
-        parted = [segment.segment_id for segment in segments if not segment.add_to(builder)]
-        for data in _packed(sql, parted):
-            builder.add_segment(*open_segment(data))
+        parted = {segment.segment_id: segment.bounds for segment in segments if not segment.add_to(builder)}
+        for segment_id, data in _packed(sql, list(parted)):
+            builder.add_segment(*open_segment(data), parted[segment_id])
         found = builder.build()
         if found.count > buckets:
             return found
     points: list[Point] = list(waiting)
-    for data in _packed(sql, [segment.segment_id for segment in segments]):
+    for _, data in _packed(sql, [segment.segment_id for segment in segments]):
         points.extend(decode_segment(data))
     return window(points, buckets, first, last)
 
@@ -73,6 +73,11 @@ class _Segment(msgspec.Struct, frozen=True):
     min_value: float | None
     max_value: float | None
 
+    @property
+    def bounds(self) -> tuple[float | None, float | None] | None:
+        """The least and the greatest value, where that is known."""
+        return None if self.last_timestamp is None else (self.min_value, self.max_value)
+
     def add_to(self, builder: WindowBuilder) -> bool:
         """Add it as a whole; whether that was possible."""
         if self.last_timestamp is None:
@@ -81,8 +86,10 @@ class _Segment(msgspec.Struct, frozen=True):
         return builder.add_whole(self.min_step, last, self.min_value, self.max_value, self.count)
 
 
-def _packed(sql: Sql, segment_ids: Sequence[int]) -> Iterator[bytes]:
+def _packed(sql: Sql, segment_ids: Sequence[int]) -> Iterator[tuple[int, bytes]]:
     for start in range(0, len(segment_ids), _AT_ONCE):
         ids = segment_ids[start : start + _AT_ONCE]
-        for (data,) in sql.all(f"SELECT data FROM metric_segments WHERE segment_id IN ({marks(len(ids))})", ids):  # noqa: S608
-            yield data
+        yield from sql.all(
+            f"SELECT segment_id, data FROM metric_segments WHERE segment_id IN ({marks(len(ids))})",  # noqa: S608
+            ids,
+        )
