@@ -119,7 +119,8 @@ class RunIdRequest(Message, kw_only=True):
 class CreateRun(Message, kw_only=True):
     """POST runs/create. `run_id` is Siglum's own: an id that the client chose, so that it may repeat the call."""
 
-    experiment_id: str = "0"
+    experiment_id: str = ""
+    """The default experiment's when empty. A default of "0" would be left out, and MLflow's server needs to be told."""
     user_id: str | None = None
     run_name: str | None = None
     start_time: Int64 | None = None

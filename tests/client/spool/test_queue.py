@@ -17,8 +17,8 @@ from siglum.client.spool.queue import SpoolQueue
 from siglum.client.spool.records import Params, Tags
 from siglum.core.errors import ConflictError, NotFoundError, SiglumError, UnavailableError
 from siglum.core.limits import BATCH_METRICS
-from siglum.tracking.entities import Metric, Param, Tag
-from siglum.tracking.store import TrackingStore
+from siglum.tracking.entities import Experiment, Metric, Param, Run, Tag
+from siglum.tracking.store import Page, TrackingStore
 
 URL = "http://store"
 
@@ -61,6 +61,13 @@ class Store:
     def get_run(self, run_id: str) -> None:
         if self.failure is not None:
             raise self.failure
+
+    def search_experiments(self) -> Page[Experiment]:
+        return Page(())
+
+    def search_runs(self, _experiments: Sequence[str], *, filter_string: str) -> Page[Run]:
+        assert filter_string
+        return Page(())
 
     def values(self, run_id: str) -> list[float]:
         return [point.value for run, points in self.batches if run == run_id for point in points]

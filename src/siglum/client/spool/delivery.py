@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from siglum.client import parameters
+from siglum.client import parameters, progress
 from siglum.client.artifact_folder import ArtifactFolder
 from siglum.client.spool.records import (
     NAMED,
@@ -76,6 +76,7 @@ class Delivery:
         self._tracking = tracking
         self._artifacts_for = artifacts_for
         self._ids: dict[str, str] = {}
+        self._looked_for: set[str] = set()
         self._files: dict[str, ArtifactFolder] = {}
         self.made: dict[str, Run] = {}
         """Runs that were made and not asked for yet, by the ids that they were to have."""
@@ -94,6 +95,8 @@ class Delivery:
             try:
                 self._carry_out(unsent, records[:length], end)
             except SiglumError as error:
+                if isinstance(error, NotFoundError) and self._find_renamed(unsent.run_id):
+                    continue
                 if not self._is_refusal(unsent.run_id, records[0], error):
                     raise
                 if length > 1:
@@ -206,6 +209,17 @@ class Delivery:
             self.made[run_id] = run
             self._ids[run_id] = run.info.run_id
 
+    def _find_renamed(self, run_id: str) -> bool:
+        """Look, once, for a run that another process made on a server that chooses ids; return whether it is there."""
+        if run_id in self._looked_for:
+            return False
+        self._looked_for.add(run_id)
+        experiments = [each.experiment_id for each in self._tracking.search_experiments().items]
+        found = self._tracking.search_runs(experiments, filter_string=f"tags.`{ID_TAG}` = '{run_id}'").items
+        if found:
+            self._ids[run_id] = found[0].info.run_id
+        return bool(found)
+
     def _put(self, run_id: str, file: File, copies: str) -> None:
         files = self._files.get(run_id)
         if files is None:
@@ -215,11 +229,17 @@ class Delivery:
             files.put(file.path, io.BytesIO(file.content))
             return
         copy = os.path.join(copies, file.copy)
-        with file_errors(copy):
+        with file_errors(copy), _shown(file.path, copy):
             try:
                 files.put_file(file.path, copy)
             except FileNotFoundError:
                 raise InvalidInputError(f"{file.path}: its copy {copy} has gone.") from None
+
+
+def _shown(path: str, copy: str) -> contextlib.AbstractContextManager[object]:
+    """Show how far a file is to whoever waits until it is sent."""
+    total = os.stat(copy).st_size if os.path.exists(copy) else 0
+    return progress.transfer(f"Sending {path.rpartition('/')[2]}", total, when=progress.somebody_waits)
 
 
 def _drop_copies(unsent: Unsent, records: Sequence[Record]) -> None:

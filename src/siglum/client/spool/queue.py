@@ -18,8 +18,10 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from queue import SimpleQueue
 from typing import Final
 
+from siglum.client import progress
 from siglum.client.spool.delivery import Delivery
 from siglum.client.spool.leftovers import adopt
 from siglum.client.spool.records import Header, Point, Record, encode, encode_point
@@ -72,8 +74,9 @@ class SpoolQueue:
 
     def _reset(self) -> None:
         self._spools: dict[str, RunSpool] = {}
-        self._opening = threading.Lock()
-        self._wake = threading.Event()
+        self._opening = threading.RLock()
+        self._bell: SimpleQueue[None] = SimpleQueue()  # unlike an event, it may be rung by a signal handler that
+        self._rung = False  # interrupts a ring
         self._nudge = threading.Event()  # ends a pause of the thread
         self._lost: dict[str, _Lost] = {}
         self._away_until = 0.0
@@ -99,10 +102,19 @@ class SpoolQueue:
                     program=" ".join(sys.argv[:1]),
                     started=now_ms(),
                 )
-                found = self._spools[run_id] = RunSpool(self._folder, header, each=self._each)
+                found = self._opened(RunSpool(self._folder, header, each=self._each))
             if each is not None:
                 found.each = each
             return found
+
+    def _opened(self, made: RunSpool) -> RunSpool:
+        """Return the spool of a run, which a signal handler may have opened while this one was made."""
+        other = self._spools.get(made.run_id)
+        if other is not None and not other.closed:
+            made.remove()
+            return other
+        self._spools[made.run_id] = made
+        return made
 
     def put(self, run_id: str, point: Metric) -> None:
         """Take one point. It is on its way to the store within about 50 ms."""
@@ -120,10 +132,11 @@ class SpoolQueue:
         spool = self._spools.get(run_id)
         while spool is None or not spool.append(contents):
             spool = self.open(run_id)
-        if not self._wake.is_set():
+        if not self._rung:
+            self._rung = True
+            self._bell.put(None)
             if self._thread is None and not self.offline:
                 self._start()
-            self._wake.set()
         if spool.each:
             self.settle(run_id)
 
@@ -221,6 +234,10 @@ class SpoolQueue:
             return
         if self.offline:
             raise self._unsent(UnavailableError("SIGLUM_OFFLINE is set."))
+        with progress.waiting():
+            self._send_now(spool, patience)
+
+    def _send_now(self, spool: RunSpool, patience: float) -> None:
         self._acquire(spool, max(patience, PATIENCE_SECONDS))
         try:
             deadline, last = time.monotonic() + patience, spool.acked
@@ -335,7 +352,7 @@ class SpoolQueue:
                 raise problem
         finally:
             self._closed = True
-            self._wake.set()
+            self._bell.put(None)
             self._nudge.set()
             _QUEUES.discard(self)
             for spool in list(self._spools.values()):
@@ -354,15 +371,17 @@ class SpoolQueue:
     def _run(self) -> None:
         failures = 0
         while not self._closed:
-            self._wake.wait()
+            self._bell.get()
+            while not self._bell.empty():
+                self._bell.get()
             self._nudge.wait(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS)) - 1] if failures else GATHER_SECONDS)
-            self._wake.clear()
+            self._rung = False
             problem = self._drain_all()
             failures = failures + 1 if problem is not None else 0
             if problem is not None:
                 if not self._was_said:
                     self._say(self._unsent(problem))
-                self._wake.set()
+                self._bell.put(None)
 
     def _drain_all(self) -> SiglumError | None:
         problem = None

@@ -78,11 +78,14 @@ class RunSpool:
             try:
                 for content in contents:
                     self._add(content)
-                while self._behind:
-                    self._add(self._behind.popleft())
+                self._catch_up()
             finally:
                 self._inside = False
         return True
+
+    def _catch_up(self) -> None:
+        while self._behind:
+            self._add(self._behind.popleft())
 
     def _add(self, content: bytes) -> None:
         journal = self._journal
@@ -179,12 +182,21 @@ class RunSpool:
         Return whether the spool is closed.
         """
         with self._lock:
-            if self.waits or self._inside:
+            if self.closed or self.waits or self._inside:
                 return self.closed
             if self.ended:
-                self.remove()
+                self.closed = True  # a signal handler that logs from here on finds another spool
+                self.closed = not self.waits
+                if self.closed:
+                    self.remove()
             elif self._memory_end or (self._journal is not None and self._journal.end > RENEWED_BYTES):
-                self._renew()
+                self._inside = True
+                try:
+                    if not self.waits:
+                        self._renew()
+                    self._catch_up()
+                finally:
+                    self._inside = False
             return self.closed
 
     def remove(self) -> None:

@@ -21,12 +21,13 @@ from siglum.tracking.wire import (
 )
 
 DEFAULT_PAGE = 1000
+DEFAULT_EXPERIMENT_ID = "0"
 
 
 def create(services: Services, request: calls.CreateRun, _call: Call) -> calls.RunAnswer:
     """Create a run."""
     made = services.tracking.create_run(
-        request.experiment_id,
+        request.experiment_id or DEFAULT_EXPERIMENT_ID,
         user_id=request.user_id or "",
         run_name=request.run_name,
         start_time=request.start_time,
