@@ -39,7 +39,7 @@ class JoinedWrites:
     def _flush(self) -> None:
         waiting, self._waiting, self._size = self._waiting, [], 0
         if waiting:
-            self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
+            self._transport.writelines(waiting)
 
     def close(self) -> None:
         """Send what waits, then close."""
