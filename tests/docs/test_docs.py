@@ -46,11 +46,16 @@ def commands(block: str) -> Iterator[tuple[str, list[str]]]:
         yield command, expected
 
 
+def literal(text: str) -> str:
+    """Return a pattern for a text; columns of a table may be wider than they are on the page."""
+    return re.sub(r"(\\ ){2,}", r"\\ {2,}", re.escape(text))
+
+
 def pattern(expected: list[str]) -> re.Pattern[str]:
     lines = [
         r"(?:[^\n]*\n)*?"
         if line.strip() == "…"
-        else "[^\n]*".join(map(re.escape, line.rstrip().split("…"))) + r"[ ]*\n"
+        else "[^\n]*".join(map(literal, line.rstrip().split("…"))) + r"[ ]*\n"
         for line in expected
     ]
     return re.compile("".join(lines) + r"\s*\Z")

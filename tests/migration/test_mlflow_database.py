@@ -370,7 +370,7 @@ def test_the_command_tells_what_it_did_in_json(folder: Path) -> None:
     ("arguments", "status", "text"),
     [
         (["sqlite:///nope.db"], 1, "There is no database"),
-        ([SOURCE, "--to", "http://127.0.0.1:1"], 1, "Name its database"),
+        ([SOURCE, "--to", "http://127.0.0.1:1"], 1, "No server answers"),
         ([SOURCE, "--artifacts", "nowhere"], 1, "There is no folder"),
         ([SOURCE, "--artifacts", "mlartifacts", "--no-artifacts"], 2, "do not go together"),
         ([""], 1, "is nothing that runs can be read from"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from siglum.registry.sql.imports import SqlImports
 from siglum.registry.sql.store import SqlRegistryStore
 from siglum.registry.sql.webhooks import SqlWebhookStore
 from siglum.registry.webhook_secrets import SecretBox
@@ -24,6 +25,7 @@ def stores(folder: Path) -> Iterator[ServerConfig]:
     database = open_database(f"sqlite:///{folder}/siglum.db")
     yield ServerConfig(
         tracking=SqlTrackingStore(database),
+        imports=SqlImports(database),
         registry=SqlRegistryStore(database),
         artifacts=LocalArtifactStore(str(folder / "artifacts"), SqlArtifactIndex(database)),
         webhooks=SqlWebhookStore(database, SecretBox(f"{folder}/siglum.db.webhook-key", {})),

@@ -90,7 +90,7 @@ def test_what_no_version_is(app: Dispatcher, model: str, path: str, status: int)
 
 
 def test_data_versions(app: Dispatcher, config: ServerConfig, model: str) -> None:
-    answer = ask(app, "GET", f"{OWN}/data/versions?path=data.csv").json
+    answer = ask(app, "GET", f"{OWN}/data/versions?data_path=data.csv").json
     newer, older = answer["versions"]
     assert newer == {
         "name": "train", "digest": "b" * 32, "source_type": "siglum", "path": "data.csv", "runs": 1,
@@ -101,7 +101,7 @@ def test_data_versions(app: Dispatcher, config: ServerConfig, model: str) -> Non
     rest = ask(app, "GET", f"{OWN}/data/versions?max_results=1&page_token={first['next_page_token']}").json
     assert [*first["versions"], *rest["versions"]] == [newer, older]
     assert rest["next_page_token"] is None
-    for nothing in ("name=other", "path=other", "experiment_id=7"):
+    for nothing in ("name=other", "data_path=other", "experiment_id=7"):
         assert ask(app, "GET", f"{OWN}/data/versions?{nothing}").json["versions"] == []
     assert ask(app, "GET", f"{OWN}/data/versions?max_results=0").status == 400
 

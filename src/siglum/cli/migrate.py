@@ -23,13 +23,16 @@ _SHOWN_SECONDS = 0.2
 _NAMED = 10
 _TO = click.option(
     "--to",
+    "--tracking-uri",
+    "to",
     metavar="URI",
-    help="The database to fill (sqlite:///path, postgresql://user@host/name). Default: as --tracking-uri elsewhere.",
+    help="What to fill: a database (sqlite:///path, postgresql://user@host/name) or a running Siglum server"
+    " (http://host:5000). Default: as in all commands.",
 )
 _TO_ARTIFACTS = click.option(
     "--to-artifacts",
-    metavar="FOLDER",
-    help="Where the target's files are, if its server was given a --default-artifact-root.",
+    metavar="PLACE",
+    help="Where the target's files are, if its server was given a --default-artifact-root: a folder or a URI.",
 )
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Only count what there is, and what of it would be new.")
 
@@ -108,8 +111,8 @@ def from_siglum(
 ) -> None:
     """Read back what 'siglum migrate export' wrote to FOLDER.
 
-    Into an empty database the audit log comes as it was; into another one, what is missing there is added, and said in
-    the audit log. The command may be ended and run again at any time.
+    Into an empty database the audit log comes as it was; into another one, or a server, what is missing there is added,
+    and said in the audit log. The command may be ended and run again at any time.
     """
     from siglum.migration.export_reader import ExportReader
 
@@ -175,6 +178,8 @@ def _report(console: Console, outcome: Outcome, *, dry_run: bool) -> None:
     console.table(("", "found", "would be new" if dry_run else "new"), rows)
     for before, after in outcome.renumbered.items():
         console.say(f"Experiment {before} is {after} here: its id is taken, or its name was here already.")
+    if outcome.history_left:
+        console.say("The audit log and webhooks stay behind: a server takes them from its own database only.")
     if outcome.left:
         console.say(f"The files of {count(outcome.left, 'run or model', 'runs and models')} stay where they are.")
 

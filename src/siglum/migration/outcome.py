@@ -32,5 +32,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     """Experiments whose id was taken by another, with the id that they got."""
     left: int = 0
     """Runs and models whose files stay where they are, because they cannot be reached from here."""
+    history_left: bool = False
+    """Whether the source has an audit log and webhooks that a server does not take."""
     skipped: list[str] = []
     """Files that could not be taken, each with the reason."""

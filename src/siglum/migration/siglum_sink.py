@@ -30,7 +30,7 @@ def database_of(stores: Stores) -> Database:
     """Return the database behind stores. Raises InvalidInputError when a server stands before it."""
     if not isinstance(stores.tracking, SqlTrackingStore):
         raise InvalidInputError(
-            f"{stores.uri} is a server, which gives ids, times and numbers of its own to what it stores.",
+            f"{stores.uri} is a server, which does not tell all that an export holds.",
             hint="Name its database, where the server runs: sqlite:///path.db or postgresql://user@host/name.",
         )
     return stores.tracking.database

@@ -1,32 +1,40 @@
-"""Opening the target of a migration: a database of Siglum's and the folder of its files."""
+"""Opening the target of a migration: a database of Siglum's and the folder of its files, or a server of Siglum's."""
 
 from __future__ import annotations
 
 import os
 from contextlib import closing
 
+from siglum.client.artifact_root import open_artifact_root
 from siglum.client.change import change_from_here
+from siglum.client.rest.imports import RestImports
+from siglum.client.rest.tracking import RestTrackingStore
 from siglum.client.stores import Stores, open_stores
 from siglum.client.tracking_uri import DatabaseLocation, ServerLocation, default_tracking_uri, parse_tracking_uri
-from siglum.core.errors import NotFoundError
+from siglum.core.errors import InvalidInputError, NotFoundError
 from siglum.migration.export_sink import ExportSink
 from siglum.migration.outcome import Outcome
 from siglum.migration.plan import DrySink
+from siglum.migration.present import PresentAtServer, PresentInDatabase
 from siglum.migration.reader import Reader
+from siglum.migration.server_sink import ServerSink
 from siglum.migration.siglum_reader import SiglumReader
 from siglum.migration.siglum_sink import SiglumSink, database_of
+from siglum.migration.sink import Sink
 from siglum.migration.transfer import Progress, execute
-from siglum.storage.artifacts.local import LocalArtifactStore
-from siglum.tracking.sql.artifact_index import SqlArtifactIndex
 
 
 def write_to(
     reader: Reader, uri: str | None, cwd: str, artifact_root: str | None, *, files: bool, progress: Progress
 ) -> Outcome:
-    """Store what a source holds in the database that `uri` names, made if need be; None is the default one."""
+    """Store what a source holds in what `uri` names, made if need be; None is the default one."""
     with closing(_open(uri, cwd, artifact_root)) as stores:
-        sink = SiglumSink(stores, change_from_here(f"migrated from {reader.place}"))
-        return execute(reader, sink, files=files, progress=progress)
+        change = change_from_here(f"migrated from {reader.place}")
+        imports = _imports(stores)
+        sink: Sink = SiglumSink(stores, change) if imports is None else ServerSink(stores, imports, change)
+        outcome = execute(reader, sink, files=files, progress=progress)
+        outcome.history_left = imports is not None and reader.history() is not None
+        return outcome
 
 
 def export_from(uri: str | None, cwd: str, folder: str, *, parquet: bool, files: bool, progress: Progress) -> Outcome:
@@ -52,18 +60,24 @@ def try_out(
             raise
         return execute(reader, DrySink(None, None), files=files, progress=progress)
     with closing(stores):
-        return execute(reader, DrySink(stores, database_of(stores)), files=files, progress=progress)
+        imports = _imports(stores)
+        present = PresentInDatabase(database_of(stores)) if imports is None else PresentAtServer(stores, imports)
+        return execute(reader, DrySink(stores, present), files=files, progress=progress)
+
+
+def _imports(stores: Stores) -> RestImports | None:
+    """Return how to fill a server; None for a database."""
+    return RestImports(stores.tracking.session) if isinstance(stores.tracking, RestTrackingStore) else None
 
 
 def _open(uri: str | None, cwd: str, artifact_root: str | None, *, create: bool = True) -> Stores:
     stores = open_stores(uri, cwd, create=create)
-    try:
-        database = database_of(stores)
-    except BaseException:
-        stores.close()
-        raise
     if artifact_root is None:
         return stores
-    folder = os.path.normpath(os.path.join(cwd, artifact_root))
-    artifacts = LocalArtifactStore(folder, SqlArtifactIndex(database))
+    if _imports(stores) is not None:
+        stores.close()
+        raise InvalidInputError(
+            f"{stores.uri} is a server, which keeps files where it keeps them.", hint="Leave out --to-artifacts."
+        )
+    artifacts = open_artifact_root(artifact_root, cwd, database_of(stores))
     return Stores(stores.uri, stores.tracking, stores.registry, artifacts, (stores,))

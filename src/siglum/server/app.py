@@ -6,6 +6,7 @@ import functools
 
 import msgspec
 
+from siglum.registry.sql.imports import SqlImports
 from siglum.registry.store import RegistryStore
 from siglum.registry.webhooks import WebhookStore
 from siglum.server.dispatch import Dispatcher
@@ -37,6 +38,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     registry: RegistryStore
     artifacts: ArtifactStore
     webhooks: WebhookStore
+    imports: SqlImports
     direct: DirectTransfers | None = None
     tracking_uri: str = ""
     allowed_hosts: tuple[str, ...] = ()
@@ -55,6 +57,7 @@ def create_app(config: ServerConfig) -> Dispatcher:
         config.webhooks,
         sender,
         RequestStatistics(),
+        config.imports,
         hub,
         functools.cache(lambda: describe(ROUTES)),
         _relay(config, hub),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import msgspec
 
 from siglum.registry.entities import Change
+from siglum.registry.sql.imports import SqlImports
 from siglum.registry.store import RegistryStore
 from siglum.registry.webhooks import WebhookStore
 from siglum.server.live.hub import Hub
@@ -56,8 +57,8 @@ class Relay(Protocol):
 class Services(msgspec.Struct, frozen=True):
     """The stores behind the routes. `artifacts` holds what `mlflow-artifacts:/` names; `sender` tells `webhooks`.
 
-    `live` tells listeners what changes; `openapi` describes the routes themselves; `direct` lets clients fetch and send
-    artifacts around this server.
+    `imports` takes whole records of other stores; `live` tells listeners what changes; `openapi` describes the routes
+    themselves; `direct` lets clients fetch and send artifacts around this server.
     """
 
     tracking: ServedTrackingStore
@@ -66,6 +67,7 @@ class Services(msgspec.Struct, frozen=True):
     webhooks: WebhookStore
     sender: WebhookSender
     statistics: RequestStatistics
+    imports: SqlImports
     live: Hub
     openapi: Callable[[], bytes]
     relay: Relay | None = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from siglum.registry import webhook_wire, wire
+from siglum.registry import import_wire, webhook_wire, wire
 from siglum.server import columns, lineage_wire
 from siglum.server.handlers import (
     artifacts,
     bulk,
     experiments,
+    imports,
     lineage,
     live,
     logged_models,
@@ -349,6 +350,55 @@ ROUTES: tuple[Route, ...] = (
         Api.SIGLUM,
     ),
     _row("POST", "/runs/replace-parameters", calls.ReplaceParams, calls.Empty, WRITE, runs.replace_params, Api.SIGLUM),
+    # -- filling the server from another store
+    _row(
+        "POST",
+        "/import/experiment",
+        import_wire.ImportExperiment,
+        import_wire.ImportedExperiment,
+        MANAGE,
+        imports.add_experiment,
+        Api.SIGLUM,
+    ),
+    _row("GET", "/import/run", calls.RunIdRequest, import_wire.RunPoints, READ, imports.run_points, Api.SIGLUM),
+    _row(
+        "POST",
+        "/import/runs",
+        import_wire.ImportRuns,
+        import_wire.ImportedPoints,
+        MANAGE,
+        imports.add_runs,
+        Api.SIGLUM,
+    ),
+    _row(
+        "POST",
+        "/import/points",
+        import_wire.ImportPoints,
+        import_wire.ImportedPoints,
+        MANAGE,
+        imports.add_points,
+        Api.SIGLUM,
+    ),
+    _row(
+        "POST",
+        "/import/logged-model",
+        import_wire.ImportLoggedModel,
+        import_wire.ImportedLoggedModel,
+        MANAGE,
+        imports.add_logged_model,
+        Api.SIGLUM,
+    ),
+    _row("POST", "/import/links", import_wire.ImportLinks, calls.Empty, MANAGE, imports.link_models, Api.SIGLUM),
+    _row(
+        "POST",
+        "/import/models",
+        import_wire.ImportModels,
+        import_wire.ImportedModels,
+        MANAGE,
+        imports.add_models,
+        Api.SIGLUM,
+    ),
+    # -- the audit log
     _row("GET", "/audit", wire.GetAudit, wire.AuditAnswer, READ, registered_models.audit, Api.SIGLUM),
     # -- the server itself
     _row(

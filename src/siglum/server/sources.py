@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from siglum.core.errors import InvalidInputError
+from siglum.core.names import check_text
 from siglum.core.uris import (
     LoggedModelById,
     ModelByAlias,
@@ -59,6 +60,30 @@ def check_artifact_location(location: str | None) -> str | None:
             hint="Leave it out to keep the files on the server.",
         )
     return found
+
+
+def check_kept_location(location: str) -> str:
+    """Return where the files of an imported record are, or are not if it is empty. Raises InvalidInputError.
+
+    What names a folder of some machine is refused: a client that believed it would read and write its own.
+    """
+    if not location:
+        return ""
+    found = _canonical(location)
+    if found is None:
+        raise InvalidInputError(
+            f"The files at {location[:200]!r} are neither this server's nor in an object store.",
+            hint="Let the migration copy them, or run it on the server's database.",
+        )
+    return found
+
+
+def check_kept_source(source: str) -> str:
+    """Return the source of an imported version: a reference to a run or model, or as `check_kept_location`."""
+    if source.partition(":")[0] in ("models", "runs"):
+        parse_model_uri(check_text(source, "source", _MAX_URI))
+        return source
+    return check_kept_location(source)
 
 
 def resolve_source(

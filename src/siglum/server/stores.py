@@ -18,6 +18,7 @@ from siglum.client.tracking_uri import (
     parse_tracking_uri,
 )
 from siglum.core.errors import InvalidInputError, NotSupportedError
+from siglum.registry.sql.imports import SqlImports
 from siglum.registry.sql.store import SqlRegistryStore
 from siglum.registry.sql.webhooks import SqlWebhookStore
 from siglum.registry.webhook_secrets import SecretBox
@@ -74,6 +75,7 @@ def open_served_stores(
                 artifacts=artifacts.store,
                 direct=artifacts.direct,
                 webhooks=webhooks,
+                imports=SqlImports(database),
                 webhook_hosts=webhook_hosts,
                 allowed_hosts=allowed_hosts,
                 tracking_uri=location.shown,

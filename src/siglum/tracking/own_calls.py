@@ -76,7 +76,7 @@ class DataVersions(Message, kw_only=True):
     """GET data/versions: of these experiments (`experiment_id` repeats), or of all; of one path or name, or of all."""
 
     experiment_id: list[str] = []
-    path: str | None = None
+    data_path: str | None = None
     name: str | None = None
     max_results: Int64 | None = None
     page_token: str | None = None

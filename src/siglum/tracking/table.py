@@ -41,8 +41,8 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 class DataVersion(msgspec.Struct, frozen=True, kw_only=True):
     """One content of one data set, and who read it. Times are those of the first and the last run's start.
 
-    `path` is where it lies, or lay, for data that Siglum recorded; `models` are the registered versions, `name@version`,
-    that runs made which read it, the first 100 by name.
+    `path` is where it lies, or lay, for data that Siglum recorded; `models` are the registered versions,
+    `name@version`, that runs made which read it, the first 100 by name.
     """
 
     name: str

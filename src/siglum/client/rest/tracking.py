@@ -304,7 +304,11 @@ class RestTrackingStore:
         page_token: str | None = None,
     ) -> Page[DataVersion]:
         request = own_calls.DataVersions(
-            experiment_id=list(experiment_ids), name=name, path=path, max_results=max_results, page_token=page_token
+            experiment_id=list(experiment_ids),
+            name=name,
+            data_path=path,
+            max_results=max_results,
+            page_token=page_token,
         )
         answer = self._session.call("GET", f"{SIGLUM}data/versions", request, own_calls.DataVersionsAnswer)
         return Page(tuple(answer.versions), answer.next_page_token)

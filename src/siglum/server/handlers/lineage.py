@@ -65,7 +65,7 @@ def data_versions(services: Services, request: own_calls.DataVersions, _call: Ca
     page = services.tracking.data_versions(
         request.experiment_id,
         name=request.name,
-        path=request.path,
+        path=request.data_path,
         max_results=DEFAULT_PAGE if request.max_results is None else request.max_results,
         page_token=request.page_token or None,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from siglum.registry import wire
-from siglum.server.handlers import experiments, logged_models, model_versions, registered_models, runs
+from siglum.registry import import_wire, wire
+from siglum.server.handlers import experiments, imports, logged_models, model_versions, registered_models, runs
 from siglum.server.live.events import Kind, LiveEvent
 from siglum.server.live.hub import Hub
 from siglum.server.route import JsonHandler
@@ -143,6 +143,37 @@ def _version(action: str) -> News:
     return tell
 
 
+# -- whole records of another store ------------------------------------------------------------------------------------
+def _imported_experiment(hub: Hub, _request: object, answer: import_wire.ImportedExperiment) -> None:
+    hub.tell(LiveEvent(kind=Kind.EXPERIMENT, action="created", experiment_id=answer.experiment_id))
+
+
+def _imported_runs(hub: Hub, request: import_wire.ImportRuns, _answer: object) -> None:
+    for each in request.runs:
+        info = each.run.info
+        hub.tell(
+            LiveEvent(
+                kind=Kind.RUN,
+                action="created",
+                run_id=info.run_id,
+                experiment_id=info.experiment_id,
+                status=str(info.status),
+            )
+        )
+
+
+def _imported_logged_model(hub: Hub, request: import_wire.ImportLoggedModel, _answer: object) -> None:
+    info = request.model.info
+    hub.tell(
+        LiveEvent(kind=Kind.LOGGED_MODEL, action="created", model_id=info.model_id, experiment_id=info.experiment_id)
+    )
+
+
+def _imported_models(hub: Hub, request: import_wire.ImportModels, _answer: object) -> None:
+    for each in request.models:
+        hub.tell(LiveEvent(kind=Kind.REGISTERED_MODEL, action="changed", name=each.model.name))
+
+
 NEWS: Final[dict[JsonHandler, News]] = {
     experiments.create: _experiment_created,
     experiments.update: _experiment("changed"),
@@ -180,6 +211,12 @@ NEWS: Final[dict[JsonHandler, News]] = {
     registered_models.move_alias: _alias_moved,
     registered_models.drop_alias: _alias_moved,
     registered_models.rollback: _alias_moved,
+    imports.add_experiment: _imported_experiment,
+    imports.add_runs: _imported_runs,
+    imports.add_points: _run("logged"),
+    imports.link_models: _run("logged"),
+    imports.add_logged_model: _imported_logged_model,
+    imports.add_models: _imported_models,
     model_versions.create: _version_created,
     model_versions.update: _version("changed"),
     model_versions.transition_stage: _version("changed"),

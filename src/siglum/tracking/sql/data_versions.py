@@ -46,8 +46,9 @@ def search(
     outer: list[Fragment] = [("v.path = ?", (path,))] if path is not None else []
     rows, token = PageQuery(
         columns=_COLUMNS,
-        source=f"""(SELECT d.name, d.digest, coalesce(data_path(d.source), '') AS path, min(d.source_type) AS source_type,
-                count(*) AS runs, min(r.start_time) AS first_used, max(r.start_time) AS last_used
+        source=f"""(SELECT d.name, d.digest, coalesce(data_path(d.source), '') AS path,
+                min(d.source_type) AS source_type, count(*) AS runs,
+                min(r.start_time) AS first_used, max(r.start_time) AS last_used
             FROM datasets d JOIN run_datasets i ON i.dataset_key = d.dataset_key
             JOIN runs r ON r.run_key = i.run_key
             WHERE {condition}
