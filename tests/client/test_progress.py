@@ -114,6 +114,34 @@ def test_every_byte_to_and_from_a_server_counts(project: Path, at_once: list[Sho
     assert up is not down
 
 
+@pytest.mark.slow
+def test_who_waits_for_the_background_sees_what_it_sends(project: Path, at_once: list[Shown], tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "server") as server:
+        siglum.set_tracking_uri(server.url)
+        (tmp_path / "big.bin").write_bytes(os.urandom(3 * MIB))
+        with siglum.start_run():
+            siglum.log_artifact(tmp_path / "big.bin")
+            assert not progress.somebody_waits()
+        assert not progress.somebody_waits()
+    seen = [state for shown in at_once for state in (*shown.states, *shown.ended)]
+    assert {state.total for state in seen if state.what == "Sending big.bin"} <= {3 * MIB}
+    assert {state.what for state in seen} <= {"Storing big.bin", "Sending big.bin"}
+
+
+def test_nothing_is_shown_while_nobody_waits() -> None:
+    clock, display, waited = Clock(), Shown(), [False]
+    transfer = Transfer("Sending a", 100, display, clock, lambda: waited[0])
+    clock.now += 2
+    transfer.moved(10)
+    assert display.states == []
+    waited[0] = True
+    transfer.moved(10)
+    assert [state.moved for state in display.states] == [20]
+    with progress.waiting():
+        assert progress.somebody_waits()
+    assert not progress.somebody_waits()
+
+
 def test_the_embedded_store_counts_whole_files(project: Path, at_once: list[Shown]) -> None:
     with siglum.start_run():
         siglum.log_artifact("train.py")

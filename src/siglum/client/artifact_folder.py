@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from siglum.client.file_cache import FileCache
 from siglum.client.progress import transfer
-from siglum.client.rest.artifacts import RestArtifactStore
 from siglum.core.errors import NotFoundError
 from siglum.core.failures import file_errors
 from siglum.core.text import count, did_you_mean
@@ -18,6 +17,13 @@ from siglum.storage.artifacts.local import LocalArtifactStore
 
 _WORTH_ASKING = 64 * 1024
 """Bytes from which on a file's SHA-256 is asked for: a smaller one comes as fast itself."""
+
+
+@runtime_checkable
+class _Telling(Protocol):
+    """A store that tells what a file is without sending it."""
+
+    def fingerprint(self, path: str) -> str | None: ...
 
 
 class ArtifactFolder:
@@ -54,7 +60,7 @@ class ArtifactFolder:
 
     def fingerprint(self, path: str) -> str | None:
         """Return a file's SHA-256 without reading the file; None where the store does not tell."""
-        return self._store.fingerprint(self._full(path)) if isinstance(self._store, RestArtifactStore) else None
+        return self._store.fingerprint(self._full(path)) if isinstance(self._store, _Telling) else None
 
     def list(self, path: str = "") -> Sequence[ArtifactEntry]:
         return [self._relative(entry) for entry in self._store.list(self._full(path))]

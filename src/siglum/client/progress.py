@@ -12,7 +12,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TextIO
 
 import msgspec
@@ -62,7 +62,16 @@ class Display(Protocol):
 class Transfer:
     """A transfer that goes on. Not for several threads."""
 
-    def __init__(self, what: str, total: int, display: Display | None, clock: Any = time.monotonic) -> None:
+    def __init__(
+        self,
+        what: str,
+        total: int,
+        display: Display | None,
+        clock: Callable[[], float] = time.monotonic,
+        when: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Begin one. It is shown while `when` says so."""
+        self._when = when
         self._what = what
         self._total = total
         self._display = display
@@ -76,7 +85,7 @@ class Transfer:
         """Count bytes that have been moved."""
         self._moved += count
         now = self._clock()
-        if self._display is not None and now >= self._next:
+        if self._display is not None and now >= self._next and self._when():
             self._next = now + _THEN_SECONDS
             self._shown = True
             self._display.show(self._state(now))
@@ -144,19 +153,42 @@ class _Thread(threading.local):
 _thread = _Thread()
 
 
+_waiting: set[int] = set()
+"""The threads that wait. No lock: to add and to take out are one step each, and a forked child may fork in between."""
+
+
 @contextlib.contextmanager
-def transfer(what: str, total: int, *, shown: bool | None = None) -> Iterator[Transfer]:
+def waiting() -> Iterator[None]:
+    """Say that a thread waits, while a block runs, for what is sent in the background."""
+    thread = threading.get_ident()
+    _waiting.add(thread)
+    try:
+        yield
+    finally:
+        _waiting.discard(thread)
+
+
+def somebody_waits() -> bool:
+    """Whether a thread waits for what is sent in the background."""
+    return bool(_waiting)
+
+
+@contextlib.contextmanager
+def transfer(
+    what: str, total: int, *, shown: bool | None = None, when: Callable[[], bool] = lambda: True
+) -> Iterator[Transfer]:
     """Show how far a transfer of `total` bytes is while a block runs; inside another one, that goes on.
 
     Args:
         what: Such as `Uploading model`.
         total: Bytes.
         shown: Whether it may be shown at all; None: as the environment says.
+        when: Asked before each time that it is shown.
     """
     if _thread.current is not None:
         yield Transfer(what, total, None)
         return
-    found = Transfer(what, total, _display(os.environ) if shown is not False else None)
+    found = Transfer(what, total, _display(os.environ) if shown is not False else None, when=when)
     _thread.current = found
     try:
         yield found
