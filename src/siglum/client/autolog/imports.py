@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.abc
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader  # which brings importlib.resources: a tenth of what `import siglum` takes
 
 
-class _Loader(importlib.abc.Loader):
+class _Loader:
     """Loads a module as its own loader does, then calls what waits for it."""
 
-    def __init__(self, loader: importlib.abc.Loader, then: Callable[[], None]) -> None:
+    def __init__(self, loader: Loader, then: Callable[[], None]) -> None:
         self._loader = loader
         self._then = then
 
@@ -29,7 +32,7 @@ class _Loader(importlib.abc.Loader):
         self._then()
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder:
     """Finds nothing by itself: it only watches for a few names."""
 
     def __init__(self) -> None:
@@ -48,7 +51,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         if spec is None or spec.loader is None:
             self.waiting[fullname] = then
             return None
-        spec.loader = _Loader(spec.loader, then)
+        spec.loader = cast("Loader", _Loader(spec.loader, then))
         return spec
 
 
