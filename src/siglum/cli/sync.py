@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @command("sync")
-@click.option("--to", metavar="URL", help="The server of runs that were recorded offline and name none.")
+@click.option("--to", metavar="URL", help="The server (or database) of runs that were recorded offline and name none.")
 @click.option("--spool-dir", metavar="FOLDER", help="Another folder of spools, such as one copied from a node.")
 def sync(console: Console, to: str | None, spool_dir: str | None) -> None:
     """Send what training scripts wrote to runs while their server was away, or before they were killed.
@@ -33,20 +33,29 @@ def sync(console: Console, to: str | None, spool_dir: str | None) -> None:
     from siglum.client.spool.leftovers import send_leftovers
 
     with ExitStack() as stack:
-        sent = send_leftovers(spools(spool_dir), to, _Opener(stack), lambda each: _say(console, each))
+        sent = send_leftovers(spools(spool_dir), to, _Opener(stack, to), lambda each: _say(console, each))
     console.result({"spools": sent})
     if not sent:
         console.say("Nothing waits.")
-    left = [each for each in sent if each.left or (each.problem is not None and not each.records)]
+    left = [each for each in sent if _waits(each)]
+    if len(left) > 1:
+        for each in left:
+            console.warn(f"{each.path}: {count(each.left, 'record')} still wait: {each.problem}")
     if left:
-        raise UnavailableError(f"{count(len(left), 'spool')} could not be sent: {left[0].problem}")
+        records = count(sum(each.left for each in left), "record")
+        raise UnavailableError(f"{records} of {count(len(left), 'spool')} still wait: {left[0].problem}")
+
+
+def _waits(sent: Sent) -> bool:
+    return sent.left > 0 or (sent.problem is not None and not sent.records)
 
 
 class _Opener:
     """Opens each store once."""
 
-    def __init__(self, stack: ExitStack) -> None:
+    def __init__(self, stack: ExitStack, to: str | None) -> None:
         self._stack = stack
+        self._to = to
         self._opened: dict[str, tuple[Delivery, TrackingStore]] = {}
 
     def __call__(self, uri: str) -> tuple[Delivery, TrackingStore]:
@@ -54,7 +63,7 @@ class _Opener:
         from siglum.client.stores import open_for_sending
 
         if uri not in self._opened:
-            stores = open_for_sending(uri, os.getcwd())
+            stores = open_for_sending(uri, os.getcwd(), create=uri == self._to)
             self._stack.callback(stores.close)
             self._opened[uri] = Delivery(stores.tracking, stores.artifacts_for), stores.tracking
         return self._opened[uri]
@@ -63,8 +72,7 @@ class _Opener:
 def _say(console: Console, sent: Sent) -> None:
     for refused in sent.refused:
         console.warn(f"Run {sent.run_id}: {sent.uri} did not take {refused}")
-    if sent.left or (sent.problem is not None and not sent.records):
-        console.warn(f"{sent.path}: {count(sent.left, 'record')} still wait: {sent.problem}")
+    if _waits(sent):
         return
     if sent.problem is not None:
         console.warn(f"{sent.path}: {sent.problem}")

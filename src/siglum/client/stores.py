@@ -184,11 +184,11 @@ def _open(location: Location, *, create: bool) -> _Opened:
     return _Opened(SqlTrackingStore(database), SqlRegistryStore(database), artifacts, (database,))
 
 
-def open_for_sending(uri: str, cwd: str) -> Stores:
-    """Open a store to send a spool to, even offline: a server, each call to which is made once; else what is there."""
+def open_for_sending(uri: str, cwd: str, *, create: bool = False) -> Stores:
+    """Open a store to send a spool to, even offline: a server, each call to which is made once, or a database."""
     location = parse_tracking_uri(uri, cwd)
     if not isinstance(location, ServerLocation):
-        return open_stores(uri, cwd, registry_uri=uri, create=False)
+        return open_stores(uri, cwd, registry_uri=uri, create=create)
     session = RestSession(location.url, Credentials.from_environment(os.environ), repeats=False)
     tracking, registry = RestTrackingStore(session), RestRegistryStore(session)
     return Stores(location.uri, tracking, registry, RestArtifactStore(session), (session,))

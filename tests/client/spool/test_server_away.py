@@ -196,8 +196,8 @@ def test_offline_on_two_nodes(
     out, errors = first.communicate(timeout=120)
     (run_id, started), said = out.splitlines()[0].split(), out.splitlines()[1]
     assert "SIGLUM_OFFLINE is set" in said
-    assert "records could not be sent" in errors
-    assert "'siglum sync'" in errors
+    assert "records wait to be sent: SIGLUM_OFFLINE is set." in errors
+    assert "'siglum sync --to URL'" in errors
     second = script(
         f"""
         import siglum
@@ -216,7 +216,7 @@ def test_offline_on_two_nodes(
     shutil.copy(project / "node1" / name, project / "node0" / f"{run_id}-000000000000.spool")
     early = command("sync", "--to", server.url, "--spool-dir", "node1")
     assert early.returncode == 1
-    assert "100 records still wait" in early.stderr
+    assert "100 records of 1 spool still wait" in early.stderr
     for folder in ("node0", "node1"):
         done = command("sync", "--to", server.url, "--spool-dir", folder, SIGLUM_OFFLINE="1")
         assert done.returncode == 0, done.stderr

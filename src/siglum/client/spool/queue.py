@@ -264,9 +264,18 @@ class SpoolQueue:
 
     def _unsent(self, reason: SiglumError) -> UnavailableError:
         waiting = sum(spool.count_waiting() for spool in list(self._spools.values()))
-        text = f"{count(waiting, 'record')} could not be sent to {self._shown()} yet: {reason.message}"
-        kept = "It is" if waiting == 1 else "They are"
-        return UnavailableError(text, hint=f"{kept} kept in {self._folder} until then; 'siglum sync' sends it, too.")
+        kept, it = ("It is", "it") if waiting == 1 else ("They are", "them")
+        kept = f"{kept} kept in {self._folder}"
+        if self.offline:
+            wait = "waits" if waiting == 1 else "wait"
+            return UnavailableError(
+                f"{count(waiting, 'record')} {wait} to be sent: SIGLUM_OFFLINE is set.",
+                hint=f"{kept}; 'siglum sync --to URL' sends {it}.",
+            )
+        return UnavailableError(
+            f"{count(waiting, 'record')} could not be sent to {self._shown()} yet: {reason.message}",
+            hint=f"{kept} until then; 'siglum sync' sends {it}, too.",
+        )
 
     def _shown(self) -> str:
         return self._uri.rpartition("@")[2] or "a server"
