@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import sys
 
-from benchmarks import data, pipeline, server, startup, tracking
+from benchmarks import data, pipeline, sdk, server, startup, tracking
 
 BENCHMARKS = {"startup": startup, "data": data, "pipeline": pipeline, "tracking": tracking, "server": server}
 
