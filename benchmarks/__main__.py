@@ -10,7 +10,14 @@ import sys
 
 from benchmarks import data, pipeline, sdk, server, startup, tracking
 
-BENCHMARKS = {"startup": startup, "data": data, "pipeline": pipeline, "tracking": tracking, "server": server}
+BENCHMARKS = {
+    "startup": startup,
+    "data": data,
+    "pipeline": pipeline,
+    "tracking": tracking,
+    "sdk": sdk,
+    "server": server,
+}
 
 named = list(itertools.takewhile(lambda word: not word.startswith("-"), sys.argv[1:]))
 if unknown := set(named) - set(BENCHMARKS):

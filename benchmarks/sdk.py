@@ -27,7 +27,8 @@ from benchmarks.harness import (
     run,
     scratch,
 )
-from benchmarks.server_reads import NOW, Runs
+from benchmarks.server_reads import Runs
+from benchmarks.server_writes import NOW
 from siglum.client.stores import open_stores
 from siglum.tracking.entities import Metric, Param
 
