@@ -25,9 +25,9 @@ that test use.
 ## Endpoints
 
 Those below `/mlflow` and `/mlflow-artifacts` are served at `/api/2.0`, `/ajax-api/2.0`, and `/preview` below both;
-`server-info` at `/api/3.0` and `/ajax-api/3.0`. Artifacts are in a folder of the server, so uploads in parts and
+`server-info` at `/api/3.0` and `/ajax-api/3.0`. With artifacts in a folder of the server, uploads in parts and
 presigned URLs are answered as MLflow answers them then: 501 `NOT_IMPLEMENTED`, or 400 for a run whose files the server
-keeps itself.
+keeps itself. With an object store they work, also for runs whose files the server keeps there.
 
 {endpoints}
 
@@ -48,8 +48,8 @@ And what no call of the comparison shows:
 - Page tokens of MLflow's server are no tokens of Siglum's, and the other way round.
 - NaN is written as the string "NaN" in bulk histories, too, where MLflow writes a bare `NaN`, which is not JSON.
 - Webhooks: events of prompts and budgets are refused with 501, since they never happen. The test of a webhook tells the
-  status and not what the receiver answered. A redirect is followed with 307 and 308 only. Secrets are in the database
-  as they were given, and no answer holds them: whoever can read the database can read them.
+  status and not what the receiver answered. A redirect is followed with 307 and 308 only. Secrets are
+  encrypted in the database, and their key survives a restart without being set in the environment.
 - `/version` says Siglum's version.
 - `/metrics` needs no option, and its names begin with `siglum_`.
 """

@@ -85,7 +85,7 @@ def export(console: Console, folder: str, parquet: bool, no_artifacts: bool, tra
     """Write all runs and models of a database to FOLDER: lines of JSON, and the files.
 
     FOLDER is new or empty. 'siglum migrate siglum FOLDER' reads it back to the same state, audit log included. The
-    secrets of webhooks are in it: registry.json may be read by its owner only.
+    secrets of webhooks are in it, encrypted: take their key along. Only its owner may read registry.json.
     """
     from siglum.migration.target import export_from
 
