@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from benchmarks.rest import Client, Script, drive, replay, request
+from benchmarks.rest import API, Client, Script, drive, replay, request
 from benchmarks.server_writes import METRICS, NOW
 from benchmarks.servers import MLFLOW, Running, Side, Store
 
@@ -124,14 +124,15 @@ class Library:
     def history(self, repeats: int) -> Iterator[tuple[str, float]]:
         """Yield the median in ms of a whole series."""
         run_id, points = self._long[HISTORY_KEY]
+        target = f"{API}metrics/get-history?run_id={run_id}&metric_key={HISTORY_KEY}"
         with Running(self.store) as server:
             client = server.client()
             times = []
             for _ in range(repeats + 1):
                 begun = time.perf_counter()
-                answer = client.get("metrics/get-history", run_id=run_id, metric_key=HISTORY_KEY)
+                answer = client.fetch("GET", target)
                 times.append((time.perf_counter() - begun) * 1000)
-                found = [int(point.get("step", 0)) for point in answer["metrics"]]
+                found = [int(point.get("step", 0)) for point in json.loads(answer)["metrics"]]
                 if sorted(found) != list(range(points)):
                     sys.exit(f"{self.store.server} gives {len(found)} points of {points}")
         yield f"history of {points:,} points", statistics.median(times[1:])
@@ -155,8 +156,9 @@ def _timed_window(client: Client, target: str, points: int, repeats: int) -> lis
     times = []
     for _ in range(repeats + 1):
         begun = time.perf_counter()
-        answer = client.ask("GET", target)
+        text = client.fetch("GET", target)
         times.append((time.perf_counter() - begun) * 1000)
+        answer = json.loads(text)
         if answer["exact"] or sum(answer["points"]) != points or not 900 <= len(answer["points"]) <= 1000:
             sys.exit(f"the window has {sum(answer['points'])} points of {points}")
     return times[1:]
@@ -179,13 +181,13 @@ def _long_series(server: Running, key: str, points: int) -> str:
 
 
 def _timed(client: Client, path: str, body: object, check: Callable[[Any], None], repeats: int) -> list[float]:
-    """Ask so many times after one that warms the server; every answer is checked, outside of the time."""
+    """Ask so many times after one that warms the server; each answer is read and checked outside of the time."""
     times = []
     for _ in range(repeats + 1):
         begun = time.perf_counter()
-        answer = client.post(path, body)
+        answer = client.fetch("POST", API + path, body)
         times.append((time.perf_counter() - begun) * 1000)
-        check(answer)
+        check(json.loads(answer))
     return times[1:]
 
 
