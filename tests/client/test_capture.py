@@ -112,6 +112,15 @@ def test_what_a_killed_run_printed_is_left(project: Path) -> None:
     (run_id,) = runs_by_name().values()
     assert "last words" in done.stdout  # read to its end: `tee` has ended, too
     assert (Path(output_folder(run_id)) / "stdout.txt").read_text() == "last words\n"
+    with siglum.start_run(log_output=True) as alive:
+        print("still here")
+        sync = [sys.executable, "-m", "siglum.cli", "sync"]
+        done = subprocess.run(sync, capture_output=True, text=True, check=True)
+        assert f"Stored what run {run_id} had printed." in done.stdout
+        assert alive.info.run_id not in done.stdout  # it lives, and stores it itself
+    assert text(run_id, "siglum/stdout.txt") == "last words\n"
+    assert "still here\n" in text(alive.info.run_id, "siglum/stdout.txt")
+    assert not Path(output_folder(run_id)).exists()
 
 
 def test_the_change_is_kept_unless_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

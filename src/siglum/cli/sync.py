@@ -15,8 +15,10 @@ from siglum.core.errors import UnavailableError
 from siglum.core.text import count
 
 if TYPE_CHECKING:
+    from siglum.client.artifact_folder import ArtifactFolder
     from siglum.client.spool.delivery import Delivery
     from siglum.client.spool.leftovers import Sent
+    from siglum.client.stores import Stores
     from siglum.tracking.store import TrackingStore
 
 
@@ -27,15 +29,24 @@ def sync(console: Console, to: str | None, spool_dir: str | None) -> None:
     """Send what training scripts wrote to runs while their server was away, or before they were killed.
 
     Ids of runs, times and steps stay as they are, and what a server has it does not get twice: the command may be
-    repeated, and interrupted. A run whose process was killed is marked KILLED. Spools of processes that are alive are
-    left to them.
+    repeated, and interrupted. A run whose process was killed is marked KILLED, and gets what it had printed, if that
+    was kept. Spools of processes that are alive are left to them.
     """
+    from siglum.client.left_output import store_left_output
+    from siglum.client.run_output import output_folders
     from siglum.client.spool.leftovers import send_leftovers
 
     with ExitStack() as stack:
-        sent = send_leftovers(spools(spool_dir), to, _Opener(stack, to), lambda each: _say(console, each))
-    console.result({"spools": sent})
-    if not sent:
+        opener = _Opener(stack, to)
+        sent = send_leftovers(spools(spool_dir), to, opener, lambda each: _say(console, each))
+        printed = [each for folder in output_folders() for each in store_left_output(folder, opener.files)]
+    console.result({"spools": sent, "outputs": printed})
+    for output in printed:
+        if output.problem is None:
+            console.say(f"Stored what run {output.run_id} had printed.")
+        else:
+            console.warn(f"What run {output.run_id} had printed is not stored: {output.problem}")
+    if not sent and not printed:
         console.say("Nothing waits.")
     left = [each for each in sent if _waits(each)]
     if len(left) > 1:
@@ -57,6 +68,7 @@ class _Opener:
         self._stack = stack
         self._to = to
         self._opened: dict[str, tuple[Delivery, TrackingStore]] = {}
+        self._stores: dict[str, Stores] = {}
 
     def __call__(self, uri: str) -> tuple[Delivery, TrackingStore]:
         from siglum.client.spool.delivery import Delivery
@@ -65,8 +77,18 @@ class _Opener:
         if uri not in self._opened:
             stores = open_for_sending(uri, os.getcwd(), create=uri == self._to)
             self._stack.callback(stores.close)
+            self._stores[uri] = stores
             self._opened[uri] = Delivery(stores.tracking, stores.artifacts_for), stores.tracking
         return self._opened[uri]
+
+    def files(self, uri: str, run_id: str) -> ArtifactFolder:
+        """Return the files of a run."""
+        from siglum.client.spool.places import OFFLINE_URL
+
+        if uri == OFFLINE_URL and self._to is not None:
+            uri = self._to
+        _, tracking = self(uri)
+        return self._stores[uri].artifacts_for(tracking.get_run(run_id).info.artifact_uri)
 
 
 def _say(console: Console, sent: Sent) -> None:

@@ -21,7 +21,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import msgspec
 
@@ -52,6 +52,7 @@ class OutputLog:
     def __init__(self, folder: Callable[[str], str]) -> None:
         """Keep files in a folder whose path `folder` gives for the id of the first run."""
         self._folder = folder
+        self._held: IO[bytes] | None = None
         self._lock = threading.Lock()
         self.forget()
 
@@ -59,15 +60,23 @@ class OutputLog:
         """Begin anew; in a forked child, the descriptors still lead to the parent's log."""
         self._lock = threading.Lock()
         self._users = 0
+        if self._held is not None:
+            self._held.close()
+        self._held = None
         self._streams: dict[str, _Doubled] = {}
         self._place: str | None = None
 
-    def begin(self, run_id: str) -> Kept:
-        """Keep what is printed from now on. Raises OSError where no file can be written."""
+    def begin(self, run_id: str, hold: Callable[[str], IO[bytes]]) -> Kept:
+        """Keep what is printed from now on; `hold` takes a new folder for this process.
+
+        Raises:
+            OSError: No file can be written.
+        """
         with self._lock:
             if self._users == 0:
                 self._place = self._folder(run_id)
                 os.makedirs(self._place, mode=0o700, exist_ok=True)
+                self._held = hold(self._place)
                 for name in STREAMS:
                     if getattr(sys, name) is not None:
                         self._streams[name] = _double(name, os.path.join(self._place, f"{name}.txt"))
@@ -87,10 +96,14 @@ class OutputLog:
             else:
                 for stream in self._streams.values():
                     stream.stop()
-            found = {name: _read(stream.path, kept.begun.get(name, 0), limit) for name, stream in self._streams.items()}
+            found = {
+                name: stretch(stream.path, kept.begun.get(name, 0), limit) for name, stream in self._streams.items()
+            }
             if self._users == 0:
                 if self._place is not None:
                     shutil.rmtree(self._place, ignore_errors=True)
+                if self._held is not None:
+                    self._held.close()
                 self._streams, self._place = {}, None
             return {name: content for name, content in found.items() if content}
 
@@ -221,7 +234,8 @@ class _Tee:
         return getattr(self._stream, name)
 
 
-def _read(path: str, begin: int, limit: int) -> bytes:
+def stretch(path: str, begin: int, limit: int) -> bytes:
+    """Return a file's content from a place on; of more than `limit` bytes, the beginning and the end."""
     with open(path, "rb") as file:
         length = max(file.seek(0, os.SEEK_END) - begin, 0)
         file.seek(begin)

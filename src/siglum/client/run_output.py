@@ -9,6 +9,7 @@ import traceback
 
 from siglum.client.artifact_folder import ArtifactFolder
 from siglum.client.output import Kept, OutputLog
+from siglum.client.output_note import Note, hold
 from siglum.core.secrets import mask
 from siglum.lineage.project import project_root
 
@@ -20,13 +21,13 @@ _log = logging.getLogger("siglum")
 class RunOutput:
     """What is printed from the beginning of a run to its end."""
 
-    def __init__(self, run_id: str, limit: int) -> None:
+    def __init__(self, run_id: str, uri: str, limit: int) -> None:
         """Keep at most `limit` bytes of each stream; nothing, and a line says so, where no file can be written."""
         self._limit = limit
         self._error = b""
         self._kept: Kept | None = None
         try:
-            self._kept = _output.begin(run_id)
+            self._kept = _output.begin(run_id, lambda folder: hold(folder, Note(run_id, uri, limit)))
         except OSError as error:
             _log.warning("The output of run %s is not kept: %s", run_id, error)
 
@@ -43,16 +44,25 @@ class RunOutput:
         if self._error:
             found["stderr"] = found.get("stderr", b"") + self._error
         for name, content in found.items():
-            artifacts.put(f"{FOLDER}/{name}.txt", io.BytesIO(mask(content).text))
+            store_text(artifacts, f"{FOLDER}/{name}.txt", content)
+
+
+def store_text(files: ArtifactFolder, path: str, content: bytes) -> None:
+    """Store what was printed, with secrets masked."""
+    files.put(path, io.BytesIO(mask(content).text))
 
 
 def output_folder(run_id: str) -> str:
-    """Return where output is kept until its run ends; what a killed run printed is left there."""
-    root = project_root(os.getcwd())
-    if os.path.isdir(os.path.join(root, ".dvc")):
-        return os.path.join(root, ".dvc", "tmp", "siglum", "output", run_id)
+    """Return where output is kept until its run ends; what a killed run printed is left there until `siglum sync`."""
+    return os.path.join(output_folders()[0], run_id)
+
+
+def output_folders() -> list[str]:
+    """Return the folders of output: the project's, in a project, then the user's."""
     base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.join(base, "siglum", "output", run_id)
+    found = [os.path.join(base, "siglum", "output")]
+    project = os.path.join(project_root(os.getcwd()), ".dvc")
+    return [os.path.join(project, "tmp", "siglum", "output"), *found] if os.path.isdir(project) else found
 
 
 _output = OutputLog(output_folder)

@@ -137,7 +137,7 @@ def start_run(
 def _keep_output(scope: RunScope, options: CaptureOptions) -> RunOutput:
     from siglum.client.run_output import RunOutput  # only for who asks for it
 
-    return RunOutput(scope.run_id, options.max_output)
+    return RunOutput(scope.run_id, scope.session.stores.uri, options.max_output)
 
 
 def _finish_output(scope: RunScope) -> None:
