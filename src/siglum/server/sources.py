@@ -32,7 +32,7 @@ from siglum.tracking.store import TrackingStore
 
 PROXIED = "mlflow-artifacts:/"
 _PROXY_ROUTE = "/api/2.0/mlflow-artifacts/artifacts/"
-_OBJECT_STORES = frozenset({"s3", "gs", "wasb", "wasbs", "abfs", "abfss", "r2", "hdfs", "viewfs"})
+_OBJECT_STORES = frozenset({"s3", "gs", "azure", "wasb", "wasbs", "abfs", "abfss", "r2", "hdfs", "viewfs"})
 _MAX_URI = 2048
 
 
