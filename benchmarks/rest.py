@@ -43,11 +43,14 @@ class Client:
     def fetch(self, method: str, target: str, body: object = None) -> bytes:
         """Do as `ask` and return the answer as it is, so that reading it is not part of the time."""
         data = None if body is None else json.dumps(body)
-        try:
-            answer = self._exchange(method, target, data)
-        except (http.client.RemoteDisconnected, ConnectionError):  # it was idle for too long
-            self._connection.close()
-            answer = self._exchange(method, target, data)
+        for _ in range(MAX_RECONNECTS):
+            try:
+                answer = self._exchange(method, target, data)
+                break
+            except (http.client.RemoteDisconnected, ConnectionError):  # it was idle for too long
+                self._connection.close()
+        else:
+            sys.exit(f"{method} {target}: the server closes connections instead of answering")
         text = answer.read()
         if answer.status != 200:
             sys.exit(f"{method} {target}: {answer.status} {text[:300]!r}")

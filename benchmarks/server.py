@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from http.client import HTTPException
 from pathlib import Path
 
 from tests.postgres import PostgresServer
@@ -189,7 +190,7 @@ def measure_all(
             begun = time.perf_counter()
             try:
                 measured = bench.measure(work)
-            except SystemExit as error:  # what a side says that it did not do
+            except (SystemExit, OSError, HTTPException) as error:  # what a side did not do
                 print(f"{part} failed after {time.perf_counter() - begun:,.0f} s: {error}", flush=True)
                 failed.append(part)
                 continue
