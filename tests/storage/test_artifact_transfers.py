@@ -109,6 +109,7 @@ def send_parts(upload: PartsUpload, parts: list[bytes]) -> list[SentPart]:
 def test_by_url_and_in_parts(served: Served, layout: ArtifactLayout, tmp_path: Path, index: ContentIndex) -> None:
     site = Site(remote_of(served, tmp_path), index, layout)
     assert site.direct.takes_parts
+    assert site.direct.signs
     upload = site.direct.begin_parts(PATH, 2)
     assert list(site.store.list()) == []
     site.direct.complete_parts(PATH, upload.upload_id, send_parts(upload, [b"first", b"second"]))
@@ -231,6 +232,7 @@ def test_a_login_that_cannot_sign(index: ContentIndex) -> None:
         site = Site(opened("gs://bucket", login), index)
         site.store.put("a", io.BytesIO(b"x"))
         assert not site.direct.takes_parts
+        assert not site.direct.signs
         for call in (lambda: site.direct.download("a", 60), lambda: site.direct.begin_parts("a", 1)):
             with pytest.raises(NotSupportedError):
                 call()

@@ -11,7 +11,7 @@ import pytest
 from tests.storage.azure_server import AzureServer
 from tests.storage.gcs_server import GcsServer
 
-from siglum.core.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError
+from siglum.core.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError, UnavailableError
 from siglum.storage.artifacts.base import ArtifactLayout, ArtifactStore
 from siglum.storage.artifacts.index import Content, ContentIndex
 from siglum.storage.artifacts.objects import ObjectArtifactStore
@@ -191,6 +191,25 @@ def test_a_large_upload_that_breaks_off_leaves_nothing(
         store.put("a", Broken(LARGE))
     assert list(store.list()) == []
     assert (objects(s3), s3.uploads, index.leftovers(-1)) == ({}, {}, [])
+
+
+def test_an_object_stays_when_nobody_knows_whether_its_record_does(
+    s3: S3Server, store: ObjectArtifactStore, index: ContentIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adopt = SqlContentIndex.adopt
+
+    def and_then_nobody_knows(self: SqlContentIndex, path: str, content: Content, **more: str | None) -> object:
+        adopt(self, path, content, **more)
+        raise UnavailableError("the connection broke while it was committed")
+
+    store.put("a", io.BytesIO(b"old"))
+    with monkeypatch.context() as patched:
+        patched.setattr(SqlContentIndex, "adopt", and_then_nobody_knows)
+        with pytest.raises(UnavailableError):
+            store.put("a", io.BytesIO(b"new"))
+    assert read(store, "a") == b"new"
+    store.delete("a")
+    assert len(objects(s3)) == len(index.leftovers(0)) == 1  # what was old: the next server removes it
 
 
 def test_what_the_store_keeps_wrongly_is_noticed(s3: S3Server, store: ObjectArtifactStore) -> None:

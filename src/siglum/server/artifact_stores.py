@@ -47,7 +47,8 @@ def open_served_artifacts(
     record_root(database, root, layout)
     upkeep = Upkeep(store.remote, SqlContentIndex(database), store.contents)
     upkeep.start()
+    direct = ObjectTransfers(store, upkeep)
     try:
-        yield ServedArtifacts(store, ObjectTransfers(store, upkeep) if presigned else None)
+        yield ServedArtifacts(store, direct if presigned and direct.signs else None)
     finally:
         upkeep.close()

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
-from siglum.core.errors import SiglumError
+from siglum.core.errors import ConflictError, SiglumError
 from siglum.storage.artifacts.index import Content, ContentIndex
 from siglum.storage.artifacts.paths import OBJECTS_FOLDER
 from siglum.storage.hashing import BLOCK_SIZE
@@ -68,12 +68,17 @@ class ObjectContents:
         self._index.begin(key)
         try:
             content = Content(*send(key), key)
-            held = self._index.key_of(content.name)
-            lost = held if held is not None and not self._holds(held, content.size) else None
-            unused = self._index.adopt(path, content, instead_of=lost)
         except BaseException:
             self.discard([key])
             raise
+        held = self._index.key_of(content.name)
+        lost = held if held is not None and not self._holds(held, content.size) else None
+        try:
+            unused = self._index.adopt(path, content, instead_of=lost)
+        except ConflictError:
+            self.discard([key])
+            raise
+        # When it fails otherwise, it may have been stored all the same: then the object is needed, and else a leftover.
         self.discard(unused)
         return content
 

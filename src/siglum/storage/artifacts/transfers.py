@@ -35,6 +35,17 @@ class ObjectTransfers:
         self._upkeep = upkeep
 
     @property
+    def signs(self) -> bool:
+        """Whether the login signs URLs at all: without, nothing here works."""
+        names = ["a"] if self._store.by_content is not None else ["a", "a b"]
+        try:
+            for name in names:
+                signed_url(self._remote, "GET", name, 1)
+        except NotSupportedError:
+            return False
+        return True
+
+    @property
     def takes_parts(self) -> bool:
         return parts_of(self._remote) is not None
 
