@@ -110,19 +110,24 @@ def _extremes(values: array[float], places: Sequence[int], whole: _Bounds | None
     if len(parts) != 2 or whole is None:
         return [_bounds(values[begin:end]) for begin, end in parts]
     small, large = sorted(range(2), key=lambda i: parts[i][1] - parts[i][0])
-    of_small = _bounds(values[slice(*parts[small])])
-    of_large = whole
-    if whole[0] is not None and (of_small[0] == whole[0] or of_small[1] == whole[1]):
-        of_large = _bounds(values[slice(*parts[large])])
-    return [of_small, of_large] if small == 0 else [of_large, of_small]
+    low, high = _bounds(values[slice(*parts[small])])
+    rest = _numbers(values[slice(*parts[large])]) if low == whole[0] or high == whole[1] else []
+    of_large = (
+        min(rest, default=None) if low == whole[0] else whole[0],
+        max(rest, default=None) if high == whole[1] else whole[1],
+    )
+    return [(low, high), of_large] if small == 0 else [of_large, (low, high)]
 
 
 def _bounds(values: array[float]) -> _Bounds:
-    part = values.tolist()  # of an array, each look would make the float anew
-    # NaN is neither less nor greater than a number, so only the first value can lead astray
-    if part[0] != part[0]:
-        part = [value for value in part if value == value]
+    part = _numbers(values)
     return min(part, default=None), max(part, default=None)
+
+
+def _numbers(values: array[float]) -> list[float]:
+    """Return values to be compared: NaN is neither less nor greater than any, so only the first can lead astray."""
+    part = values.tolist()  # of an array, each look would make the float anew
+    return part if part[0] == part[0] else [value for value in part if value == value]
 
 
 def window(points: Iterable[Point], buckets: int, start_step: int | None = None, end_step: int | None = None) -> Window:
