@@ -53,6 +53,9 @@ def test_round_trip(app: Dispatcher, size: int) -> None:
     assert got.body == data
     assert got.headers["content-length"] == str(size)
     assert got.headers["etag"] == put.headers["etag"]
+    if size > 1:
+        end = ask(app, "GET", target, headers={"range": f"bytes={size // 2}-"})
+        assert (end.status, end.body) == (206, data[size // 2 :])
     assert got.headers["content-type"] == "application/octet-stream"
     assert got.headers["content-disposition"] == f"attachment; filename*=UTF-8''{quote('%25ü+&.bin')}"
     assert "sandbox" in got.headers["content-security-policy"]

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import pytest
 from tests.server.asgi import Answer, ask
+from tests.server.attacks.test_paths import ESCAPES, HARMLESS
 from tests.server.test_routes import assert_is_error
 from tests.storage.azure_server import AzureServer
 
@@ -124,24 +125,25 @@ def test_parts_and_signed_urls(app: Dispatcher, s3: S3Server) -> None:
     assert ask(app, "GET", f"/get-artifact?run_id={run_id}&path=a/b").body == b"whole"
 
 
-@pytest.mark.parametrize("path", ["../x", "a/../../x", ".objects/aa", "a//b", "%2e%2e/x", "a%5cb", "x%00"])
-def test_no_path_leads_elsewhere(app: Dispatcher, s3: S3Server, path: str) -> None:
+def test_no_path_leads_elsewhere(app: Dispatcher, s3: S3Server) -> None:
     s3.store("bucket", "x", b"beside the store's own folder")
     s3.store("bucket", "ml/.objects/aa", b"the store's own")
+    file = {"path": "f", "upload_id": f"{'0' * 16}.x", "num_parts": 1, "parts": [{"part_number": 1, "etag": "e"}]}
+    for path in set(ESCAPES) - HARMLESS:
+        asked: list[Answer] = [
+            ask(app, "GET", f"{FILES}/artifacts/{path}"),
+            ask(app, "PUT", f"{FILES}/artifacts/{path}", b"y"),
+            ask(app, "DELETE", f"{FILES}/artifacts/{path}"),
+            ask(app, "GET", f"{FILES}/artifacts?path={path.replace('/', '%2F')}"),
+            ask(app, "GET", f"{FILES}/presigned/{path}"),
+            *(ask(app, "POST", f"{FILES}/mpu/{step}/{path}", file) for step in ("create", "complete", "abort")),
+        ]
+        assert [answer.status for answer in asked] == [400] * len(asked), path
     run_id, _ = run_root(app)
-    asked: list[Answer] = [
-        ask(app, "GET", f"{FILES}/artifacts/{path}"),
-        ask(app, "PUT", f"{FILES}/artifacts/{path}", b"y"),
-        ask(app, "DELETE", f"{FILES}/artifacts/{path}"),
-        ask(app, "GET", f"{FILES}/artifacts?path={path}"),
-        ask(app, "GET", f"{FILES}/presigned/{path}"),
-        *(
-            ask(app, "POST", f"{FILES}/mpu/{step}/{path}", {"path": "f", "upload_id": f"{'0' * 16}.x", "num_parts": 1})
-            for step in ("create", "complete", "abort")
-        ),
-        ask(app, "POST", f"{API}/artifacts/presigned-upload-url", {"run_id": run_id, "path": f"../../../{path}"}),
-    ]
-    assert [answer.status for answer in asked] == [400] * len(asked)
+    for path in ("../x", "../../../.objects/aa", "/x", "a//b", "a\\b", "file:/x", "%2e%2e/x", "x\0"):
+        for kind in ("upload", "download"):
+            answer = ask(app, "POST", f"{API}/artifacts/presigned-{kind}-url", {"run_id": run_id, "path": path})
+            assert_is_error(answer, 400)
     assert set(s3.contents("bucket")) == {"x", "ml/.objects/aa"}
     assert s3.uploads == {}
 
