@@ -1,4 +1,4 @@
-"""What is PostgreSQL's own: the way to it, losing the connection, several processes, and what it has to be told."""
+"""What is PostgreSQL's own: what it has to be told, and several processes that write at once."""
 
 from __future__ import annotations
 
@@ -8,65 +8,27 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 from tests.postgres import PostgresServer
+from tests.tracking.postgres_numbers import insert, numbers
 
-from siglum.client.stores import open_stores
 from siglum.core.errors import (
-    BusyError,
-    ConflictError,
-    FileFormatError,
     InternalError,
     InvalidInputError,
-    NotFoundError,
     PermissionDeniedError,
     SiglumError,
-    UnavailableError,
 )
 from siglum.registry.entities import Change
 from siglum.registry.sql.store import SqlRegistryStore
-from siglum.tracking.entities import Metric, Param, Tag
+from siglum.tracking.entities import Metric, Param
 from siglum.tracking.sql import postgres as postgres_module
-from siglum.tracking.sql import retry, segments
+from siglum.tracking.sql import segments
 from siglum.tracking.sql.database import Database, open_database
-from siglum.tracking.sql.port import Sql, TransactionLostError
-from siglum.tracking.sql.postgres import MARKS, READERS, PostgresBackend, PostgresSession
+from siglum.tracking.sql.port import Sql
+from siglum.tracking.sql.postgres import MARKS, READERS
 from siglum.tracking.sql.postgres_words import as_schema, with_numbered_marks, with_rows
 from siglum.tracking.sql.store import SqlTrackingStore
-
-SECRET = "s3cr3t"
-
-
-@pytest.fixture(scope="module")
-def uri(postgres: PostgresServer) -> str:
-    return postgres.new_schema()
-
-
-@pytest.fixture
-def database(uri: str) -> Iterator[Database]:
-    database = open_database(uri)
-    database.write(lambda sql: sql.run("CREATE TABLE IF NOT EXISTS t (x BIGINT PRIMARY KEY)"))
-    database.write(lambda sql: sql.run("DELETE FROM t"))
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def store(database: Database) -> SqlTrackingStore:
-    return SqlTrackingStore(database)
-
-
-def insert(x: int) -> Callable[[Sql], None]:
-    return lambda sql: sql.run("INSERT INTO t VALUES (?)", (x,))
-
-
-def numbers(database: Database) -> list[int]:
-    return [x for (x,) in database.read(lambda sql: sql.all("SELECT x FROM t ORDER BY x"))]
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
@@ -301,240 +263,3 @@ def test_a_forked_child_and_its_parent_go_on(store: SqlTrackingStore) -> None:
     process.join(60)
     assert process.exitcode == 0
     assert store.get_run(run).data.metrics == {"child": 9, "parent": 9}
-
-
-# -- losing the connection ---------------------------------------------------------------------------------------------
-TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'siglum'"
-
-
-def test_idle_connections_that_were_cut_are_replaced(postgres: PostgresServer, database: Database) -> None:
-    for x in (1, 2):
-        database.write(insert(x))
-        assert numbers(database)[-1] == x
-        postgres.run(TERMINATE)
-    database.write(insert(3))
-    assert numbers(database) == [1, 2, 3]
-
-
-def test_a_group_whose_connection_is_lost_is_run_again(postgres: PostgresServer, database: Database) -> None:
-    calls: list[int] = []
-
-    def work(sql: Sql) -> int:
-        calls.append(len(calls))
-        sql.run("INSERT INTO t VALUES (?)", (len(calls),))
-        if len(calls) == 1:
-            postgres.run(TERMINATE)
-        sql.run("INSERT INTO t VALUES (?)", (10 * len(calls),))
-        return len(calls)
-
-    assert database.write(work) == 2
-    assert numbers(database) == [2, 20], "nothing of the first attempt"
-
-
-@pytest.mark.parametrize("stored", [True, False])
-def test_a_commit_without_an_answer(
-    postgres: PostgresServer, database: Database, monkeypatch: pytest.MonkeyPatch, stored: bool
-) -> None:
-    """The connection breaks after the server has committed, or before it has seen the COMMIT."""
-    database.write(insert(1))
-    original: Any = psycopg.Connection.execute
-    broken: list[str] = []
-
-    def execute(self: psycopg.Connection[object], query: str, *arguments: object, **options: object) -> object:
-        if query != "COMMIT" or broken:
-            return original(self, query, *arguments, **options)
-        broken.append(query)
-        if stored:
-            original(self, query)
-        postgres.run(TERMINATE)
-        return original(self, "SELECT 1")
-
-    monkeypatch.setattr(psycopg.Connection, "execute", execute)
-    calls: list[int] = []
-
-    def work(sql: Sql) -> None:
-        calls.append(1)
-        insert(2)(sql)
-
-    database.write(work)
-    assert broken == ["COMMIT"]
-    assert len(calls) == (1 if stored else 2)
-    assert numbers(database) == [1, 2]
-
-
-def test_a_commit_whose_outcome_cannot_be_found_out(
-    postgres: PostgresServer, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("siglum.tracking.sql.postgres._OUTCOME_SECONDS", 0)
-    original = PostgresSession.commit
-
-    def commit(self: PostgresSession) -> None:
-        def fail(*_: object, **__: object) -> None:
-            raise TransactionLostError("no answer")
-
-        postgres.run(TERMINATE)
-        monkeypatch.setattr("siglum.tracking.sql.postgres.PostgresSession.begin", fail)
-        original(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(PostgresSession, "commit", commit)
-        begin = PostgresSession.begin
-        with pytest.raises(UnavailableError, match="may have been stored"):
-            database.write(insert(1))
-    monkeypatch.setattr(PostgresSession, "begin", begin)
-    database.write(insert(2))
-    assert numbers(database) == [2]
-
-
-def test_a_server_that_is_restarted(postgres: PostgresServer, store: SqlTrackingStore) -> None:
-    """Killed and started again between writes, and stopped for good for a while."""
-    run = store.create_run("0").info.run_id
-    store.log_batch(run, metrics=[Metric("m", 1.0, 1)])
-    postgres.control("stop", "-m", "immediate")
-    postgres.start()
-    store.log_batch(run, metrics=[Metric("m", 2.0, 2)])
-    assert len(store.metric_history(run, "m").items) == 2
-    postgres.control("stop", "-m", "immediate")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retry, "DELAYS", (0.0,))
-        for call in (lambda: store.log_batch(run, tags=[Tag("a", "b")]), lambda: store.get_run(run)):
-            with pytest.raises(UnavailableError, match="does not answer") as caught:
-                call()
-            assert "\n" not in str(caught.value)
-    postgres.start()
-    store.log_batch(run, tags=[Tag("a", "c")])
-    assert store.get_run(run).data.tags["a"] == "c"
-
-
-def test_a_writer_that_hangs_is_ended(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its connection is closed by the server, and the others go on. What it then does is run again from the start."""
-    database = open_database(uri)
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            "siglum.tracking.sql.postgres._WRITER_SETTINGS", "SET idle_in_transaction_session_timeout = '20ms'"
-        )
-        hanging = open_database(uri)
-    hung, go = threading.Event(), threading.Event()
-    calls: list[int] = []
-
-    def hang(sql: Sql) -> list[object]:
-        calls.append(1)
-        hung.set()
-        assert go.wait(30)
-        return list(sql.all("SELECT 1"))
-
-    waiting = hanging.submit(hang)
-    assert hung.wait(30)
-    database.write(lambda sql: sql.run("SELECT 1"))
-    go.set()
-    assert waiting.result(30) == [(1,)]
-    assert len(calls) == 2
-    hanging.close()
-    database.close()
-
-
-def test_a_writer_that_holds_the_lock_for_too_long(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    held = PostgresBackend(uri).connect(writes=True, on_statement=lambda: None)
-    held.begin()
-    monkeypatch.setattr("siglum.tracking.sql.postgres._WRITER_SETTINGS", "SET lock_timeout = '20ms'")
-    database = open_database(uri)
-    with pytest.raises(BusyError, match="locked for too long"):
-        database.write(lambda sql: sql.run("SELECT 1"))
-    held.rollback()
-    database.write(lambda sql: sql.run("SELECT 1"))
-    held.close()
-    database.close()
-
-
-# -- the way to it -----------------------------------------------------------------------------------------------------
-@pytest.fixture(scope="module")
-def guarded(postgres: PostgresServer) -> Iterator[str]:
-    """The URI of a user who needs a password."""
-    rules = postgres.folder / "pg_hba.conf"
-    before = rules.read_text()
-    rules.write_text("local all guarded scram-sha-256\n" + before)
-    postgres.run(
-        f"CREATE USER guarded PASSWORD '{SECRET}@x'",
-        "SELECT pg_reload_conf()",
-        "CREATE SCHEMA guarded AUTHORIZATION guarded",
-    )
-    yield postgres.admin_uri.replace("postgres@", "guarded:PASSWORD@")
-    rules.write_text(before)
-    postgres.run("SELECT pg_reload_conf()")
-
-
-def test_the_right_password(guarded: str) -> None:
-    for scheme in ("postgresql", "postgres", "postgresql+psycopg2"):
-        uri = guarded.replace("postgresql:", f"{scheme}:").replace("PASSWORD", f"{SECRET}%40x")
-        database = open_database(uri)
-        assert SECRET not in database.place
-        database.close()
-
-
-@pytest.mark.parametrize("password", [f"{SECRET}-wrong", ""])
-def test_a_wrong_password_is_never_repeated(guarded: str, password: str) -> None:
-    uri = guarded.replace("PASSWORD", password)
-    with pytest.raises(PermissionDeniedError, match="user 'guarded'") as caught:
-        open_database(uri)
-    assert "password is wrong or missing" in str(caught.value)
-    assert SECRET not in str(caught.value)
-    command = [sys.executable, "-m", "siglum.cli", "runs", "list", "--tracking-uri", uri]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert SECRET not in done.stdout + done.stderr
-
-
-def test_what_is_not_there(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "DELAYS", ())
-    with pytest.raises(NotFoundError, match=r'database "nowhere" does not exist.*createdb nowhere'):
-        open_database(postgres.admin_uri.replace("/postgres?", "/nowhere?"))
-    with pytest.raises(UnavailableError, match="does not answer"):
-        open_database(f"postgresql://ann:{SECRET}@localhost:1/x")
-    with pytest.raises(InvalidInputError, match="option"):
-        open_database(f"{postgres.admin_uri}&no_such_option=1")
-    with pytest.raises(InvalidInputError, match="no schema"):
-        open_database(f"{postgres.admin_uri}&options=-csearch_path%3Dnowhere")
-
-
-def test_a_database_of_something_else(postgres: PostgresServer) -> None:
-    for table, words in (("alembic_version", "another tool, such as MLflow"), ("customers", "not Siglum's")):
-        uri = postgres.new_schema()
-        schema = uri.rpartition("%3D")[2]
-        postgres.run(f"CREATE TABLE {schema}.{table} (x BIGINT)")
-        with pytest.raises(FileFormatError, match=words):
-            open_database(uri)
-
-
-def test_who_only_looks_makes_no_tables(postgres: PostgresServer, tmp_path: Path) -> None:
-    uri = postgres.new_schema()
-    with pytest.raises(NotFoundError, match="is empty"):
-        open_stores(uri, str(tmp_path), create=False)
-    open_stores(uri, str(tmp_path)).close()
-    open_stores(uri, str(tmp_path), create=False).close()
-
-
-def test_a_newer_schema(postgres: PostgresServer) -> None:
-    uri = postgres.new_schema()
-    open_database(uri).close()
-    postgres.run(f"INSERT INTO {uri.rpartition('%3D')[2]}.siglum_schema VALUES (9999, 'later', 0)")
-    with pytest.raises(ConflictError, match="pgrade"):
-        open_database(uri)
-
-
-def test_without_the_extra(uri: str) -> None:
-    code = (
-        "import sys; sys.modules['psycopg'] = None; from siglum.cli.app import run; "
-        f"sys.exit(run(['runs', 'list', '--tracking-uri', {uri!r}]))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr == "error: PostgreSQL needs the extra 'postgres'. Install it: pip install 'siglum[postgres]'\n"
-
-
-def test_nobody_else_imports_the_driver(tmp_path: Path) -> None:
-    code = (
-        "import sys, siglum.tracking.sql.database as d; d.open_database('sqlite:///x.db').close(); "
-        "import siglum.server.run, siglum.client.stores; sys.exit('psycopg' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=tmp_path).returncode == 0
