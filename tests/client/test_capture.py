@@ -150,7 +150,7 @@ def kernel(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("JPY_SESSION_NAME", str(project / "churn.ipynb"))
     monkeypatch.setenv("IPYTHONDIR", str(project.parent / "ipython"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(project.parent / "runtime"))
-    manager, client = start_new_kernel(kernel_name="python3", cwd=str(project))
+    manager, client = start_new_kernel(startup_timeout=240, kernel_name="python3", cwd=str(project))
     yield client
     client.stop_channels()
     manager.shutdown_kernel(now=True)

@@ -184,8 +184,10 @@ def test_answers_of_other_servers(
     start: Start, sessions: Sessions, status: str, body: bytes, kind: type[SiglumError], said: str
 ) -> None:
     server = start(answer(status, body))
-    with pytest.raises(kind, match=said):
+    with pytest.raises(kind, match=said) as raised:
         RestTrackingStore(sessions(server.url)).get_experiment("0")
+    assert server.url in str(raised.value)  # whose answer it is
+    assert len(server.requests) == 1  # an answer that is final is not asked for again
 
 
 def test_an_answer_that_is_cut_off(start: Start, sessions: Sessions) -> None:

@@ -82,9 +82,9 @@ def error_of(url: str, response: http.client.HTTPResponse, body: bytes) -> Siglu
         return _unexplained(url, status)
     own = said.get("siglum")
     if isinstance(own, dict) and own.get("code") in _BY_CODE:
-        return _own_error(own)
+        return _own_error(own, url)
     found = _BY_WIRE_CODE.get(said["error_code"]) or _BY_STATUS.get(status, SiglumError)
-    return found(str(said.get("message", "")) or f"{url} answered {said['error_code']}.")
+    return found(str(said.get("message", "")) or f"{url} answered {said['error_code']}.", hint=_by(url))
 
 
 def refused_connection(url: str, reason: str) -> UnavailableError:
@@ -95,12 +95,17 @@ def refused_connection(url: str, reason: str) -> UnavailableError:
     )
 
 
-def _own_error(own: dict[str, Any]) -> SiglumError:
+def _by(url: str) -> str:
+    """Return who said it, for an error with nothing else to add: that another server was meant is a usual reason."""
+    return f"So says the server at {url}."
+
+
+def _own_error(own: dict[str, Any], url: str) -> SiglumError:
     found = _BY_CODE[own["code"]]
     if found is SearchSyntaxError:
         return SearchSyntaxError(str(own.get("problem")), str(own.get("text")), int(own.get("position", 0)))
     hint = own.get("hint")
-    return found(str(own.get("message")), hint=str(hint) if hint else None)
+    return found(str(own.get("message")), hint=str(hint) if hint else _by(url))
 
 
 def _unexplained(url: str, status: int) -> SiglumError:

@@ -230,10 +230,10 @@ class RestRegistryStore:
         try:
             yield
         except NotFoundError as error:
-            if error.hint is None:
+            if self._session.url in (error.hint or ""):  # it says nothing but who says it
                 with contextlib.suppress(SiglumError):
                     known = [each.name for each in self.search_registered_models(max_results=1000).items]
-                    error.hint = did_you_mean(name, known) if name not in known else None
+                    error.hint = (did_you_mean(name, known) if name not in known else None) or error.hint
             raise
 
 
