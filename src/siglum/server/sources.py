@@ -82,6 +82,9 @@ def check_kept_source(source: str) -> str:
     """Return the source of an imported version: a reference to a run or model, or as `check_kept_location`."""
     if source.partition(":")[0] in ("models", "runs"):
         parse_model_uri(check_text(source, "source", _MAX_URI))
+        path = source.partition(":")[2].strip("/")
+        if "\\" in source or not source.isprintable() or set(path.split("/")) & {"", ".", ".."}:
+            raise _invalid("it climbs out of what it names")
         return source
     return check_kept_location(source)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import hypothesis
+import msgspec
 import pytest
 from hypothesis import strategies as st
 from tests.server.attacks.conftest import CANARY
@@ -120,6 +122,34 @@ def test_each_location_is_refused_wherever_one_is_taken(attacked: Attacked, text
     assert len(requests) == 6
     for sent, answer in ask_all(app, requests):
         assert answer.status in (400, 404), (sent, answer.body)
+
+
+@pytest.mark.parametrize("text", REFUSED, ids=lambda text: repr(text[:40]))
+def test_no_imported_record_lies_where_it_must_not(attacked: Attacked, text: str) -> None:
+    """A migration says where files are inside its records: the same places are refused there."""
+    app, _, _ = attacked
+    own, run_id = "/api/siglum/1/import", "0123456789abcdef0123456789abcdef"
+    times = {"creation_timestamp": 1, "creation_timestamp_ms": 1, "last_updated_timestamp_ms": 1}
+    version = {"name": "new", "version": "1", **times}
+    experiment = {"experiment_id": "77", "name": "new"}
+    run = {"run_id": run_id, "experiment_id": "0", "status": "FINISHED", "artifact_uri": text}
+    model = {"model_id": "m-new", "experiment_id": "0", "name": "n", "artifact_uri": text, "status": 2, **times}
+
+    def models(source: str, place: str) -> dict[str, Any]:
+        of_version = [{"version": {**version, "source": source}, "storage_location": place}]
+        return {"models": [{"model": {"name": "new", **times}, "versions": of_version, "next_version": 2}]}
+
+    requests: list[tuple[str, dict[str, Any]]] = [
+        ("experiment", {"experiment": experiment, "location": text}),
+        ("runs", {"runs": [{"run": {"info": run}}]}),
+        ("logged-model", {"model": {"info": model}}),
+        ("models", models(text, "s3://bucket/m")),
+        ("models", models("s3://bucket/m", text)),
+    ]
+    sent = [Sent("POST", f"{own}/{path}", msgspec.json.encode(body), JSON) for path, body in requests]
+    for each, answer in ask_all(app, sent):
+        assert answer.status == 400, (each, answer.body)
+    assert ask_all(app, [Sent("GET", f"{own}/run?run_id={run_id}")])[0][1].json == {"points": None}
 
 
 @hypothesis.given(st.text(st.sampled_from("./\\%2eEfFcC0aA~:#?;\0 \u2025\uff0e\uff0f\u202e\ud800x"), max_size=24))
