@@ -38,8 +38,9 @@ def build(app: Dispatcher) -> Scene:
     webhook = post("webhooks", hook)["webhook"]
     root = str(run["artifact_uri"]).removeprefix("mlflow-artifacts:/")
     assert ask(app, "PUT", f"/api/2.0/mlflow-artifacts/artifacts/{root}/a/b.txt", b"text").status == 200
-    # what answers with columns loads a library, which opens files of its own
-    assert ask(app, "GET", f"/api/siglum/1/metrics/series?run_id={run['run_id']}&metric_key=loss").status == 200
+    # what some routes need is loaded when they are first asked, and opens files of its own
+    for path in (f"metrics/series?run_id={run['run_id']}&metric_key=loss", "lineage/diff?old=m@1&new=m@1"):
+        assert ask(app, "GET", f"/api/siglum/1/{path}").status == 200, path
     return Scene(
         {
             "experiment_id": "0", "experiment_ids": ["0"], "run_id": run["run_id"], "run_uuid": run["run_id"],
