@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
 
 from siglum.core import limits
 from siglum.core.errors import ConflictError, InvalidInputError
@@ -15,7 +15,6 @@ from siglum.tracking.store import TrackingStore
 OnConflict: TypeAlias = Literal["error", "keep", "replace"]
 
 
-@runtime_checkable
 class TakesConflicts(Protocol):
     """A store that is told what to do about conflicts, since it knows of them only later: that of a spool."""
 
@@ -46,8 +45,8 @@ def log(store: TrackingStore, run_id: str, params: Mapping[str, Any], on_conflic
     listed = [Param(check_key(key, "key"), str(value)) for key, value in params.items()]
     for start in range(0, len(listed), limits.BATCH_PARAMS):
         some = listed[start : start + limits.BATCH_PARAMS]
-        if isinstance(store, TakesConflicts):
-            store.put_params(run_id, some, on_conflict)
+        if hasattr(store, "put_params"):
+            cast("TakesConflicts", store).put_params(run_id, some, on_conflict)
             continue
         try:
             store.log_batch(run_id, params=some)

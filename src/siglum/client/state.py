@@ -13,7 +13,7 @@ import threading
 
 from siglum.client.spool.places import OFFLINE_URL, is_offline
 from siglum.client.spool.queue import SpoolQueue
-from siglum.client.spool.stores import open_spooled
+from siglum.client.spool.stores import open_spooled, say_what_waits
 from siglum.client.stores import Stores
 from siglum.client.system_metrics import Sampling, sampling_from
 from siglum.client.tracking_uri import default_tracking_uri, environment_value, parse_tracking_uri
@@ -54,6 +54,7 @@ class _Process:
         self.inherited: list[Session] = []
         self.generation = 0
         self.worker: int | None = None
+        self.has_looked = False
 
 
 _process = _Process()
@@ -107,6 +108,9 @@ def session(tracking: str | None = None, registry: str | None = None) -> Session
                 _close_with_worker()
                 stores, queue = open_spooled(key[0], cwd, key[1])
                 found = _process.sessions[key] = Session(stores, queue, key)
+                if not _process.has_looked:
+                    _process.has_looked = True
+                    say_what_waits(queue.folder)
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from siglum.client.spool import run_spool
 from siglum.client.spool.delivery import Delivery
 from siglum.client.spool.leftovers import send_leftovers, spool_paths
 from siglum.client.spool.queue import SpoolQueue
@@ -34,6 +35,8 @@ class Store:
         self.refuses: Callable[[str, Sequence[Param]], SiglumError | None] = lambda _run, _params: None
         self.keys: dict[str, object] = {}
         self.tried = threading.Event()
+        self.slow_for: str | None = None
+        self.gate = threading.Event()
 
     def log_batch(
         self,
@@ -45,6 +48,8 @@ class Store:
         idempotency_key: str | None = None,
     ) -> None:
         self.tried.set()
+        if run_id == self.slow_for:
+            assert self.gate.wait(60)
         if self.failure is not None and not self.fails_after_storing:
             raise self.failure
         if (refusal := self.refuses(run_id, params)) is not None:
@@ -160,6 +165,34 @@ def test_points_wait_for_a_store_that_is_away(store: Store, queue: SpoolQueue, t
     assert store.values("r") == list(range(10))
     queue.end("r")
     assert spool_paths(str(tmp_path / "spool")) == []
+
+
+def test_a_slow_store_holds_up_neither_the_training_nor_another_run(store: Store, queue: SpoolQueue) -> None:
+    store.slow_for = "slow"
+    queue.put("slow", point(0))
+    assert store.tried.wait(30)
+    for number in range(1, 3000):
+        queue.put("slow", point(number))
+        queue.put("other", point(number))
+    queue.flush("other")
+    assert store.values("slow") == []
+    assert store.values("other") == list(range(1, 3000))
+    store.gate.set()
+    queue.flush()
+    assert store.values("slow") == list(range(3000))
+
+
+def test_a_long_run_does_not_fill_the_disk(
+    store: Store, queue: SpoolQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_spool, "RENEWED_BYTES", 100_000)
+    for number in range(20_000):
+        queue.put("r", point(number))
+        if number % 1000 == 999:
+            queue.flush()
+    assert store.values("r") == list(range(20_000))
+    (path,) = spool_paths(str(tmp_path / "spool"))
+    assert os.path.getsize(path) < 500_000
 
 
 def test_a_batch_whose_answer_was_lost_is_stored_once(store: Store, queue: SpoolQueue) -> None:

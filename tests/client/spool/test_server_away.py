@@ -296,6 +296,8 @@ def test_a_killed_training_on_the_embedded_store(script: Script, command: Comman
         promised = int(training.stdout.readline())
     training.kill()
     promised = max([promised, *map(int, training.stdout.read().split())])
+    later = script("import siglum\nsiglum.start_run()\nsiglum.delete_run(siglum.active_run().info.run_id)\n")
+    assert "What 1 earlier process logged waits in " in later.communicate(timeout=120)[1]
     done = command("sync")
     assert done.returncode == 0, done.stderr
     (run,) = siglum.MlflowClient().search_runs(["0"])

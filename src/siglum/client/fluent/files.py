@@ -1,4 +1,4 @@
-"""The files that a run logs."""
+"""The files that a run logs: stored when a call returns or, on a server, copied to the spool and sent by its thread."""
 
 from __future__ import annotations
 
@@ -84,7 +84,8 @@ def log_image(
         key: Else the name of its series. Each is stored whole (PNG) and as a small preview.
         step: Where in the training it was made; 0 when None.
         timestamp: Milliseconds since the epoch; now when None.
-        synchronous: False returns a handle, whose `wait()` finds the picture stored already.
+        synchronous: True returns when it is stored, or in the spool of a server that is away; False returns a handle to
+            wait on.
 
     Raises:
         InvalidInputError: Another shape, type or range; both or neither of file and key.

@@ -1,4 +1,8 @@
-"""What a run logs: parameters, metrics, tags and inputs. Metric points are queued, everything else is sent at once."""
+"""What a run logs: parameters, metrics, tags and inputs.
+
+Nothing of it waits for a server: it goes to the spool, and a thread sends it. In a database of this machine all but
+metric points is stored when the call returns.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +49,8 @@ def log_metric(
         key: The metric's name.
         value: A number; NaN and infinities are kept as such.
         step: Where in the training it was measured; 0 when None.
-        synchronous: True returns when the point is stored; False returns a handle to wait on.
+        synchronous: True returns when the point is stored, or in the spool of a server that is away; False returns a
+            handle to wait on.
         timestamp: Milliseconds since the epoch; now when None.
         run_id: Another run than the active one.
         model_id: The logged model that was measured; the one of `set_active_model` when None.
@@ -91,12 +96,14 @@ def log_param(key: str, value: Any, synchronous: bool | None = None, *, on_confl
     Args:
         key: The parameter's name.
         value: Becomes a string.
-        synchronous: False returns a handle, whose `wait()` finds the parameter stored already.
+        synchronous: True returns when the parameter is stored, or in the spool of a server that is away; False returns
+            a handle to wait on.
         on_conflict: What to do when it was logged with another value: `error` raises, `keep` leaves that value,
             `replace` takes the new one and keeps the old in the tag `siglum.params.replaced`.
 
     Raises:
-        ConflictError: Another value is there, with `error`.
+        ConflictError: Another value is there, with `error`. One that another process has logged on a server meanwhile
+            is known, and raised, when this is sent: by `flush`, `end_run` and calls that wait.
         NotSupportedError: `replace`, and the server is not Siglum's.
     """
     pending = log_params({key: value}, synchronous, on_conflict=on_conflict)

@@ -67,7 +67,7 @@ class SpoolQueue:
         self.offline = offline
         self._delivery = delivery
         self._uri = uri
-        self._folder = folder
+        self.folder = folder
         self._each = each
         self._reset()
         _QUEUES.add(self)
@@ -102,7 +102,7 @@ class SpoolQueue:
                     program=" ".join(sys.argv[:1]),
                     started=now_ms(),
                 )
-                found = self._opened(RunSpool(self._folder, header, each=self._each))
+                found = self._opened(RunSpool(self.folder, header, each=self._each))
             if each is not None:
                 found.each = each
             return found
@@ -265,7 +265,7 @@ class SpoolQueue:
     def _unsent(self, reason: SiglumError) -> UnavailableError:
         waiting = sum(spool.count_waiting() for spool in list(self._spools.values()))
         kept, it = ("It is", "it") if waiting == 1 else ("They are", "them")
-        kept = f"{kept} kept in {self._folder}"
+        kept = f"{kept} kept in {self.folder}"
         if self.offline:
             wait = "waits" if waiting == 1 else "wait"
             return UnavailableError(
@@ -283,7 +283,7 @@ class SpoolQueue:
     def note_away(self, error: UnavailableError) -> None:
         """Take note that the store did not answer somebody else: nothing is sent for some seconds."""
         self._away_until = time.monotonic() + _RETRY_SECONDS[-1]
-        hint = f"What is logged is kept in {self._folder} until it does."
+        hint = f"What is logged is kept in {self.folder} until it does."
         self._say(UnavailableError(error.message, hint=hint))
 
     def _say(self, error: SiglumError) -> None:
@@ -299,7 +299,7 @@ class SpoolQueue:
         if spool is None:
             return
         if not self.offline and not self._is_away:
-            adopt(self._folder, self._uri, run_id, self._delivery)
+            adopt(self.folder, self._uri, run_id, self._delivery)
         spool.ended = True
         self._tidy(spool)
 

@@ -6,17 +6,23 @@ waited for, go through the spool. What goes to a server all goes through it.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import sys
 
 from siglum.client.artifact_folder import ArtifactFolder
 from siglum.client.rest.tracking import RestTrackingStore
 from siglum.client.spool.delivery import Delivery
 from siglum.client.spool.files import SpooledFolder
+from siglum.client.spool.leftovers import count_left
 from siglum.client.spool.places import OFFLINE_URL, is_offline, spool_folder, waits_for_each
 from siglum.client.spool.queue import SpoolQueue
 from siglum.client.spool.tracking import SpooledTrackingStore
 from siglum.client.stores import Stores, open_for_sending, open_stores
+from siglum.core.text import count
+
+_log = logging.getLogger("siglum")
 
 _RUN_FILES = re.compile(r"/([0-9a-f]{32})/artifacts/?\Z")
 """Where a server keeps the files of a run, Siglum's and MLflow's."""
@@ -44,6 +50,17 @@ class SpooledStores(Stores):
             return self._opened.artifacts_for(known or self._opened.tracking.get_run(run_id).info.artifact_uri)
 
         return SpooledFolder(self._queue, run_id, uri or f"runs:/{run_id}", find)
+
+
+def say_what_waits(folder: str) -> None:
+    """Say in one line that earlier processes have left something; nothing in a worker, whose parent has said it."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        return
+    left = count_left(folder)
+    if left:
+        what = f"What {count(left, 'earlier process', 'earlier processes')} logged waits"
+        _log.warning("%s in %s: 'siglum sync' sends it.", what, folder)
 
 
 def open_spooled(uri: str, cwd: str, registry_uri: str) -> tuple[Stores, SpoolQueue]:
