@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import ipaddress
 import signal
 import socket
@@ -19,6 +20,8 @@ from siglum.server.protocol import HttpProtocol
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the 60 s after which common proxies and clients give up an idle connection by themselves."""
+YOUNG_OBJECTS = 20_000
+"""So many are made before the garbage collector looks at them: a batch makes thousands, and none of them is garbage."""
 GRACE_SECONDS = 10
 """How long requests that are under way may take to end once the server has been told to stop."""
 
@@ -107,6 +110,8 @@ def serve(config: ServerConfig, listening: socket.socket, on_ready: Callable[[],
     `on_ready` is called as soon as requests are answered.
     """
     app = create_app(config)
+    gc.freeze()  # what is loaded by now stays until the end, and need not be looked through
+    gc.set_threshold(YOUNG_OBJECTS)
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await app(scope, receive, send)

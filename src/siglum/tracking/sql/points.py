@@ -75,8 +75,10 @@ def append_points(
     for key_id, series in fresh.items():
         if len(series) >= FINAL_POINTS:
             add_segments(sql, run_key, key_id, list(series))  # as long as a segment gets: no need to wait for more
+        elif len(series) == 1:
+            records.append((key_id, *series[0]))
         else:
-            records.extend((key_id, *point) for point in series)
+            records.extend([(key_id, *point) for point in series])
     if records:
         add_to_journal(sql, run_key, records)
         pack_long_journal(sql, run_key)
