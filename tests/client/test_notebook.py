@@ -125,6 +125,13 @@ def test_series_are_drawn(project: Path) -> None:
     assert page.paths[1].endswith("L256.0 4.0")
     assert len(page.paths[1]) < 20_000
     assert page.addresses == []  # nothing serves the embedded store
+    experiment = read(siglum.get_experiment(runs[0].info.experiment_id))
+    assert any("(runs 1 to 2)" in text for text in experiment.texts)
+    assert len(experiment.paths) == 3
+    client = siglum.MlflowClient()
+    client.create_registered_model("churn")
+    version = client.create_model_version("churn", runs[0].info.artifact_uri, run_id=runs[0].info.run_id)
+    assert read(version).paths == page.paths
     both = read(siglum.search_runs(output_format="list"))
     assert len(both.paths) == 4
     assert f"{EVIL}0 {runs[0].info.run_id[:8]}" in both.texts

@@ -112,6 +112,10 @@ def test_a_change_that_is_not_to_be_kept(project: Path) -> None:
     assert found.problems == ()
 
 
+def test_seeds_are_on_record_from_the_start(project: Path) -> None:
+    assert "PYTHONHASHSEED=7" in take(project, {"PYTHONHASHSEED": "7"}).tags()["siglum.seeds"].split()
+
+
 def test_a_notebook_is_named(project: Path) -> None:
     found = take(project, notebook=str(project / "sub" / "churn.ipynb"))
     tags = found.tags()

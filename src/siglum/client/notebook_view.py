@@ -19,6 +19,8 @@ _POINTS = 200
 """Of a line, for which a chart has room."""
 _PAGE = 2_000
 """Points that are asked of a server that cannot thin them out."""
+_LATEST = 50
+"""Runs of an experiment that are drawn at most."""
 _RUNS, _METRICS = 8, 4
 """Lines and charts that are drawn of many runs at most."""
 
@@ -33,6 +35,22 @@ class StoresInForce:
             for key in keys:
                 found[key] = _points(store, run.info.run_id, key)
         return found
+
+    def series_of(self, run_id: str) -> Mapping[str, Sequence[Point]]:
+        with contextlib.suppress(SiglumError, OSError):
+            run = state.session().stores.tracking.get_run(run_id)
+            return self.series(run, [key for key in sorted(run.data.metrics) if _is_own(key)][:_METRICS])
+        return {}
+
+    def results(self, experiment_id: str) -> Mapping[str, Sequence[Point]]:
+        found: dict[str, list[Point]] = {}
+        with contextlib.suppress(SiglumError, OSError):
+            page = state.session().stores.tracking.search_runs([experiment_id], max_results=_LATEST)
+            for number, run in enumerate(reversed(page.items), start=1):
+                for key in filter(_is_own, sorted(run.data.metrics)):
+                    found.setdefault(key, []).append((number, run.data.metrics[key]))
+        common = sorted(found, key=lambda key: -len(found[key]))
+        return {key: found[key] for key in common[:_METRICS]}
 
     def address(self, *path: str) -> str | None:
         uri = state.tracking_uri()

@@ -57,28 +57,29 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "".join(parts)
 
 
-def charts(series: Mapping[str, Mapping[str, Sequence[Point]]]) -> str:
+def charts(series: Mapping[str, Mapping[str, Sequence[Point]]], across: str = "steps") -> str:
     """Return a small line chart for each title, with a line for each name; empty without any line.
 
-    A line breaks off where a value is not finite. What has fewer than two points is no line, and left out.
+    A line breaks off where a value is not finite. What has fewer than two points is no line, and left out. `across`
+    says what the points are numbered by.
     """
     drawn = []
     for title, lines in series.items():
         known = {name: points for name, points in lines.items() if sum(math.isfinite(y) for _, y in points) > 1}
         if known:
-            drawn.append(_chart(title, known))
+            drawn.append(_chart(title, known, across))
     return f'<div style="display:flex;flex-wrap:wrap;gap:12px">{"".join(drawn)}</div>' if drawn else ""
 
 
-def _chart(title: str, lines: Mapping[str, Sequence[Point]]) -> str:
+def _chart(title: str, lines: Mapping[str, Sequence[Point]], across: str) -> str:
     finite = [(x, y) for points in lines.values() for x, y in points if math.isfinite(y)]
     left, right = min(x for x, _ in finite), max(x for x, _ in finite)
     low, high = min(y for _, y in finite), max(y for _, y in finite)
 
     def at(x: float, y: float) -> str:
-        across = (x - left) / (right - left) if right > left else 0.5
+        along = (x - left) / (right - left) if right > left else 0.5
         up = (y / 2 - low / 2) / (high / 2 - low / 2) if high > low else 0.5  # halves: their difference is finite
-        return f"{_EDGE + across * (_WIDTH - 2 * _EDGE):.1f} {_HEIGHT - _EDGE - up * (_HEIGHT - 2 * _EDGE):.1f}"
+        return f"{_EDGE + along * (_WIDTH - 2 * _EDGE):.1f} {_HEIGHT - _EDGE - up * (_HEIGHT - 2 * _EDGE):.1f}"
 
     paths, legend = [], []
     for number, (name, points) in enumerate(lines.items()):
@@ -95,7 +96,7 @@ def _chart(title: str, lines: Mapping[str, Sequence[Point]]) -> str:
     return (
         f'<div style="font-size:90%"><div><strong>{escaped(title)}</strong></div><div>{high:.6g}</div>'
         f'<svg width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}">{"".join(paths)}{axis}</svg>'
-        f"<div>{low:.6g} (steps {left:.10g} to {right:.10g})</div><div>{' '.join(legend)}</div></div>"
+        f"<div>{low:.6g} ({across} {left:.10g} to {right:.10g})</div><div>{' '.join(legend)}</div></div>"
     )
 
 

@@ -46,6 +46,7 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
     code: CodeState
     environment: Environment | None
+    seeds: dict[str, int | str] = {}
     stage: str | None = None
     inputs: tuple[DataInput, ...] = ()
     problems: tuple[str, ...] = ()
@@ -61,6 +62,7 @@ class Capture(msgspec.Struct, frozen=True, kw_only=True):
             "mlflow.source.git.repoURL": self.code.remote,
             "siglum.git.dirty": None if self.code.commit is None else str(self.code.dirty).lower(),
             "siglum.command": shlex.join(self.command)[:MAX_TAG_CHARACTERS] or None,
+            "siglum.seeds": " ".join(f"{name}={seed}" for name, seed in sorted(self.seeds.items())) or None,
             "siglum.stage": self.stage,
             "siglum.capture.problems": " ".join(self.problems)[:MAX_TAG_CHARACTERS] or None,
         }
@@ -137,6 +139,7 @@ def capture(
         command=attempt("The command", lambda: entry_command(orig_argv, cwd, root), ()),
         code=code,
         environment=attempt("The environment", lambda: capture_environment(environ, variables), None),
+        seeds=seeds_in_force(environ),
         stage=stage.name,
         inputs=stage.inputs,
         problems=(*problems, *code.problems, *stage.problems),

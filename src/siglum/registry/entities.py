@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
-from siglum.core.html import card
+from siglum.core.html import card, charts
 from siglum.core.text import timestamp
 from siglum.tracking.entities import Entity, linked
+from siglum.tracking.surroundings import surroundings
 
 
 class Stage(enum.StrEnum):
@@ -60,7 +61,9 @@ class ModelVersion(Entity, frozen=True, kw_only=True):
             "description": self.description,
             **linked("models", self.name, "versions", self.version),
         }
-        return card(self.name, f"version {self.version}", {"version": facts, "tags": self.tags})
+        series = surroundings().series_of(self.run_id) if self.run_id else {}
+        drawing = charts({key: {key: points} for key, points in series.items()})
+        return card(self.name, f"version {self.version}", {"version": facts, "tags": self.tags}, drawing)
 
 
 class RegisteredModel(Entity, frozen=True, kw_only=True):

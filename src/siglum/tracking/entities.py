@@ -117,7 +117,9 @@ class Experiment(Entity, frozen=True, kw_only=True):
 
     def _repr_html_(self) -> str:
         facts = {**self.table_row(), "files": self.artifact_location, **linked("experiments", self.experiment_id)}
-        return card(self.name, f"experiment {self.experiment_id}", {"experiment": facts, "tags": self.tags})
+        results = {key: {key: points} for key, points in surroundings().results(self.experiment_id).items()}
+        sections = {"experiment": facts, "tags": self.tags}
+        return card(self.name, f"experiment {self.experiment_id}", sections, charts(results, "runs"))
 
 
 class RunInfo(Entity, frozen=True, kw_only=True):

@@ -21,6 +21,12 @@ class Surroundings(Protocol):
     def series(self, run: Run, keys: Sequence[str]) -> Mapping[str, Sequence[Point]]:
         """Return the points of metrics, (step, value), thinned where they are many."""
 
+    def series_of(self, run_id: str) -> Mapping[str, Sequence[Point]]:
+        """Return the points of the metrics of a run that is known by its id only."""
+
+    def results(self, experiment_id: str) -> Mapping[str, Sequence[Point]]:
+        """Return the last values of metrics over the runs of an experiment, (number, value), the oldest first."""
+
     def address(self, *path: str) -> str | None:
         """Return where a browser shows something, such as `experiments`, `1`, `runs`, `<id>`; None without a server."""
 
@@ -29,6 +35,12 @@ class Nothing:
     """No stores are at hand."""
 
     def series(self, run: Run, keys: Sequence[str]) -> Mapping[str, Sequence[Point]]:  # noqa: ARG002  -- the port's
+        return {}
+
+    def series_of(self, run_id: str) -> Mapping[str, Sequence[Point]]:  # noqa: ARG002  -- the port's
+        return {}
+
+    def results(self, experiment_id: str) -> Mapping[str, Sequence[Point]]:  # noqa: ARG002  -- the port's
         return {}
 
     def address(self, *path: str) -> str | None:  # noqa: ARG002  -- the port's
