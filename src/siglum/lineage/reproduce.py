@@ -169,7 +169,7 @@ def _check_command(name: str, command: Sequence[str]) -> None:
     if not command:
         reason = "the command that made it is not on record"
     elif any("ipykernel" in argument for argument in command):
-        reason = "it was made in a notebook, whose cells and their order are not on record"
+        reason = "it was made in a notebook; the cells that it ran are among the run's files, in siglum/notebook.py"
     elif any(argument.startswith("sha256:") for argument in command):
         reason = "its command had an argument too long to be recorded"
     elif any(MARK in argument for argument in command):
