@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -141,6 +142,20 @@ def test_the_change_is_kept_unless_refused(project: Path, monkeypatch: pytest.Mo
     environment = siglum.artifacts.load_dict(f"runs:/{too.info.run_id}/siglum/environment.json")
     assert environment["variables"]["MY_CLUSTER"] == "a"
     assert environment["hardware"]["cpus"] >= 1
+
+
+def test_where_output_cannot_be_kept_the_training_goes_on(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "tee").write_bytes(b"no program")
+    (tmp_path / "bin" / "tee").chmod(0o755)
+    program = "import siglum\nwith siglum.start_run(log_output=True): print('shown')\nprint('after')"
+    environ = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == "shown\nafter\n"
+    assert "is not kept: [Errno 8]" in done.stderr
+    (run_id,) = runs_by_name().values()
+    assert siglum.get_run(run_id).info.status == "FINISHED"
+    assert not Path(output_folder(run_id)).exists()
 
 
 @pytest.fixture

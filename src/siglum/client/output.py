@@ -74,12 +74,12 @@ class OutputLog:
         """
         with self._lock:
             if self._users == 0:
-                self._place = self._folder(run_id)
-                os.makedirs(self._place, mode=0o700, exist_ok=True)
-                self._held = hold(self._place)
-                for name in STREAMS:
-                    if getattr(sys, name) is not None:
-                        self._streams[name] = _double(name, os.path.join(self._place, f"{name}.txt"))
+                try:
+                    self._open(run_id, hold)
+                except OSError:
+                    self._stop()
+                    self._close()
+                    raise
             else:
                 self._settle()
             self._users += 1
@@ -94,18 +94,36 @@ class OutputLog:
             if self._users:
                 self._settle()
             else:
-                for stream in self._streams.values():
-                    stream.stop()
-            found = {
-                name: stretch(stream.path, kept.begun.get(name, 0), limit) for name, stream in self._streams.items()
-            }
-            if self._users == 0:
-                if self._place is not None:
-                    shutil.rmtree(self._place, ignore_errors=True)
-                if self._held is not None:
-                    self._held.close()
-                self._streams, self._place = {}, None
+                self._stop()
+            try:
+                found = {
+                    name: stretch(stream.path, kept.begun.get(name, 0), limit) for name, stream in self._streams.items()
+                }
+            finally:
+                if self._users == 0:
+                    self._close()
             return {name: content for name, content in found.items() if content}
+
+    def _open(self, run_id: str, hold: Callable[[str], IO[bytes]]) -> None:
+        self._place = self._folder(run_id)
+        os.makedirs(self._place, mode=0o700, exist_ok=True)
+        self._held = hold(self._place)
+        for name in STREAMS:
+            if getattr(sys, name) is not None:
+                self._streams[name] = _double(name, os.path.join(self._place, f"{name}.txt"))
+
+    def _stop(self) -> None:
+        """Have the streams go where they went before, whatever became of the files."""
+        for stream in self._streams.values():
+            with contextlib.suppress(OSError):
+                stream.stop()
+
+    def _close(self) -> None:
+        if self._place is not None:
+            shutil.rmtree(self._place, ignore_errors=True)
+        if self._held is not None:
+            self._held.close()
+        self._held, self._streams, self._place = None, {}, None
 
     def _settle(self) -> None:
         for stream in self._streams.values():
@@ -138,13 +156,17 @@ class _DoubledDescriptor:
         getattr(sys, name).flush()
         self._shown = os.dup(number)
         # In a session of its own: what is typed at the terminal does not end it before the training has ended.
-        self._tee = subprocess.Popen(
-            [tee, "-a", path],
-            stdin=subprocess.PIPE,
-            stdout=self._shown,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        try:
+            self._tee = subprocess.Popen(
+                [tee, "-a", path],
+                stdin=subprocess.PIPE,
+                stdout=self._shown,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(self._shown)
+            raise
         _tees.append(self._tee)
         assert self._tee.stdin is not None
         self._pipe = self._tee.stdin

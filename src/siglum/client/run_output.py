@@ -40,7 +40,11 @@ class RunOutput:
         if self._kept is None:
             return
         kept, self._kept = self._kept, None
-        found = _output.end(kept, self._limit)
+        try:
+            found = _output.end(kept, self._limit)
+        except OSError as error:
+            _log.warning("The output of the run is not kept: %s", error)
+            return
         if self._error:
             found["stderr"] = found.get("stderr", b"") + self._error
         for name, content in found.items():
