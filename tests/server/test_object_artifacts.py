@@ -31,6 +31,7 @@ from siglum.server.app import ServerConfig, create_app
 from siglum.server.dispatch import Dispatcher
 from siglum.server.stores import StoreOptions, open_served_stores
 from siglum.storage.artifacts.base import ArtifactLayout
+from siglum.storage.remotes import s3_region
 from siglum.testing.http_server import Fault
 from siglum.testing.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 
@@ -200,10 +201,21 @@ def test_what_is_wrong_is_said_at_the_start(
         pass
     text = str(caught.value)
     assert words in text
+    assert not (tmp_path / "siglum.db").exists()
     assert "\n" not in text
     assert "emote" not in text
     for secret in (SECRET_KEY, "wrong+secret", "s3cr3t"):
         assert secret not in text + repr(caught.value.__cause__)
+
+
+def test_a_region_that_nobody_tells(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_S3_ENDPOINT_URL")
+    monkeypatch.setattr(s3_region, "_HOST", "127.0.0.1:9")
+    with (
+        pytest.raises(UnavailableError, match=r"^The region of the bucket 'bucket' .* Set AWS_REGION"),
+        served(tmp_path),
+    ):
+        pass
 
 
 def test_a_login_that_may_only_read(s3: S3Server, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_a_taken_port(server: ServerProcess, tmp_path: Path) -> None:
     [
         (["--backend-store-uri", "postgresql://localhost:1/db"], "PostgreSQL does not answer"),
         (["--backend-store-uri", "http://localhost:5000"], "is a server, not a database"),
-        (["--backend-store-uri", "sqlite:///x.db", "--default-artifact-root", "s3://bucket"], "folder of this machine"),
+        (["--backend-store-uri", "sqlite:///x.db", "--default-artifact-root", "hdfs://host/x"], "be kept there"),
         (["--backend-store-uri", "sqlite:///x.db", "--host", "no such host"], "no host"),
         (["--backend-store-uri", "sqlite:///x.db", "--host", "203.0.113.7"], "no address"),
     ],

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from siglum.client.artifact_root import is_in_object_store, open_artifact_root
+from siglum.client.artifact_root import is_in_object_store, local_folder, open_artifact_root
 from siglum.storage.artifacts.base import ArtifactLayout, ArtifactStore, DirectTransfers
 from siglum.tracking.sql.artifact_root import record_root
 from siglum.tracking.sql.content_index import SqlContentIndex
@@ -22,28 +22,38 @@ class ServedArtifacts(msgspec.Struct, frozen=True):
     direct: DirectTransfers | None = None
 
 
+def check_artifacts(root: str, cwd: str) -> None:
+    """See that artifacts can be kept at a folder or URI. An object store is written to, and what is written removed.
+
+    Raises as `open_artifact_root`, and UnavailableError or PermissionDeniedError when an object store does not work.
+    """
+    if not is_in_object_store(root):
+        local_folder(root, cwd)
+        return
+    # Needs an optional extra.
+    from siglum.storage.artifacts.object_remote import open_artifact_remote
+    from siglum.storage.artifacts.objects import ObjectArtifactStore
+
+    ObjectArtifactStore(open_artifact_remote(root, os.environ, patient=False)).check()
+
+
 @contextlib.contextmanager
 def open_served_artifacts(
     root: str, cwd: str, database: Database, layout: ArtifactLayout, *, presigned: bool
 ) -> Iterator[ServedArtifacts]:
-    """Open the artifacts at a folder or URI. An object store is written to and read once, to see that it works.
-
-    Raises as `open_artifact_root`, and UnavailableError or PermissionDeniedError when the store does not work.
-    """
+    """Open the artifacts at a folder or URI that was looked at by `check_artifacts`."""
     store = open_artifact_root(root, cwd, database, layout)
     if not is_in_object_store(root):
         record_root(database, None, layout)
         yield ServedArtifacts(store)
         return
     # Needs an optional extra.
-    from siglum.storage.artifacts.object_remote import open_artifact_remote
     from siglum.storage.artifacts.objects import ObjectArtifactStore
     from siglum.storage.artifacts.transfers import ObjectTransfers
     from siglum.storage.artifacts.upkeep import Upkeep
 
     assert isinstance(store, ObjectArtifactStore)
     assert store.contents is not None
-    ObjectArtifactStore(open_artifact_remote(root, os.environ, patient=False)).check()
     record_root(database, root, layout)
     upkeep = Upkeep(store.remote, SqlContentIndex(database), store.contents)
     upkeep.start()

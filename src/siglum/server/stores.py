@@ -23,7 +23,7 @@ from siglum.registry.sql.store import SqlRegistryStore
 from siglum.registry.sql.webhooks import SqlWebhookStore
 from siglum.registry.webhook_secrets import SecretBox
 from siglum.server.app import ServerConfig
-from siglum.server.artifact_stores import open_served_artifacts
+from siglum.server.artifact_stores import check_artifacts, open_served_artifacts
 from siglum.storage.artifacts.base import ArtifactLayout
 from siglum.tracking.sql.database import Database, open_database
 from siglum.tracking.sql.store import SqlTrackingStore
@@ -65,6 +65,7 @@ def open_served_stores(
             hint="Use sqlite:///path/to/file.db or postgresql://user@host/name.",
         )
     root = location.artifact_root if options.artifact_root is None else options.artifact_root
+    check_artifacts(root, cwd)  # before anything is made
     prepare_location(location)
     with contextlib.closing(open_database(location.uri)) as database:
         webhooks = _open_webhooks(location, database)

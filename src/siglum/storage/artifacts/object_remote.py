@@ -37,6 +37,7 @@ _LOGIN = {
     "gs": "Set GOOGLE_APPLICATION_CREDENTIALS to a service account's key file in the environment.",
     "azure": "Set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY, in the environment.",
 }
+_REGION = "Set AWS_REGION in the environment, or MLFLOW_S3_ENDPOINT_URL for a server that is not AWS's."
 
 
 class ArtifactRemote(ObjectStoreRemote):
@@ -110,8 +111,10 @@ def _impatient(place: ObjectPlace) -> ObjectPlace:
 
 def _retold(error: Exception, url: str) -> Exception:
     """Return an error of a remote for people who have never heard of remotes."""
-    if not isinstance(error, SiglumError) or not error.message.startswith("Remote "):
+    if not isinstance(error, SiglumError):
         return error
+    if not error.message.startswith("Remote "):  # about the bucket, in whatever remote
+        return type(error)(error.message, hint=_REGION if error.message.startswith("The region") else None)
     rest = _OWN_KEY.sub("", error.message.removeprefix(f"Remote {_NAME!r}"))
     what = f"The artifact store {url}{rest}" if rest.startswith(" ") else f"Artifacts at {url}: {rest.lstrip(':, ')}"
     return type(error)(what, hint=_hint(error, url))
@@ -128,6 +131,6 @@ def _hint(error: SiglumError, url: str) -> str | None:
         return "Free some space there."
     if isinstance(error, UnavailableError):
         if "another region" in error.message:
-            return "Set AWS_REGION in the environment."
+            return _REGION
         return "Check its name and address, and the network."
     return None
