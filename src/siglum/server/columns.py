@@ -16,12 +16,11 @@ import importlib.util
 import io
 import sys
 from array import array
-from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final, Protocol
 
 from siglum.server.errors import RefusedError
-from siglum.tracking.series import Point
+from siglum.tracking.table import Columns
 
 ARROW: Final = "application/vnd.apache.arrow.stream"
 PACKED: Final = "application/vnd.siglum.series"
@@ -32,7 +31,7 @@ class ColumnWriter(Protocol):
     """Makes bytes of points: first of `begin`, then of each portion, then of `end`."""
 
     def begin(self) -> bytes: ...
-    def write(self, points: Sequence[Point]) -> bytes: ...
+    def write(self, columns: Columns) -> bytes: ...
     def end(self) -> bytes: ...
 
 
@@ -42,13 +41,13 @@ class PackedWriter:
     def begin(self) -> bytes:
         return _MAGIC
 
-    def write(self, points: Sequence[Point]) -> bytes:
-        steps, timestamps, values = zip(*points, strict=True)
-        columns = (array("q", steps), array("q", timestamps), array("d", values))
+    def write(self, columns: Columns) -> bytes:
+        parts: list[array[Any]] = [columns.steps, columns.timestamps, columns.values]
         if sys.byteorder == "big":
-            for column in columns:
-                column.byteswap()
-        return len(points).to_bytes(4, "little") + b"".join(column.tobytes() for column in columns)
+            parts = [array(part.typecode, part) for part in parts]
+            for part in parts:
+                part.byteswap()
+        return len(columns.values).to_bytes(4, "little") + b"".join(part.tobytes() for part in parts)
 
     def end(self) -> bytes:
         return bytes(4)
@@ -72,9 +71,12 @@ class ArrowWriter:
         self._writer = self._arrow.ipc.new_stream(self._out, self._schema)
         return self._take()
 
-    def write(self, points: Sequence[Point]) -> bytes:
-        columns = zip(*points, strict=True)
-        arrays = [self._arrow.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
+    def write(self, columns: Columns) -> bytes:
+        parts: list[array[Any]] = [columns.steps, columns.timestamps, columns.values]
+        arrays = [
+            self._arrow.Array.from_buffers(field.type, len(part), [None, self._arrow.py_buffer(part)])
+            for part, field in zip(parts, self._schema, strict=True)
+        ]
         self._writer.write_batch(self._arrow.record_batch(arrays, schema=self._schema))
         return self._take()
 

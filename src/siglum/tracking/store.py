@@ -35,7 +35,8 @@ from siglum.tracking.entities import (
     ViewType,
 )
 from siglum.tracking.messages import RunMessage
-from siglum.tracking.table import DataVersion, RunTable, Window
+from siglum.tracking.series import Point
+from siglum.tracking.table import Columns, DataVersion, RunTable, Window
 
 T = TypeVar("T")
 
@@ -325,6 +326,10 @@ class ServedTrackingStore(TrackingStore, Protocol):
         The future ends as `log_batch` would: once all is committed and flushed, or with what it raises. It cannot be
         cancelled.
         """
+        ...
+
+    def metric_columns(self, run_id: str, key: str, *, after: Point | None, limit: int) -> Columns:
+        """Return about `limit` points of a series in columns, in the order of its history, those after `after`."""
         ...
 
     def search_run_messages(

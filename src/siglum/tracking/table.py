@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable
+
 import msgspec
+
+from siglum.tracking.series import Point
 
 Cell = str | int | float | None
 """A value; None where the run has none. A metric may be NaN."""
@@ -36,6 +41,41 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     min_value: list[float | None]
     max_value: list[float | None]
     points: list[int]
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """Points of a series, a column for each part of them, all as long."""
+
+    steps: array[int]
+    timestamps: array[int]
+    values: array[float]
+
+    @classmethod
+    def of(cls, points: Iterable[Point]) -> Columns:
+        """Return points as columns."""
+        columns = cls(array("q"), array("q"), array("d"))
+        for point in points:
+            columns.add(point)
+        return columns
+
+    def add(self, point: Point) -> None:
+        """Append a point."""
+        self.steps.append(point[0])
+        self.timestamps.append(point[1])
+        self.values.append(point[2])
+
+    @property
+    def last(self) -> Point | None:
+        """The last point; None without any."""
+        return (self.steps[-1], self.timestamps[-1], self.values[-1]) if self.values else None
+
+    def between(self, first: int | None, last: int | None) -> Columns:
+        """Return the points whose step is not less than `first` and not above `last`."""
+        if first is None and last is None:
+            return self
+        low, high = -(2**63) if first is None else first, 2**63 - 1 if last is None else last
+        points = zip(self.steps, self.timestamps, self.values, strict=True)
+        return Columns.of(point for point in points if low <= point[0] <= high)
 
 
 class DataVersion(msgspec.Struct, frozen=True, kw_only=True):

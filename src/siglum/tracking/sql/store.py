@@ -53,13 +53,14 @@ from siglum.tracking.sql import (
     run_search,
     run_table,
     runs,
+    series_columns,
 )
 from siglum.tracking.sql.collect import DeletedRun, RemovedRun
 from siglum.tracking.sql.database import Database
 from siglum.tracking.sql.points import MetricSummary
 from siglum.tracking.sql.port import Sql
 from siglum.tracking.store import DatasetFilter, LoggedModelOrder, Page
-from siglum.tracking.table import DataVersion, RunTable, Window
+from siglum.tracking.table import Columns, DataVersion, RunTable, Window
 from siglum.tracking.validation import (
     check_batch_sizes,
     check_dataset_input,
@@ -339,6 +340,9 @@ class SqlTrackingStore:
         page = found if max_results is None else found[:max_results]
         token = encode_token(query, page[-1]) if len(found) > len(page) else None
         return Page(tuple(Metric(key, value, timestamp, step) for step, timestamp, value in page), token)
+
+    def metric_columns(self, run_id: str, key: str, *, after: Point | None, limit: int) -> Columns:
+        return self.database.read(lambda sql: series_columns.read(sql, run_id, key, after, limit))
 
     def metric_summaries(self, run_id: str) -> dict[str, MetricSummary]:
         """Return last, least, greatest and count of each series of a run, by key."""
