@@ -252,6 +252,34 @@ class RunContract(TrackingFixtures):
         with pytest.raises(InvalidInputError):
             store.search_datasets([])
 
+    def test_versions_of_data(self, store: TrackingStore, experiment_id: str) -> None:
+        def use(digest: str, start: int, name: str = "train", path: str = "data/train.csv") -> str:
+            run_id = store.create_run(experiment_id, start_time=start).info.run_id
+            source = json.dumps({"path": path})
+            dataset = Dataset(name=name, digest=digest, source_type="siglum", source=source)
+            store.log_inputs(run_id, datasets=[DatasetInput(dataset=dataset)])
+            return run_id
+
+        use("a", 1)
+        use("b", 2)
+        use("a", 3)
+        use("c", 4, name="other", path="x.csv")
+        store.delete_run(use("d", 5))
+        page = store.data_versions([experiment_id], max_results=2)
+        rest = store.data_versions([experiment_id], max_results=2, page_token=page.next_token)
+        found = [(v.name, v.digest, v.path, v.runs, v.first_used, v.last_used) for v in (*page.items, *rest.items)]
+        assert found == [
+            ("other", "c", "x.csv", 1, 4, 4),
+            ("train", "a", "data/train.csv", 2, 1, 3),
+            ("train", "b", "data/train.csv", 1, 2, 2),
+        ]
+        assert rest.next_token is None
+        assert [v.digest for v in store.data_versions([experiment_id], path="x.csv").items] == ["c"]
+        assert [v.digest for v in store.data_versions([experiment_id], name="train").items] == ["a", "b"]
+        assert {v.digest for v in store.data_versions().items} >= {"a", "b", "c"}
+        with pytest.raises(InvalidInputError):
+            store.data_versions(max_results=0)
+
     def test_models_as_mlflow_2_logs_them(self, store: TrackingStore, run_id: str) -> None:
         model = {"artifact_path": "m", "flavors": {}, "utc_time_created": "2020-01-01", "run_id": run_id}
         store.log_model_history(run_id, model)
