@@ -9,7 +9,7 @@ import getpass
 import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -22,7 +22,9 @@ from siglum.lineage.notebook import relative_name
 from siglum.lineage.project import project_root
 from siglum.lineage.recipe import MAX_TAG_CHARACTERS, Recipe, RecipeCode, make_recipe
 from siglum.lineage.seeds import seed_everything, seeds_in_force
-from siglum.lineage.stage_inputs import StageFacts, capture_stage, result_paths
+
+if TYPE_CHECKING:
+    from siglum.lineage.stage_inputs import StageFacts
 
 __all__ = [
     "Capture", "DataInput", "InputLog", "capture", "close_log", "open_log", "record_input", "seed_everything",
@@ -126,11 +128,11 @@ def capture(
 
     root = project_root(cwd)
     lock_only: tuple[str, ...] = ("dvc.lock",)
-    results = attempt("The pipeline's outputs", lambda: result_paths(root), lock_only)
+    results = attempt("The pipeline's outputs", lambda: _result_paths(root), lock_only)
     code = attempt(
         "The state of the code", lambda: capture_code(root, results, max_diff, keep_diff=keep_diff), CodeState()
     )
-    stage = attempt("The pipeline stage", lambda: capture_stage(environ, code.commit), StageFacts())
+    stage = attempt("The pipeline stage", lambda: _stage(environ, code.commit), None)
     return Capture(
         root=root,
         user=attempt("The user", user_name, "unknown"),
@@ -140,10 +142,27 @@ def capture(
         code=code,
         environment=attempt("The environment", lambda: capture_environment(environ, variables), None),
         seeds=seeds_in_force(environ),
-        stage=stage.name,
-        inputs=stage.inputs,
-        problems=(*problems, *code.problems, *stage.problems),
+        stage=stage.name if stage is not None else None,
+        inputs=stage.inputs if stage is not None else (),
+        problems=(*problems, *code.problems, *(stage.problems if stage is not None else ())),
     )
+
+
+def _result_paths(root: str) -> tuple[str, ...]:
+    if not os.path.isdir(os.path.join(root, ".dvc")):
+        return ()
+    # All of pipelines: a fifth of what the client imports, and only here is something in them.
+    from siglum.lineage.stage_inputs import result_paths
+
+    return result_paths(root)
+
+
+def _stage(environ: Mapping[str, str], commit: str | None) -> StageFacts | None:
+    if not environ.get("DVC_STAGE"):
+        return None
+    from siglum.lineage.stage_inputs import capture_stage  # as above
+
+    return capture_stage(environ, commit)
 
 
 def user_name() -> str:

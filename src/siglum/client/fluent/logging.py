@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from siglum.client import active_model, data_files, parameters
+from siglum.client import active_model, parameters
 from siglum.client.datasets import DataSet
 from siglum.client.fluent.runs import current_scope, session_of
 from siglum.client.parameters import OnConflict
@@ -23,7 +23,6 @@ from siglum.client.state import Session
 from siglum.core import limits
 from siglum.core.errors import InvalidInputError
 from siglum.core.names import check_int64, check_key
-from siglum.lineage.data_inputs import input_of_path
 from siglum.lineage.datasets import dataset_input
 from siglum.lineage.inputs import DataInput, record_input
 from siglum.tracking.entities import DatasetInput, LoggedModelInput, LoggedModelOutput, Metric, Tag
@@ -256,6 +255,10 @@ def _input(dataset: DataSet | str | os.PathLike[str], context: str) -> tuple[Dat
             f"An input is a path or a data set, not {type(dataset).__name__}.",
             hint="Make a data set of a table with siglum.data.from_pandas().",
         )
+    # Only for files: what reads them knows all of pipelines.
+    from siglum.client import data_files
+    from siglum.lineage.data_inputs import input_of_path
+
     item = input_of_path(os.fspath(dataset), os.getcwd(), context)
     made = dataset_input(item)
     return item, DatasetInput(dataset=made.dataset, tags=(*made.tags, data_files.tracked_tag(item)))
