@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -222,6 +223,7 @@ def main() -> None:
     if unknown := set(works) - {*WRITES, *READS}:
         sys.exit(f"there is no {', '.join(sorted(unknown))}; choose of {', '.join((*WRITES, *READS))}")
     databases = option("--databases", "sqlite,postgresql").split(",")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended, too
     path = option("--record", "")
     record = Record(Path(path) if path else None)
     failed: list[str] = []
