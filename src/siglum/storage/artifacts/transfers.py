@@ -98,7 +98,7 @@ class ObjectTransfers:
             # The answer to an earlier try may have been lost, or the store may not have told in time.
             if self._store.by_content is None or self._remote.size_of(key) is None:
                 raise
-        self._show(path, key, nonce)
+        self._show(path, key)
 
     def abort_parts(self, path: str, upload_id: str) -> None:
         parse_artifact_path(path)
@@ -106,7 +106,7 @@ class ObjectTransfers:
         key = self._key(path, nonce)
         self._parts().abort(key, upload)
 
-    def _show(self, path: str, key: str, nonce: str) -> None:
+    def _show(self, path: str, key: str) -> None:
         """Have a path be the object that was put together."""
         index, contents = self._store.index, self._store.by_content
         if index is None or contents is None:
@@ -115,7 +115,7 @@ class ObjectTransfers:
         size = self._remote.size_of(key)
         if size is None:
             raise NotFoundError("There is no such upload, or its parts are not there.")
-        content = Content(UPLOAD + nonce, size, key)
+        content = Content(UPLOAD + key.rpartition("/")[2], size, key)
         contents.discard(index.adopt(path, content))
         if self._upkeep is not None:
             self._upkeep.settle(content)
