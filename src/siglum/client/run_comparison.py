@@ -14,6 +14,8 @@ from siglum.tracking.entities import Run
 # What is different in any two runs, or as long as a file.
 _NOT_COMPARED = ("mlflow.runName", "siglum.recipe", "siglum.run_id", "mlflow.log-model.history")
 _MISSING = "-"
+_CELL_CHARACTERS = 40
+"""Of a value in a notebook's table, so that several runs fit beside each other."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -62,10 +64,14 @@ class RunComparison:
 
     def _repr_html_(self) -> str:
         same = len(self.rows) - len(self.differing)
-        rows = [[row.section, row.key, *row.cells()] for row in self.differing]
+        rows = [[row.section, row.key, *map(_short, row.cells())] for row in self.differing]
         note = f"<div>{same} more values are the same in all.</div>" if same else ""
         title = f"<div><strong>{escaped(f'{len(self.runs)} runs compared')}</strong></div>"
         return f"<div>{title}{charts_of(self.runs)}{table(['', '', *self.header()], rows)}{note}</div>"
+
+
+def _short(cell: str) -> str:
+    return cell if len(cell) <= _CELL_CHARACTERS else f"{cell[: _CELL_CHARACTERS - 1]}…"
 
 
 def comparison(runs: Sequence[Run]) -> list[Row]:
