@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
+import socket
 import threading
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from contextlib import asynccontextmanager
@@ -15,6 +17,8 @@ import pytest
 from tests.server.asgi import ask, ask_in_loop
 from tests.server.conftest import stores
 
+from siglum.client.rest.session import RestSession
+from siglum.client.rest.tracking import RestTrackingStore
 from siglum.server.app import ServerConfig, create_app
 from siglum.server.dispatch import Dispatcher
 from siglum.server.handlers import live
@@ -226,7 +230,8 @@ def test_a_hub_keeps_a_bounded_part_and_says_when_it_is_not_enough() -> None:
         hub.tell_points("r", [Metric(f"m{number}", 0.0, 1, 1) for number in range(150)])
         hub.settle()
         (told,) = hub.after(before) or ()
-        assert (told.event.metrics[0].step, len(told.event.metrics), told.event.more) == (999, MAX_METRICS, True)
+        said = msgspec.json.decode(told.data)
+        assert (said["metrics"][0]["step"], len(said["metrics"]), said["more"]) == (999, MAX_METRICS, True)
         # nobody has listened for a while: nothing is kept, and who comes back later is told so
         known = hub.newest
         hub.leave(signal)
@@ -313,6 +318,31 @@ def test_hundreds_listen_to_a_real_server_and_it_still_stops_at_once(server: Ser
     connection.close()
     stopped.join(60)
     assert server.log == ""
+
+
+@pytest.mark.slow
+def test_who_listens_and_takes_nothing_holds_nothing_up(server: ServerProcess) -> None:
+    stuck = socket.socket()
+    stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stuck.connect(("127.0.0.1", server.port))
+    stuck.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % EVENTS.encode())
+    assert stuck.recv(12) == b"HTTP/1.1 200"
+    session = RestSession(server.url)
+    store = RestTrackingStore(session)
+    points = [Metric(f"{number:0200}", 0.5, 1, 1) for number in range(MAX_METRICS)]
+    last = ""
+    for _ in range(150):  # 30 KB each
+        last = store.create_run("0").info.run_id
+        store.log_batch(last, metrics=points)
+    session.close()
+    assert server.stop() == 0
+    assert server.log == ""
+    received = b""
+    with contextlib.suppress(ConnectionResetError):
+        while data := stuck.recv(1 << 20):
+            received += data
+    stuck.close()
+    assert last.encode() not in received, "it was stuck before the end"
 
 
 def memory_of(pid: int) -> int:

@@ -16,7 +16,7 @@ import msgspec
 from siglum.core.errors import InvalidInputError
 from siglum.server import errors
 from siglum.server.errors import RefusedError
-from siglum.server.exchange import ClientGoneError, Exchange, Receive, Scope, Send
+from siglum.server.exchange import ABORT, CUT, ClientGoneError, Exchange, Receive, Scope, Send
 from siglum.server.guard import Guard, Headers, change_of, check_json_type, read_headers
 from siglum.server.live.news import NEWS
 from siglum.server.out_of_scope import area_of, refusal
@@ -134,6 +134,7 @@ class Dispatcher:
             return
         begun = time.perf_counter()
         exchange = Exchange(Headers(), receive, send, self._files, is_head=scope["method"] == "HEAD")
+        exchange.abort = scope.get("extensions", {}).get(ABORT, {}).get(CUT, exchange.abort)
         try:
             await self._answer(scope, exchange)
         except ClientGoneError:

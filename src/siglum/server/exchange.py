@@ -31,6 +31,10 @@ AHEAD = 2 * 1024 * 1024
 IDLE_SECONDS = 60
 """How long a client may send nothing in the middle of an upload, which occupies a thread."""
 
+ABORT = "siglum.abort"
+CUT = "cut"
+"""Siglum's extension of a scope: what cuts the connection, for an answer whose client takes nothing any more."""
+
 COMMON_HEADERS: HeaderList = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -57,6 +61,8 @@ class Exchange(msgspec.Struct):
     route: str = ""
     status: int = 0
     is_head: bool = False
+    abort: Callable[[], None] = lambda: None
+    """Cut the connection at once, whatever waits to be sent; nothing without a connection, as in tests."""
 
     async def respond(self, status: int, body: bytes, headers: HeaderList = ()) -> None:
         """Answer at once with a whole body."""

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from siglum.server.exchange import ABORT, CUT
+
 MOST_HELD_BACK: Final = 64 * 1024
 """Bytes that wait for more at most: a file's chunks are passed on as they come."""
 
@@ -52,3 +54,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]  # all that is asked of one
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {ABORT: {CUT: self.transport.abort}}

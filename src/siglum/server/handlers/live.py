@@ -10,7 +10,7 @@ import msgspec
 
 from siglum.core.errors import NotFoundError
 from siglum.server.errors import RefusedError
-from siglum.server.exchange import DOWNLOAD_HEADERS, Exchange
+from siglum.server.exchange import DOWNLOAD_HEADERS, ClientGoneError, Exchange
 from siglum.server.live.events import EVENT_STREAM, Wanted, frame
 from siglum.server.live.hub import Hub, Told
 from siglum.server.route import Services
@@ -19,6 +19,8 @@ from siglum.tracking.messages import Message
 MAX_LISTENERS: Final = 1_000
 HEARTBEAT_SECONDS: Final = 15.0
 """How long a listener hears nothing at most: proxies and clients take a silent connection for a dead one."""
+SEND_SECONDS: Final = 60.0
+"""How long a listener may take nothing of what it is sent before its connection is cut."""
 RETRY_MS: Final = 2_000
 _HEADERS: Final = (
     (b"content-type", EVENT_STREAM.encode()),
@@ -50,7 +52,7 @@ async def events(services: Services, request: Listen, exchange: Exchange) -> Non
     if hub.listeners >= MAX_LISTENERS:
         raise RefusedError(429, "REQUEST_LIMIT_EXCEEDED", f"{MAX_LISTENERS:,} clients listen already.")
     wanted = Wanted(frozenset(request.run_id), frozenset(request.experiment_id), frozenset(request.name))
-    signal = hub.listen()
+    signal = hub.listen(exchange.abort)
     gone = asyncio.ensure_future(_disconnect(exchange))
     try:
         last = exchange.headers.last_event_id or request.last_event_id
@@ -138,7 +140,12 @@ class _Stream:
         return frame(name, self._hub.identity(self._number), b"{}")
 
     async def _send(self, body: bytes) -> None:
-        await self.exchange.send({"type": "http.response.body", "body": body, "more_body": True})
+        message = {"type": "http.response.body", "body": body, "more_body": True}
+        try:
+            await asyncio.wait_for(self.exchange.send(message), SEND_SECONDS)
+        except TimeoutError:
+            self.exchange.abort()
+            raise ClientGoneError from None
 
 
 async def _disconnect(exchange: Exchange) -> None:

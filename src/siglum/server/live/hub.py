@@ -30,6 +30,8 @@ MAX_BYTES: Final = 8 * 1024 * 1024
 MAX_WAITING: Final = 1_024
 """So many events are gathered at most before they go into the ring, however short the time."""
 MAX_KNOWN_RUNS: Final = 50_000
+STOP_SECONDS: Final = 1.0
+"""How long listeners may take what waits for them when the server stops."""
 KEEP_SECONDS: Final = 300.0
 """How long events are kept for listeners that come back, once the last has gone."""
 
@@ -61,7 +63,7 @@ class Hub:
         self._experiments: OrderedDict[str, str] = OrderedDict()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer = False
-        self._listeners: set[asyncio.Event] = set()
+        self._listeners: dict[asyncio.Event, Callable[[], None]] = {}
         self._left = -KEEP_SECONDS
         self._missed = False
         self._relay: Callable[[bytes], None] | None = None
@@ -146,34 +148,38 @@ class Hub:
         """Put what was gathered into the ring."""
         gathered, self._gathered = self._gathered, {}
         points, self._points = self._points, {}
-        events = []
+        told = []
         for event in gathered.values():
             if event.kind is Kind.METRICS and event.run_id in points:
                 event.metrics, event.more = _last_points(points[event.run_id].values())
-            events.append(event)
-            self._append(event)
-        if events and self._relay is not None:
-            self._relay(_encode(events))
+            told.append(self._append(event))
+        if told and self._relay is not None:
+            self._relay(b"[%s]" % b",".join(told))
 
-    def _append(self, event: LiveEvent) -> None:
+    def _append(self, event: LiveEvent) -> bytes:
         self._number += 1
         told = Told(self._number, event, _encode(event))
+        event.metrics = []  # the bytes say it; what is left of the event says whom it concerns
         self._ring.append(told)
         self._bytes += len(told.data)
         while len(self._ring) > MAX_EVENTS or (self._bytes > MAX_BYTES and len(self._ring) > 1):
             self._bytes -= len(self._ring.popleft().data)
+        return told.data
 
     def run_in(self, loop: asyncio.AbstractEventLoop) -> None:
         """Say in which event loop listeners will be, so that other servers are told although there are none yet."""
         self._loop = loop
 
     # -- listening -----------------------------------------------------------------------------------------------
-    def listen(self) -> asyncio.Event:
-        """Return a signal that is set whenever there is more to read, and when the server stops. See `leave`."""
+    def listen(self, abort: Callable[[], None] = lambda: None) -> asyncio.Event:
+        """Return a signal that is set whenever there is more to read, and when the server stops. See `leave`.
+
+        `abort` cuts the connection of a listener that takes nothing any more when the server stops.
+        """
         signal = asyncio.Event()
         with self._lock:
             self._loop = asyncio.get_running_loop()
-            self._listeners.add(signal)
+            self._listeners[signal] = abort
             if self._missed:
                 self._missed = False
                 self._forget()
@@ -198,7 +204,7 @@ class Hub:
     def leave(self, signal: asyncio.Event) -> None:
         """Forget a listener."""
         with self._lock:
-            self._listeners.discard(signal)
+            self._listeners.pop(signal, None)
             self._left = self._clock()
 
     @property
@@ -265,7 +271,15 @@ class Hub:
         self.closed = True
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._wake)
+            loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        self._wake()
+        asyncio.get_running_loop().call_later(STOP_SECONDS, self._cut)
+
+    def _cut(self) -> None:
+        for abort in tuple(self._listeners.values()):
+            abort()
 
     def _wake(self) -> None:
         for signal in tuple(self._listeners):
