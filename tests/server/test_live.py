@@ -22,10 +22,11 @@ from siglum.client.rest.tracking import RestTrackingStore
 from siglum.server.app import ServerConfig, create_app
 from siglum.server.dispatch import Dispatcher
 from siglum.server.handlers import live
-from siglum.server.live import hub as hub_module
+from siglum.server.live import ring
 from siglum.server.live.events import MAX_METRICS, Kind, LiveEvent
-from siglum.server.live.hub import KEEP_SECONDS, MAX_EVENTS, Hub
+from siglum.server.live.hub import KEEP_SECONDS, Hub
 from siglum.server.live.news import NEWS, UNTOLD
+from siglum.server.live.ring import MAX_EVENTS
 from siglum.server.routes import ROUTES
 from siglum.testing.server import ServerProcess
 from siglum.tracking.entities import Metric
@@ -215,16 +216,16 @@ def test_a_hub_keeps_a_bounded_part_and_says_when_it_is_not_enough() -> None:
         now = [0.0]
         hub = Hub(clock=lambda: now[0])
         signal = hub.listen()
-        start = hub.newest
+        start = hub.ring.newest
         for number in range(MAX_EVENTS + 10):
             hub.tell(LiveEvent(kind=Kind.EXPERIMENT, action="created", experiment_id=str(number)))
             hub.settle()
         assert hub.after(start) is None
-        kept = hub.after(hub.newest - MAX_EVENTS)
+        kept = hub.after(hub.ring.newest - MAX_EVENTS)
         assert kept is not None
         assert [kept[0].event.experiment_id, kept[-1].event.experiment_id] == ["10", str(MAX_EVENTS + 9)]
         # a thousand points of a run at once are one event, and 150 series are named in part
-        before = hub.newest
+        before = hub.ring.newest
         for step in range(1_000):
             hub.tell_points("r", [Metric("loss", float(step), step, step)])
         hub.tell_points("r", [Metric(f"m{number}", 0.0, 1, 1) for number in range(150)])
@@ -233,11 +234,11 @@ def test_a_hub_keeps_a_bounded_part_and_says_when_it_is_not_enough() -> None:
         said = msgspec.json.decode(told.data)
         assert (said["metrics"][0]["step"], len(said["metrics"]), said["more"]) == (999, MAX_METRICS, True)
         # nobody has listened for a while: nothing is kept, and who comes back later is told so
-        known = hub.newest
+        known = hub.ring.newest
         hub.leave(signal)
         now[0] = KEEP_SECONDS + 1
         hub.tell(LiveEvent(kind=Kind.EXPERIMENT, action="created", experiment_id="unseen"))
-        assert hub.newest == known
+        assert hub.ring.newest == known
         hub.listen()
         assert hub.after(known) is None
 
@@ -245,17 +246,17 @@ def test_a_hub_keeps_a_bounded_part_and_says_when_it_is_not_enough() -> None:
 
 
 def test_big_events_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_module, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(ring, "MAX_BYTES", 10_000)
 
     async def scenario() -> None:
         hub = Hub()
         hub.listen()
-        start = hub.newest
+        start = hub.ring.newest
         for number in range(100):
             hub.tell(LiveEvent(kind=Kind.REGISTERED_MODEL, action="changed", name=f"{number:0500}"))
             hub.settle()
         assert hub.after(start) is None
-        kept = hub.after(hub.newest - 15)
+        kept = hub.after(hub.ring.newest - 15)
         assert kept is not None
         assert len(kept) == 15
 

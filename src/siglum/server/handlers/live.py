@@ -12,7 +12,8 @@ from siglum.core.errors import NotFoundError
 from siglum.server.errors import RefusedError
 from siglum.server.exchange import DOWNLOAD_HEADERS, ClientGoneError, Exchange
 from siglum.server.live.events import EVENT_STREAM, Wanted, frame
-from siglum.server.live.hub import Hub, Told
+from siglum.server.live.hub import Hub
+from siglum.server.live.ring import Told
 from siglum.server.route import Services
 from siglum.tracking.messages import Message
 
@@ -94,9 +95,9 @@ class _Stream:
         self._services = services
         self._hub = services.live
         self._wanted = wanted
-        known = self._hub.newest if last is None else self._hub.number_of(last)
+        known = self._hub.ring.newest if last is None else self._hub.ring.number_of(last)
         self._lost = known is None
-        self._number = self._hub.newest if known is None else known
+        self._number = self._hub.ring.newest if known is None else known
 
     async def open(self) -> None:
         """Begin the answer; the first event's id is where a client that comes back at once goes on."""
@@ -109,10 +110,12 @@ class _Stream:
         """Send what has happened since the last time, or say that it is too much."""
         found = self._hub.after(self._number)
         if found is None:
-            self._number = self._hub.newest
+            self._number = self._hub.ring.newest
             await self._send(self._frame("reset"))
             return
-        parts = [frame(told.event.kind, self._hub.identity(told.number), told.data) for told in await self._own(found)]
+        parts = [
+            frame(told.event.kind, self._hub.ring.identity(told.number), told.data) for told in await self._own(found)
+        ]
         if found:
             self._number = found[-1].number
         if parts:
@@ -120,7 +123,7 @@ class _Stream:
 
     async def beat(self) -> None:
         """Send a sign of life, which also tells how far the client has come."""
-        await self._send(b"id: %s\n: alive\n\n" % self._hub.identity(self._number).encode())
+        await self._send(b"id: %s\n: alive\n\n" % self._hub.ring.identity(self._number).encode())
 
     async def _own(self, found: Sequence[Told]) -> list[Told]:
         if self._wanted.experiments:
@@ -137,7 +140,7 @@ class _Stream:
         self._hub.remember(run_id, info.experiment_id)
 
     def _frame(self, name: str) -> bytes:
-        return frame(name, self._hub.identity(self._number), b"{}")
+        return frame(name, self._hub.ring.identity(self._number), b"{}")
 
     async def _send(self, body: bytes) -> None:
         message = {"type": "http.response.body", "body": body, "more_body": True}

@@ -1,7 +1,7 @@
 """The events of the last while, in one ring that all listeners read: a listener costs a place in it, not a queue.
 
 What happens within `GATHER_SECONDS` to the same thing becomes one event, so that a run that logs a thousand times a
-second makes five events a second. The ring is bounded in number and in bytes; a listener that falls behind it is told
+second makes five events a second. A listener that falls behind the ring is told
 so (`reset`), as is one that comes back after another server has taken over: both have to read anew what they show.
 While nobody has listened for `KEEP_SECONDS`, nothing is kept.
 """
@@ -9,24 +9,21 @@ While nobody has listened for `KEEP_SECONDS`, nothing is kept.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
 
-from siglum.core.names import read_digits
 from siglum.server.live.events import MAX_METRICS, Kind, LiveEvent
+from siglum.server.live.ring import Ring, Told
 from siglum.tracking.entities import Metric
 from siglum.tracking.messages import MetricMessage
 from siglum.tracking.wire import write_metric
 
 GATHER_SECONDS: Final = 0.2
-MAX_EVENTS: Final = 4_096
-MAX_BYTES: Final = 8 * 1024 * 1024
 MAX_WAITING: Final = 1_024
 """So many events are gathered at most before they go into the ring, however short the time."""
 MAX_KNOWN_RUNS: Final = 50_000
@@ -35,16 +32,7 @@ STOP_SECONDS: Final = 1.0
 KEEP_SECONDS: Final = 300.0
 """How long events are kept for listeners that come back, once the last has gone."""
 
-_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[LiveEvent]).decode
-
-
-class Told(msgspec.Struct, frozen=True):
-    """An event in the ring."""
-
-    number: int
-    event: LiveEvent
-    data: bytes
 
 
 class Hub:
@@ -52,14 +40,11 @@ class Hub:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._epoch = secrets.token_hex(6)
+        self.ring = Ring()
         self._lock = threading.Lock()
         self._gathered: dict[tuple[str | None, ...], LiveEvent] = {}
         self._points: dict[str, dict[str, Metric]] = {}
         self._since = 0.0
-        self._ring: deque[Told] = deque()
-        self._bytes = 0
-        self._number = 0
         self._experiments: OrderedDict[str, str] = OrderedDict()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer = False
@@ -109,7 +94,7 @@ class Hub:
             return
         with self._lock:
             for event in events:
-                self._append(event)
+                self.ring.append(event)
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._wake)
@@ -152,19 +137,9 @@ class Hub:
         for event in gathered.values():
             if event.kind is Kind.METRICS and event.run_id in points:
                 event.metrics, event.more = _last_points(points[event.run_id].values())
-            told.append(self._append(event))
+            told.append(self.ring.append(event))
         if told and self._relay is not None:
             self._relay(b"[%s]" % b",".join(told))
-
-    def _append(self, event: LiveEvent) -> bytes:
-        self._number += 1
-        told = Told(self._number, event, _encode(event))
-        event.metrics = []  # the bytes say it; what is left of the event says whom it concerns
-        self._ring.append(told)
-        self._bytes += len(told.data)
-        while len(self._ring) > MAX_EVENTS or (self._bytes > MAX_BYTES and len(self._ring) > 1):
-            self._bytes -= len(self._ring.popleft().data)
-        return told.data
 
     def run_in(self, loop: asyncio.AbstractEventLoop) -> None:
         """Say in which event loop listeners will be, so that other servers are told although there are none yet."""
@@ -178,11 +153,13 @@ class Hub:
         """
         signal = asyncio.Event()
         with self._lock:
-            self._loop = asyncio.get_running_loop()
+            loop = asyncio.get_running_loop()
+            if loop is not self._loop:
+                self._loop, self._timer = loop, False
             self._listeners[signal] = abort
             if self._missed:
                 self._missed = False
-                self._forget()
+                self.ring.forget()
             if self._gathered and not self._timer:
                 self._timer = True
                 self._start_timer()
@@ -191,15 +168,10 @@ class Hub:
     def forget(self) -> None:
         """Have all listeners begin anew, as something may have happened elsewhere. May be called from any thread."""
         with self._lock:
-            self._forget()
+            self.ring.forget()
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._wake)
-
-    def _forget(self) -> None:
-        self._number += 1  # an event that nobody can be given
-        self._ring.clear()
-        self._bytes = 0
 
     def leave(self, signal: asyncio.Event) -> None:
         """Forget a listener."""
@@ -212,11 +184,6 @@ class Hub:
         """How many listen."""
         return len(self._listeners)
 
-    @property
-    def newest(self) -> int:
-        """The number of the last event."""
-        return self._number
-
     def settle(self) -> None:
         """Put what was gathered into the ring now, for who will not wait."""
         with self._lock:
@@ -225,28 +192,7 @@ class Hub:
     def after(self, number: int) -> Sequence[Told] | None:
         """Return the events after a number, None when some of them are gone."""
         with self._lock:
-            missing = self._number - number
-            if missing <= 0:
-                return ()
-            if missing > len(self._ring):
-                return None
-            found = []
-            for told in reversed(self._ring):
-                if told.number <= number:
-                    break
-                found.append(told)
-        found.reverse()
-        return found
-
-    def identity(self, number: int) -> str:
-        """Return the id of an event, as listeners see it."""
-        return f"{self._epoch}-{number}"
-
-    def number_of(self, identity: str) -> int | None:
-        """Return the number of an event of this server; None for any other text."""
-        epoch, _, digits = identity.partition("-")
-        number = read_digits(digits)
-        return number if epoch == self._epoch and number is not None and number <= self._number else None
+            return self.ring.after(number)
 
     def experiment_of(self, event: LiveEvent) -> str | None:
         """Return the experiment of an event, where it is known."""
