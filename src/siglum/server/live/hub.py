@@ -1,9 +1,9 @@
-"""The events of the last while, in one ring that all listeners read: a listener costs a place in it, not a queue.
+"""Where changes are told and listeners are woken. All read one ring: a listener costs a place in it, not a queue.
 
 What happens within `GATHER_SECONDS` to the same thing becomes one event, so that a run that logs a thousand times a
-second makes five events a second. A listener that falls behind the ring is told
-so (`reset`), as is one that comes back after another server has taken over: both have to read anew what they show.
-While nobody has listened for `KEEP_SECONDS`, nothing is kept.
+second makes five events a second. A listener that falls behind the ring is told so (`reset`), as is one that comes back
+after another server has taken over: both have to read anew what they show. While nobody has listened for
+`KEEP_SECONDS`, nothing is kept.
 """
 
 from __future__ import annotations
