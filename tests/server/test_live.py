@@ -280,6 +280,13 @@ def test_a_sign_of_life_and_no_more_listeners_than_there_is_room_for(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("headers", [{"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}])
+def test_no_foreign_page_holds_an_answer_open(shared_app: Dispatcher, headers: dict[str, str]) -> None:
+    assert ask(shared_app, "GET", f"{EVENTS}?seconds=0", headers=headers).status == 403
+    own = {"origin": "http://localhost:5000", "sec-fetch-site": "same-origin"}
+    assert ask(shared_app, "GET", f"{EVENTS}?seconds=0", headers=own).status == 200
+
+
 @pytest.mark.parametrize("query", ["seconds=-1", "seconds=x", "seconds=86401"])
 def test_what_no_listener_can_ask(shared_app: Dispatcher, query: str) -> None:
     assert ask(shared_app, "GET", f"{EVENTS}?{query}").status == 400

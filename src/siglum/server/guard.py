@@ -94,7 +94,7 @@ class Guard:
                 "This server is not known by the host name of the request.",
                 hint="Start it with --allowed-hosts and that name.",
             )
-        if method not in SAFE_METHODS and _is_foreign(headers):
+        if method not in SAFE_METHODS and is_foreign(headers):
             raise PermissionDeniedError("Requests from web pages of other sites are refused.")
 
     def _host_is_allowed(self, host: str) -> bool:
@@ -106,7 +106,7 @@ class Guard:
         return self._any or host in self._exact or name in self._exact or name.endswith(self._below)
 
 
-def _is_foreign(headers: Headers) -> bool:
+def is_foreign(headers: Headers) -> bool:
     """Whether a browser says that a page of another origin sends this request."""
     if headers.fetch_site in ("cross-site", "same-site"):
         return True

@@ -8,9 +8,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from siglum.core.errors import NotFoundError
+from siglum.core.errors import NotFoundError, PermissionDeniedError
 from siglum.server.errors import RefusedError
 from siglum.server.exchange import DOWNLOAD_HEADERS, ClientGoneError, Exchange
+from siglum.server.guard import is_foreign
 from siglum.server.live.events import EVENT_STREAM, Wanted, frame
 from siglum.server.live.hub import Hub
 from siglum.server.live.ring import Told
@@ -48,6 +49,8 @@ class Listen(Message, kw_only=True):
 async def events(services: Services, request: Listen, exchange: Exchange) -> None:
     """Tell what changes while it changes, as server-sent events."""
     hub = services.live
+    if is_foreign(exchange.headers):  # it could not read the answer, but hold many open
+        raise PermissionDeniedError("Live updates are not for web pages of other sites.")
     if hub.closed:
         raise RefusedError(503, "TEMPORARILY_UNAVAILABLE", "The server is about to stop.")
     if hub.listeners >= MAX_LISTENERS:
