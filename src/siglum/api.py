@@ -13,9 +13,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from siglum.lineage.inputs import DataInput, record_input
 from siglum.lineage.project import project_root, relative_to_root
-from siglum.pipeline.artifacts import find_artifact
-from siglum.pipeline.reading import Opened, Source, open_source
-from siglum.pipeline.show import shown_metrics, shown_params
+from siglum.pipeline.results.artifacts import find_artifact
+from siglum.pipeline.results.show import shown_metrics, shown_params
+from siglum.pipeline.sources.reading import Opened, Source, open_source
 
 if TYPE_CHECKING:
     from siglum.fs import SiglumFileSystem

@@ -18,10 +18,10 @@ except ImportError as error:  # pragma: no cover -- tests have the extra
 from siglum.core.errors import InvalidInputError, NotFoundError
 from siglum.lineage.inputs import DataInput, record_input
 from siglum.lineage.project import project_root, relative_to_root
-from siglum.pipeline.browse import Browser, Entry
-from siglum.pipeline.external import ExternalRepo, Externals, Listing
-from siglum.pipeline.get import repo_source
-from siglum.pipeline.part_content import PartContents, RemoteParts
+from siglum.pipeline.sources.browse import Browser, Entry
+from siglum.pipeline.sources.external import ExternalRepo, Externals, Listing
+from siglum.pipeline.sources.get import repo_source
+from siglum.pipeline.sources.part_content import PartContents, RemoteParts
 from siglum.workspace.outputs import hash_path
 from siglum.workspace.repository import find_root
 

@@ -11,21 +11,21 @@ from typing import Any, Self
 from siglum.client.needs import recorded_needs
 from siglum.core.errors import InvalidInputError, NotFoundError
 from siglum.core.hashes import DataHash
-from siglum.pipeline.add import add
-from siglum.pipeline.checkout import checkout as checkout_tracked
-from siglum.pipeline.commit import commit
-from siglum.pipeline.data_diff import diff_data
-from siglum.pipeline.diff_value import diff_value
-from siglum.pipeline.events import Outcome, StageResult
-from siglum.pipeline.gc import GcRequest, Planned, collection_lock, open_projects, plan_collection
-from siglum.pipeline.move import move
-from siglum.pipeline.remove import remove
-from siglum.pipeline.repro import repro
-from siglum.pipeline.status import project_status
-from siglum.pipeline.targets import Selection
-from siglum.pipeline.transfers import Remotes, fetch_data, placed_data, push_data, status_data
-from siglum.pipeline.used import Scope, parse_day
-from siglum.pipeline.wanted import TransferScope
+from siglum.pipeline.data.checkout import checkout as checkout_tracked
+from siglum.pipeline.data.data_diff import diff_data
+from siglum.pipeline.data.diff_value import diff_value
+from siglum.pipeline.data.gc import GcRequest, Planned, collection_lock, open_projects, plan_collection
+from siglum.pipeline.data.transfers import Remotes, fetch_data, placed_data, push_data, status_data
+from siglum.pipeline.data.used import Scope, parse_day
+from siglum.pipeline.data.wanted import TransferScope
+from siglum.pipeline.editing.add import add
+from siglum.pipeline.editing.move import move
+from siglum.pipeline.editing.remove import remove
+from siglum.pipeline.execution.commit import commit
+from siglum.pipeline.execution.repro import repro
+from siglum.pipeline.graph.targets import Selection
+from siglum.pipeline.status.events import Outcome, StageResult
+from siglum.pipeline.status.status import project_status
 from siglum.repo_sources import SourceMethods, Targets
 from siglum.storage.trash import new_batch
 from siglum.workspace.checkout import CheckoutResult, checkout, failures_of

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from siglum.core.errors import InvalidInputError, NotFoundError
-from siglum.pipeline.browse import Browser
-from siglum.pipeline.claims import check_unclaimed
-from siglum.pipeline.external import Externals
-from siglum.pipeline.get import Got, get, repo_source
-from siglum.pipeline.import_repo import import_from_repo
-from siglum.pipeline.listing import list_entries
-from siglum.pipeline.update import UpdateOptions, update
+from siglum.pipeline.inventory.claims import check_unclaimed
+from siglum.pipeline.sources.browse import Browser
+from siglum.pipeline.sources.external import Externals
+from siglum.pipeline.sources.get import Got, get, repo_source
+from siglum.pipeline.sources.import_repo import import_from_repo
+from siglum.pipeline.sources.listing import list_entries
+from siglum.pipeline.sources.update import UpdateOptions, update
 from siglum.workspace.clones import is_git_url
 from siglum.workspace.import_url import GotUrl, get_url, import_url
 from siglum.workspace.imports import Import

@@ -13,8 +13,8 @@ import pytest
 
 from siglum.cli import app
 from siglum.cli.explain_rows import Names, block_lines, command_diff
-from siglum.pipeline.explain import Action, CacheHit, Difference, Explanation, FileDifference, Missing
-from siglum.pipeline.staleness import Cause, Change
+from siglum.pipeline.status.explain import Action, CacheHit, Difference, Explanation, FileDifference, Missing
+from siglum.pipeline.status.staleness import Cause, Change
 from siglum.workspace.repository import Repository
 
 A, B = "a" * 32, "b" * 32

@@ -210,8 +210,8 @@ def test_not_while_another_repository_uses_the_cache(project: DataProject, monke
 
 
 def test_what_comes_in_while_it_looks_stays(project: DataProject, monkeypatch: pytest.MonkeyPatch) -> None:
-    from siglum.pipeline.gc import GcRequest, plan_collection
-    from siglum.pipeline.used import Scope
+    from siglum.pipeline.data.gc import GcRequest, plan_collection
+    from siglum.pipeline.data.used import Scope
     from siglum.workspace import gc
 
     repo = project.open()
@@ -223,7 +223,7 @@ def test_what_comes_in_while_it_looks_stays(project: DataProject, monkeypatch: p
         repo.cache.ingest([(str(late), None)])
         return real(repo, started)
 
-    monkeypatch.setattr("siglum.pipeline.gc.list_cache", list_late)
+    monkeypatch.setattr("siglum.pipeline.data.gc.list_cache", list_late)
     planned = plan_collection(repo, GcRequest(scope=Scope(workspace=True)))
     assert len(objects(project)) == 8
     assert set(planned.plan.collections[0].oids) == old_objects(project)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.cli.quick import QuickProject
 
-from siglum.pipeline.reading import Opened, Source
+from siglum.pipeline.sources.reading import Opened, Source
 
 PIPELINE = "stages: {a: {cmd: x, params: [lr], metrics: [m.json: {cache: false}]}}\nmetrics: [top.yaml]\n"
 

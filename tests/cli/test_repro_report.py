@@ -6,10 +6,17 @@ import pytest
 
 from siglum.cli.console import Console
 from siglum.cli.repro_report import ReproReport
-from siglum.pipeline.events import CommandRun, CommandStarted, StageFailed, StageFinished, StageRetried, StageStarted
-from siglum.pipeline.lock import StageLock
-from siglum.pipeline.stages import Stage
-from siglum.pipeline.staleness import Cause, Reason
+from siglum.pipeline.definition.stages import Stage
+from siglum.pipeline.records.lock import StageLock
+from siglum.pipeline.status.events import (
+    CommandRun,
+    CommandStarted,
+    StageFailed,
+    StageFinished,
+    StageRetried,
+    StageStarted,
+)
+from siglum.pipeline.status.staleness import Cause, Reason
 
 A = Stage("a", "a", "dvc.yaml", "", command="make a")
 LONG = Stage("sub/dvc.yaml:long", "long", "sub/dvc.yaml", "sub", command="make long")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.cli.quick import QuickProject
 
-from siglum.pipeline import stage_add
+from siglum.pipeline.editing import stage_add
 
 
 @pytest.fixture

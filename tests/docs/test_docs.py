@@ -53,9 +53,7 @@ def literal(text: str) -> str:
 
 def pattern(expected: list[str]) -> re.Pattern[str]:
     lines = [
-        r"(?:[^\n]*\n)*?"
-        if line.strip() == "…"
-        else "[^\n]*".join(map(literal, line.rstrip().split("…"))) + r"[ ]*\n"
+        r"(?:[^\n]*\n)*?" if line.strip() == "…" else "[^\n]*".join(map(literal, line.rstrip().split("…"))) + r"[ ]*\n"
         for line in expected
     ]
     return re.compile("".join(lines) + r"\s*\Z")

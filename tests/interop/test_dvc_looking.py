@@ -16,7 +16,7 @@ import pytest
 from tests.workspace.data_project import DataProject
 
 from siglum.cli.app import run
-from siglum.pipeline.inventory import read_inventory
+from siglum.pipeline.inventory.inventory import read_inventory
 from siglum.workspace.folder_contents import FolderContents
 from siglum.workspace.repository import Repository
 

@@ -15,7 +15,7 @@ import pytest
 from tests.workspace.data_project import DataProject
 
 from siglum.cli.app import run
-from siglum.pipeline.plots.built_in import TEMPLATES
+from siglum.pipeline.results.plots.built_in import TEMPLATES
 from siglum.workspace.documents import load_yaml
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]

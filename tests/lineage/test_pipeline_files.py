@@ -11,7 +11,7 @@ from tests.pipeline.project import Project
 from siglum.lineage import pipeline_files
 from siglum.lineage.pipeline_files import beside_stages, of_stage
 from siglum.lineage.stage_values import FileContent
-from siglum.pipeline.load import load_pipeline
+from siglum.pipeline.graph.load import load_pipeline
 from siglum.workspace.repository import Repository
 
 PIPELINE = """

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from siglum.pipeline.commands import CommandRunner
-from siglum.pipeline.executor import Action, ActionFuture, ActionResult, Resources
+from siglum.pipeline.execution.commands import CommandRunner
+from siglum.pipeline.execution.executor import Action, ActionFuture, ActionResult, Resources
 
 
 class Elsewhere:

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from siglum.pipeline.schema import PipelineFile, check_pipeline
-from siglum.pipeline.stages import Stage, build_stage
-from siglum.pipeline.templates import Resolver, place_of
+from siglum.pipeline.definition.schema import PipelineFile, check_pipeline
+from siglum.pipeline.definition.stages import Stage, build_stage
+from siglum.pipeline.definition.templates import Resolver, place_of
 from siglum.workspace.document import Document
 from siglum.workspace.documents import load_yaml
 

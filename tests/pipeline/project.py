@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from siglum.pipeline.events import Event
-from siglum.pipeline.repro import repro
+from siglum.pipeline.execution.repro import repro
+from siglum.pipeline.status.events import Event
 from siglum.workspace.documents import load_yaml
 from siglum.workspace.repository import Repository
 

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from siglum.core.errors import InvalidInputError
-from siglum.pipeline.artifacts import Event, commit_of, precedence, read_events, split_name
+from siglum.pipeline.results.artifacts import Event, commit_of, precedence, read_events, split_name
 from siglum.workspace.git import AnnotatedTag
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from siglum.core.hashes import DataHash
-from siglum.pipeline.changes import Change, Rename, Snapshot, compare, pair_renames
+from siglum.pipeline.data.changes import Change, Rename, Snapshot, compare, pair_renames
 from siglum.storage.manifest import make_manifest
 
 A, B, C, D = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)

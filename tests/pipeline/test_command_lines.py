@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from siglum.pipeline.command_lines import split_commands
+from siglum.pipeline.definition.command_lines import split_commands
 
 ALONE = [
     "echo a", "cd sub && ls", "x=1; echo $x", "", "   ", "# it's a remark", "echo 'a b' \"c d\" `e`", "echo it\\'s",

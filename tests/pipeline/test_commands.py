@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from siglum.pipeline import commands
-from siglum.pipeline.commands import CommandRunner, OnOutput, ended, shell_line, stage_environment
-from siglum.pipeline.executor import Action, ActionResult
+from siglum.pipeline.execution import commands
+from siglum.pipeline.execution.commands import CommandRunner, OnOutput, ended, shell_line, stage_environment
+from siglum.pipeline.execution.executor import Action, ActionResult
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siglum.pipeline.dag import Dag, as_dot, as_markdown, as_mermaid
-from siglum.pipeline.dag_text import draw
+from siglum.pipeline.graph.dag import Dag, as_dot, as_markdown, as_mermaid
+from siglum.pipeline.graph.dag_text import draw
 
 
 def dag(*edges: str, alone: str = "") -> Dag:

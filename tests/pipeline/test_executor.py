@@ -10,8 +10,8 @@ from tests.pipeline.elsewhere import Elsewhere
 from tests.pipeline.project import Project
 
 from siglum.core.errors import StageFailedError
-from siglum.pipeline.executor import Executor
-from siglum.pipeline.local_pool import LocalPool
+from siglum.pipeline.execution.executor import Executor
+from siglum.pipeline.execution.local_pool import LocalPool
 from siglum.testing import ExecutorContract
 
 PIPELINE = """

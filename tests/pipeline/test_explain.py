@@ -14,9 +14,12 @@ from msgspec import UNSET
 from tests.pipeline.project import Project
 
 from siglum.core.errors import SiglumError
-from siglum.pipeline.events import Outcome, StageFailed, StageSkipped
-from siglum.pipeline.examine import explain_pipeline
-from siglum.pipeline.explain import (
+from siglum.pipeline.definition.stages import Dependency, Output, ParamsDependency, Stage
+from siglum.pipeline.graph.load import load_pipeline
+from siglum.pipeline.records.lock import LockedPath, StageLock
+from siglum.pipeline.status.events import Outcome, StageFailed, StageSkipped
+from siglum.pipeline.status.examine import explain_pipeline
+from siglum.pipeline.status.explain import (
     Action,
     CacheHit,
     Difference,
@@ -29,10 +32,7 @@ from siglum.pipeline.explain import (
     differences,
     folder_hashes,
 )
-from siglum.pipeline.load import load_pipeline
-from siglum.pipeline.lock import LockedPath, StageLock
-from siglum.pipeline.stages import Dependency, Output, ParamsDependency, Stage
-from siglum.pipeline.staleness import Cause, Change, OutputState, Reason
+from siglum.pipeline.status.staleness import Cause, Change, OutputState, Reason
 
 A, B, DIR_A, DIR_B = "a" * 32, "b" * 32, "a" * 32 + ".dir", "b" * 32 + ".dir"
 STAGE = Stage(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from siglum.core.errors import InvalidInputError
-from siglum.pipeline.expressions import (
+from siglum.pipeline.definition.expressions import (
     BoolStyle,
     FlagStyle,
     ListStyle,

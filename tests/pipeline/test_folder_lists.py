@@ -7,8 +7,8 @@ import shutil
 import pytest
 from tests.pipeline.project import Project
 
-from siglum.pipeline import folder_lists
-from siglum.pipeline.folder_lists import FolderLists
+from siglum.pipeline.status import folder_lists
+from siglum.pipeline.status.folder_lists import FolderLists
 
 FOLDER = ".dvc/tmp/siglum/folders"
 

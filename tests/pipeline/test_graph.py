@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from siglum.core.errors import ConflictError, InvalidInputError
-from siglum.pipeline.graph import Graph, build_graph
-from siglum.pipeline.schema import OutputKind
-from siglum.pipeline.stages import Dependency, Output, ParamsDependency, Stage
+from siglum.pipeline.definition.schema import OutputKind
+from siglum.pipeline.definition.stages import Dependency, Output, ParamsDependency, Stage
+from siglum.pipeline.graph.graph import Graph, build_graph
 
 
 def stage(name: str, deps: str = "", outs: str = "", params: str = "", file: str = "dvc.yaml") -> Stage:

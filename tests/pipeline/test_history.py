@@ -9,10 +9,10 @@ import pytest
 from tests.pipeline.project import Project
 
 from siglum.core.errors import FileFormatError, NotFoundError
-from siglum.pipeline.expressions import FlagStyle
-from siglum.pipeline.files import Files
-from siglum.pipeline.history import WORKSPACE, History, StateName, state_named, states
-from siglum.pipeline.load import Pipeline, load_pipeline, read_pipeline
+from siglum.pipeline.definition.expressions import FlagStyle
+from siglum.pipeline.definition.files import Files
+from siglum.pipeline.graph.load import Pipeline, load_pipeline, read_pipeline
+from siglum.pipeline.results.history import WORKSPACE, History, StateName, state_named, states
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +75,7 @@ def test_a_pipeline_is_parsed_once_for_commits_that_agree(project: Project, monk
         parsed.append(files)
         return read_pipeline(files, style)
 
-    monkeypatch.setattr("siglum.pipeline.history.read_pipeline", counted)
+    monkeypatch.setattr("siglum.pipeline.results.history.read_pipeline", counted)
     with History(repo) as history:
         found = [history.pipeline(history.files(StateName(each, each))).stages["a"].command for each in commits]
     assert found == expected == ["echo 1"] * 4 + ["echo 2"]

@@ -7,7 +7,7 @@ from tests.workspace.data_project import DataProject
 
 from siglum.core.errors import FileFormatError, NotFoundError
 from siglum.core.hashes import DataHash
-from siglum.pipeline.inventory import lock_of, read_inventory
+from siglum.pipeline.inventory.inventory import lock_of, read_inventory
 from siglum.storage.manifest import make_manifest
 
 A, B = "a" * 32, "b" * 32

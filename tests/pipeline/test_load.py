@@ -7,11 +7,11 @@ from tests.pipeline.project import Project
 
 from siglum.core.errors import FileFormatError, NotFoundError
 from siglum.core.hashes import DataHash
-from siglum.pipeline.load import load_pipeline
-from siglum.pipeline.metrics import read_metrics
-from siglum.pipeline.outputs import recorded_outputs
-from siglum.pipeline.params import read_params, stage_params
-from siglum.pipeline.status import pipeline_status, shown_address, shown_path
+from siglum.pipeline.graph.load import load_pipeline
+from siglum.pipeline.inventory.outputs import recorded_outputs
+from siglum.pipeline.results.metrics import read_metrics
+from siglum.pipeline.results.params import read_params, stage_params
+from siglum.pipeline.status.status import pipeline_status, shown_address, shown_path
 
 PIPELINE = """
     metrics: [extra.json]

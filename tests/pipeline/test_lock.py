@@ -7,7 +7,7 @@ from tests.pipeline.pipeline_texts import document
 
 from siglum.core.errors import FileFormatError
 from siglum.core.hashes import DataHash
-from siglum.pipeline.lock import LockedPath, StageLock, encode_entry, parse_lock
+from siglum.pipeline.records.lock import LockedPath, StageLock, encode_entry, parse_lock
 
 MD5 = "6137cde4893c59f76f005a8123d8e8e6"
 TEXT = f"""

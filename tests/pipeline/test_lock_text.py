@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from siglum.pipeline.lock_text import put_entry
+from siglum.pipeline.records.lock_text import put_entry
 from siglum.workspace.documents import dump_yaml, load_for_edit, load_yaml
 
 LONG = 'echo "multi line is here and it is really long, longer than eighty characters for sure, yes" > a.out'

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from siglum.pipeline import lock_writer
-from siglum.pipeline.lock_text import put_entry
-from siglum.pipeline.lock_writer import LockWriter
+from siglum.pipeline.records import lock_writer
+from siglum.pipeline.records.lock_text import put_entry
+from siglum.pipeline.records.lock_writer import LockWriter
 from siglum.workspace.documents import load_yaml
 
 ENTRY: dict[str, Any] = {"cmd": "run", "outs": [{"path": "o", "hash": "md5", "md5": "0" * 32, "size": 1}]}

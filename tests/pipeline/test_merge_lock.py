@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siglum.core.errors import FileFormatError
-from siglum.pipeline.lock import parse_lock
-from siglum.pipeline.merge_lock import Side, merge_locks
+from siglum.pipeline.records.lock import parse_lock
+from siglum.pipeline.records.merge_lock import Side, merge_locks
 from siglum.workspace.document import Document
 from siglum.workspace.documents import dump_yaml, load_yaml
 

@@ -16,10 +16,10 @@ from tests.pipeline.project import Project, lines
 
 from siglum.core.errors import ConflictError, NotFoundError, StageFailedError
 from siglum.core.notices import listening
-from siglum.pipeline import conductor
-from siglum.pipeline.events import StageFailed, StageFinished, StageRetried, StageSkipped, StageStarted
-from siglum.pipeline.stage_run import log_name
-from siglum.pipeline.stages import Stage
+from siglum.pipeline.definition.stages import Stage
+from siglum.pipeline.execution import conductor
+from siglum.pipeline.execution.stage_run import log_name
+from siglum.pipeline.status.events import StageFailed, StageFinished, StageRetried, StageSkipped, StageStarted
 
 # Two stages that each wait until the other has started.
 MEET = """

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from siglum.core.errors import FileFormatError, InvalidInputError
-from siglum.pipeline.param_files import check_recordable, parse_params, select
+from siglum.pipeline.definition.param_files import check_recordable, parse_params, select
 
 PYTHON = b"""
 import os

@@ -9,8 +9,8 @@ import pytest
 from tests.pipeline.project import Project
 
 from siglum.core.errors import FileFormatError
-from siglum.pipeline import parsed
-from siglum.pipeline.parsed import ParsedFiles
+from siglum.pipeline.definition import parsed
+from siglum.pipeline.definition.parsed import ParsedFiles
 from siglum.workspace.documents import load_yaml
 
 PADDING = "# padding\n" * 2000

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siglum.pipeline.plain_entry import plain_entry, plain_key
+from siglum.pipeline.records.plain_entry import plain_entry, plain_key
 from siglum.workspace.documents import dump_yaml
 
 OID = "d3b07384d113edec49eaa6238ad5ff00"

@@ -24,10 +24,10 @@ from siglum.core.errors import (
     UnavailableError,
 )
 from siglum.core.notices import listening
-from siglum.pipeline.events import OutputKept, StageRestored, StageStarted
-from siglum.pipeline.load import load_pipeline
-from siglum.pipeline.repro import repro
-from siglum.pipeline.targets import Selection
+from siglum.pipeline.execution.repro import repro
+from siglum.pipeline.graph.load import load_pipeline
+from siglum.pipeline.graph.targets import Selection
+from siglum.pipeline.status.events import OutputKept, StageRestored, StageStarted
 from siglum.workspace.add import add
 
 TWO = """
@@ -484,7 +484,7 @@ def test_keep_going_runs_what_does_not_need_the_failed_stage(project: Project) -
 
 def test_an_interruption_ends_the_command_and_records_nothing(project: Project) -> None:
     project.write("dvc.yaml", "stages: {s: {cmd: 'echo $$ > pid; echo > o; sleep 60; echo late > late', outs: [o]}}")
-    code = "from siglum.pipeline.repro import *; repro(Repository.open())"
+    code = "from siglum.pipeline.execution.repro import *; repro(Repository.open())"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         while not lines(project.root / "pid"):
             time.sleep(0.01)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from siglum.pipeline.lock import LockedPath, StageLock, encode_entry
-from siglum.pipeline.run_cache import RunCache, can_be_cached, key_of, may_be_saved, value_of
-from siglum.pipeline.schema import OutputKind
-from siglum.pipeline.stages import Dependency, Output, Stage
+from siglum.pipeline.definition.schema import OutputKind
+from siglum.pipeline.definition.stages import Dependency, Output, Stage
+from siglum.pipeline.records.lock import LockedPath, StageLock, encode_entry
+from siglum.pipeline.records.run_cache import RunCache, can_be_cached, key_of, may_be_saved, value_of
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
 

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from siglum.pipeline.executor import Resources
-from siglum.pipeline.schedule import Schedule
-from siglum.pipeline.stage_settings import StageSettings
+from siglum.pipeline.definition.stage_settings import StageSettings
+from siglum.pipeline.execution.executor import Resources
+from siglum.pipeline.execution.schedule import Schedule
 
 
 def make(

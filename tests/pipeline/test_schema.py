@@ -6,7 +6,7 @@ import pytest
 from tests.pipeline.pipeline_texts import document, parsed
 
 from siglum.core.errors import FileFormatError
-from siglum.pipeline.schema import (
+from siglum.pipeline.definition.schema import (
     ForeachTemplate,
     MatrixTemplate,
     OutputDeclaration,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from siglum.core.errors import InvalidInputError
-from siglum.pipeline.schema import OutputKind
-from siglum.pipeline.stage_entry import (
+from siglum.pipeline.definition.schema import OutputKind
+from siglum.pipeline.definition.stage_entry import (
     NewOutput,
     NewStage,
     check_new,

@@ -8,8 +8,8 @@ import pytest
 from tests.pipeline.project import Project
 
 from siglum.core.errors import FileFormatError
-from siglum.pipeline.load import load_pipeline
-from siglum.pipeline.stage_settings import StageSettings, read_settings
+from siglum.pipeline.definition.stage_settings import StageSettings, read_settings
+from siglum.pipeline.graph.load import load_pipeline
 from siglum.workspace.document import Document
 
 

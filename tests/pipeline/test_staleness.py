@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from siglum.pipeline.lock import LockedPath, StageLock
-from siglum.pipeline.stages import Dependency, Output, ParamsDependency, Stage
-from siglum.pipeline.staleness import (
+from siglum.pipeline.definition.stages import Dependency, Output, ParamsDependency, Stage
+from siglum.pipeline.records.lock import LockedPath, StageLock
+from siglum.pipeline.status.staleness import (
     Cause,
     Change,
     OutputState,

@@ -15,7 +15,7 @@ import pytest
 from tests.pipeline.project import Project
 
 from siglum.core.notices import listening
-from siglum.pipeline.orphans import RunningCommands
+from siglum.pipeline.execution.orphans import RunningCommands
 
 # Makes the terminal on standard input that of its session, and runs the command in it, as a shell does; and as a shell
 # it stays when the command was killed.

@@ -9,10 +9,10 @@ import pytest
 from tests.workspace.data_project import DataProject
 
 from siglum.core.errors import FileFormatError, InvalidInputError, NotFoundError
-from siglum.pipeline import revisions
-from siglum.pipeline.files import Files
-from siglum.pipeline.inventory import InventoryItem, items_of
-from siglum.pipeline.used import Scope, parse_day, used_data
+from siglum.pipeline.data.used import Scope, parse_day, used_data
+from siglum.pipeline.definition.files import Files
+from siglum.pipeline.inventory import revisions
+from siglum.pipeline.inventory.inventory import InventoryItem, items_of
 from siglum.workspace.add import add
 from siglum.workspace.repository import Repository
 

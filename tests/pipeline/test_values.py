@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from siglum.pipeline.values import Flat, ValueChange, cell, compare, diff_rows, flat, metrics_in, show_rows
+from siglum.pipeline.results.values import Flat, ValueChange, cell, compare, diff_rows, flat, metrics_in, show_rows
 
 
 def test_metrics_are_numbers_texts_and_truth_values() -> None:

@@ -9,9 +9,9 @@ import pytest
 from tests.pipeline.pipeline_texts import document, parsed
 
 from siglum.core.errors import FileFormatError
-from siglum.pipeline.lock import parse_lock
-from siglum.pipeline.stages import build_stage
-from siglum.pipeline.templates import Resolver, place_of
+from siglum.pipeline.definition.stages import build_stage
+from siglum.pipeline.definition.templates import Resolver, place_of
+from siglum.pipeline.records.lock import parse_lock
 
 VALUES = (
     "", "null", "1", "1.5", ".nan", "true", "text", "''", "' '", '"\\0"', "2020-01-01",

@@ -15,8 +15,8 @@ from siglum.core.errors import NotFoundError, SiglumError, UsageError
 
 if TYPE_CHECKING:
     from siglum.core.hashes import DataHash
-    from siglum.pipeline.needs import NeededBy, Object
-    from siglum.pipeline.verify import Report
+    from siglum.pipeline.data.needs import NeededBy, Object
+    from siglum.pipeline.data.verify import Report
     from siglum.storage.remotes.base import Remote
     from siglum.storage.verification import Progress
     from siglum.workspace.repair import Repaired
@@ -80,7 +80,7 @@ def verify(
     With --repair, good copies come from the workspace, the trash, --from and remotes; damaged objects go to quarantine.
     Exits with 1 when damage remains.
     """
-    from siglum.pipeline.verify import needs_of, rebuilt_manifests, repair, verify_cache, verify_remote
+    from siglum.pipeline.data.verify import needs_of, rebuilt_manifests, repair, verify_cache, verify_remote
     from siglum.storage.transfer import DEFAULT_JOBS
     from siglum.workspace.remotes import open_configured_remote
     from siglum.workspace.repair import Repaired, sources_of
@@ -122,7 +122,7 @@ def migrate(console: Console, dvc_files: bool, dry_run: bool) -> int:
     is damaged or cannot be found.
     """
     from siglum.core.text import count
-    from siglum.pipeline.migrate import MigratedFiles, migrate_cache, migrate_files
+    from siglum.pipeline.data.migrate import MigratedFiles, migrate_cache, migrate_files
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()

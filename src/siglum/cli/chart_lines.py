@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from siglum.cli.console import Console
-    from siglum.pipeline.plots.canvas import Spans
-    from siglum.pipeline.plots.chart import Chart
+    from siglum.pipeline.results.plots.canvas import Spans
+    from siglum.pipeline.results.plots.chart import Chart
 
 _COLOURS = ("cyan", "yellow", "green", "magenta", "red", "blue")
 _LEAST_WIDTH, _MOST_WIDTH = 40, 100
@@ -22,7 +22,7 @@ def chart_width() -> int:
 
 def say_chart(console: Console, chart: Chart, width: int) -> None:
     """Print a chart."""
-    from siglum.pipeline.plots.terminal import lines_of_chart
+    from siglum.pipeline.results.plots.terminal import lines_of_chart
 
     for line in lines_of_chart(chart, width, fine=can_print("⣿●┤")):
         console.say(_styled(console, line))

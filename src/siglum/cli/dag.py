@@ -13,8 +13,8 @@ from siglum.cli.console import Console
 from siglum.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from siglum.pipeline.dag import Dag
-    from siglum.pipeline.load import Pipeline
+    from siglum.pipeline.graph.dag import Dag
+    from siglum.pipeline.graph.load import Pipeline
     from siglum.workspace.repository import Repository
 
 
@@ -42,8 +42,8 @@ def dag(
     """
     if outs and collapse:
         raise UsageError("--outs and --collapse-foreach-matrix exclude each other.")
-    from siglum.pipeline.dag import as_dot, as_markdown, as_mermaid
-    from siglum.pipeline.load import load_pipeline
+    from siglum.pipeline.graph.dag import as_dot, as_markdown, as_mermaid
+    from siglum.pipeline.graph.load import load_pipeline
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()
@@ -64,10 +64,10 @@ def dag(
 
 
 def _graph(repo: Repository, pipeline: Pipeline, target: str | None, *, full: bool, outs: bool, collapse: bool) -> Dag:
-    from siglum.pipeline.dag import output_dag, stage_dag
-    from siglum.pipeline.selection import folder_of
-    from siglum.pipeline.status import shown_address, shown_path
-    from siglum.pipeline.targets import find_stages
+    from siglum.pipeline.graph.dag import output_dag, stage_dag
+    from siglum.pipeline.graph.targets import find_stages
+    from siglum.pipeline.inventory.selection import folder_of
+    from siglum.pipeline.status.status import shown_address, shown_path
 
     folder = folder_of(repo)
     shown = {address: shown_address(stage, folder) for address, stage in pipeline.stages.items()}
@@ -88,7 +88,7 @@ def _graph(repo: Repository, pipeline: Pipeline, target: str | None, *, full: bo
 
 
 def _say_drawing(console: Console, found: Dag) -> None:
-    from siglum.pipeline.dag_text import draw
+    from siglum.pipeline.graph.dag_text import draw
 
     size = shutil.get_terminal_size()
     lines = draw(found, max(size.columns, 40))

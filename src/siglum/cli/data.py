@@ -54,7 +54,7 @@ def checkout(
     or overwritten that is kept nowhere else.
     """
     from siglum.cli.checkout_report import outcomes, say_checkout
-    from siglum.pipeline.checkout import checkout as checkout_data
+    from siglum.pipeline.data.checkout import checkout as checkout_data
     from siglum.workspace.checkout import failures_of, raise_failures
     from siglum.workspace.repository import Repository
 

@@ -12,8 +12,8 @@ from siglum.cli.console import Console
 
 if TYPE_CHECKING:
     from siglum.core.hashes import DataHash
-    from siglum.pipeline.changes import Changes
-    from siglum.pipeline.data_status import DataStatus, GitState
+    from siglum.pipeline.data.changes import Changes
+    from siglum.pipeline.data.data_status import DataStatus, GitState
 
 # Titles are DVC's, which people's scripts look for; hints name Siglum's commands.
 _TITLES = {
@@ -71,8 +71,8 @@ def data_status(
 ) -> None:
     """Show what changed between the last commit, the .dvc and lock files, and the workspace: all data, or TARGETS."""
     from siglum.core.errors import UsageError
-    from siglum.pipeline.data_status import Asked
-    from siglum.pipeline.data_status import data_status as status_of
+    from siglum.pipeline.data.data_status import Asked
+    from siglum.pipeline.data.data_status import data_status as status_of
     from siglum.workspace.folder_contents import FolderContents
     from siglum.workspace.repository import Repository
 

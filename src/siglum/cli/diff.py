@@ -140,8 +140,8 @@ def _diff_data(
     markdown: bool,
     hide_missing: bool,
 ) -> None:
-    from siglum.pipeline.data_diff import diff_data
-    from siglum.pipeline.diff_value import diff_value
+    from siglum.pipeline.data.data_diff import diff_data
+    from siglum.pipeline.data.diff_value import diff_value
     from siglum.workspace.folder_contents import FolderContents
     from siglum.workspace.repository import Repository
 

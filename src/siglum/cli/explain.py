@@ -10,12 +10,12 @@ import msgspec
 from siglum.cli.console import Console
 from siglum.cli.explain_rows import Names, block_lines
 from siglum.core.text import count
-from siglum.pipeline.events import Event
-from siglum.pipeline.examine import Examiner, RunOf
-from siglum.pipeline.explain import Action, Explanation
-from siglum.pipeline.load import Pipeline, load_pipeline
-from siglum.pipeline.selection import folder_of
-from siglum.pipeline.status import shown_address, shown_path
+from siglum.pipeline.graph.load import Pipeline, load_pipeline
+from siglum.pipeline.inventory.selection import folder_of
+from siglum.pipeline.status.events import Event
+from siglum.pipeline.status.examine import Examiner, RunOf
+from siglum.pipeline.status.explain import Action, Explanation
+from siglum.pipeline.status.status import shown_address, shown_path
 from siglum.workspace.repository import Repository
 
 _NAMES_SHOWN = 3

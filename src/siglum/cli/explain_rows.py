@@ -11,9 +11,9 @@ import msgspec
 from msgspec import UNSET
 
 from siglum.core.text import count
-from siglum.pipeline.explain import Difference, Explanation, FileDifference, Missing
-from siglum.pipeline.lock import PARAMS_FILE
-from siglum.pipeline.staleness import Cause, Change
+from siglum.pipeline.records.lock import PARAMS_FILE
+from siglum.pipeline.status.explain import Difference, Explanation, FileDifference, Missing
+from siglum.pipeline.status.staleness import Cause, Change
 
 _FILES_SHOWN = 5
 _LINES_SHOWN = 10

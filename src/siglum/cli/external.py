@@ -12,7 +12,7 @@ from siglum.cli.command import SiglumCommand, command
 from siglum.cli.console import Console
 
 if TYPE_CHECKING:
-    from siglum.pipeline.get import Got
+    from siglum.pipeline.sources.get import Got
     from siglum.workspace.import_url import GotUrl
     from siglum.workspace.imports import Import
     from siglum.workspace.pointers import RepoSource
@@ -89,8 +89,8 @@ def get(
     show_url: bool,
 ) -> None:
     """Get the file or folder PATH of the Git or data repository URL, without tracking it here."""
-    from siglum.pipeline.get import get as get_data
-    from siglum.pipeline.get import get_url as find_url
+    from siglum.pipeline.sources.get import get as get_data
+    from siglum.pipeline.sources.get import get_url as find_url
 
     source = _source(url, rev, config, remote, remote_config)
     if show_url:
@@ -127,7 +127,7 @@ def import_(
 
     `siglum update` brings it to what the source has later.
     """
-    from siglum.pipeline.import_repo import import_from_repo
+    from siglum.pipeline.sources.import_repo import import_from_repo
     from siglum.workspace.repository import Repository
 
     _not_both(no_exec, "--no-exec", no_download, "--no-download")
@@ -214,7 +214,7 @@ def import_url(
     `siglum update` brings it to what the source has later.
     """
     from siglum.core.errors import NotSupportedError, UsageError
-    from siglum.pipeline.claims import check_unclaimed
+    from siglum.pipeline.inventory.claims import check_unclaimed
     from siglum.workspace.import_url import import_url as import_data
     from siglum.workspace.remotes import open_configured_remote
     from siglum.workspace.repository import Repository
@@ -272,8 +272,8 @@ def update(
 ) -> None:
     """Bring imports to what their sources have now. TARGETS are their .dvc files, or the data itself."""
     from siglum.core.errors import UsageError
-    from siglum.pipeline.update import UpdateOptions
-    from siglum.pipeline.update import update as update_imports
+    from siglum.pipeline.sources.update import UpdateOptions
+    from siglum.pipeline.sources.update import update as update_imports
     from siglum.workspace.remotes import open_configured_remote
     from siglum.workspace.repository import Repository
 
@@ -298,7 +298,7 @@ def update(
 def _source(
     url: str, rev: str | None, config: str | None, remote: str | None, remote_config: Sequence[str]
 ) -> RepoSource:
-    from siglum.pipeline.get import repo_source
+    from siglum.pipeline.sources.get import repo_source
 
     options = _pairs("--remote-config", remote_config) if remote_config else None
     return repo_source(url, rev, config=config, remote=remote, remote_config=options)

@@ -15,8 +15,8 @@ from siglum.core.errors import UsageError
 
 if TYPE_CHECKING:
     from siglum.core.hashes import DataHash
-    from siglum.pipeline.gc import GcRequest, Planned
-    from siglum.pipeline.used import Scope
+    from siglum.pipeline.data.gc import GcRequest, Planned
+    from siglum.pipeline.data.used import Scope
     from siglum.storage.remotes.base import Remote
     from siglum.workspace.gc import Collected
     from siglum.workspace.gc_plan import Collection
@@ -81,7 +81,7 @@ def _check_alone(options: Mapping[str, Any]) -> None:
 
 
 def _scope(options: Mapping[str, Any]) -> Scope:
-    from siglum.pipeline.used import Scope, parse_day
+    from siglum.pipeline.data.used import Scope, parse_day
 
     scope = Scope(
         workspace=options["workspace"],
@@ -105,7 +105,7 @@ def _scope(options: Mapping[str, Any]) -> Scope:
 
 def _request(repo: Repository, options: Mapping[str, Any]) -> GcRequest:
     from siglum.client.needs import recorded_needs
-    from siglum.pipeline.gc import GcRequest, open_projects
+    from siglum.pipeline.data.gc import GcRequest, open_projects
 
     scope = _scope(options)
     if options["cloud"] and options["not_in_remote"]:
@@ -141,7 +141,7 @@ def _remote(repo: Repository, options: Mapping[str, Any]) -> Remote | None:
 
 
 def _collect(console: Console, repo: Repository, request: GcRequest, options: Mapping[str, Any]) -> None:
-    from siglum.pipeline.gc import collection_lock, plan_collection
+    from siglum.pipeline.data.gc import collection_lock, plan_collection
     from siglum.storage.trash import new_batch
     from siglum.workspace.gc import grace_days, run_gc
 

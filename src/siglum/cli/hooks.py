@@ -89,7 +89,7 @@ def merge_driver(console: Console, ancestor: str, our: str, their: str) -> None:
 def merge_lock(console: Console, ancestor: str, our: str, their: str, marker_size: int, shown: str) -> None:
     """Merge three versions of a dvc.lock, stage by stage. Stages that both sides changed are left between markers."""
     from siglum.core.errors import ConflictError
-    from siglum.pipeline.merge_lock import merge_locks, say_conflict
+    from siglum.pipeline.records.merge_lock import merge_locks, say_conflict
     from siglum.workspace.documents import read_bytes, write_atomic
 
     base, ours, theirs = (read_bytes(path) for path in (ancestor, our, their))

@@ -16,8 +16,8 @@ from siglum.cli.many_values import PAIRS, ManyValuesCommand, pairs
 from siglum.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from siglum.pipeline.browse import Browser, Entry
-    from siglum.pipeline.listing import Node
+    from siglum.pipeline.sources.browse import Browser, Entry
+    from siglum.pipeline.sources.listing import Node
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -70,7 +70,7 @@ def list_(
 
     Of data that is not here, names and recorded sizes are shown; just the lists of what is in folders are fetched.
     """
-    from siglum.pipeline.listing import list_entries, list_tree
+    from siglum.pipeline.sources.listing import list_entries, list_tree
 
     if tree and console.json:
         raise UsageError("--tree and --json do not go together.", hint="Leave one out; -R --json lists all files.")
@@ -108,7 +108,7 @@ def du(
     """Show how large what is in the repository URL (a folder or a Git URL) is, at PATH: Git's files, recorded data."""
     from siglum.cli.entries import natural_size
     from siglum.cli.tables import plain_table
-    from siglum.pipeline.listing import disk_usage
+    from siglum.pipeline.sources.listing import disk_usage
 
     browser = _open(url, rev, config, remote, remote_config)
     found = [
@@ -121,9 +121,9 @@ def du(
 
 def _open(url: str, rev: str | None, config: str | None, remote: str | None, remote_config: Sequence[str]) -> Browser:
     from siglum.core.errors import NotFoundError
-    from siglum.pipeline.browse import Browser
-    from siglum.pipeline.external import Externals
-    from siglum.pipeline.get import repo_source
+    from siglum.pipeline.sources.browse import Browser
+    from siglum.pipeline.sources.external import Externals
+    from siglum.pipeline.sources.get import repo_source
     from siglum.workspace.clones import is_git_url
 
     if not (is_git_url(url) or os.path.isdir(url)):

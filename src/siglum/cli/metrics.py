@@ -12,7 +12,7 @@ from siglum.cli.console import Console
 from siglum.cli.many_values import ManyValuesCommand
 
 if TYPE_CHECKING:
-    from siglum.pipeline.value_files import FileValues, StateValues
+    from siglum.pipeline.results.value_files import FileValues, StateValues
 
 _PRECISION = 5
 # DVC reads folders without it, too; scripts that say it go on working.
@@ -52,9 +52,9 @@ def show(
     A file that is not there has an empty row. The exit status is 1 when a file is damaged.
     """
     from siglum.cli.value_report import finish, keys_of, say_table, shown_from
-    from siglum.pipeline.history import History, states
-    from siglum.pipeline.metrics import metrics_at
-    from siglum.pipeline.values import flat, show_rows
+    from siglum.pipeline.results.history import History, states
+    from siglum.pipeline.results.metrics import metrics_at
+    from siglum.pipeline.results.values import flat, show_rows
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()
@@ -98,9 +98,9 @@ def diff(
     A file that is damaged in one of them is left out, and the exit status is 1.
     """
     from siglum.cli.value_report import finish, keys_of, say_diff, shown_from, two_states
-    from siglum.pipeline.history import History
-    from siglum.pipeline.metrics import metrics_at
-    from siglum.pipeline.value_files import StateValues, compare_states
+    from siglum.pipeline.results.history import History
+    from siglum.pipeline.results.metrics import metrics_at
+    from siglum.pipeline.results.value_files import StateValues, compare_states
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()
@@ -135,7 +135,7 @@ def _without_repeated_workspace(found: list[StateValues], branch: str | None) ->
 
 def _value(state: StateValues, shown: Callable[[str], str]) -> dict[str, Any]:
     """Return a state in the shape of DVC's `metrics show --json`."""
-    from siglum.pipeline.value_files import problem_value
+    from siglum.pipeline.results.value_files import problem_value
 
     if state.problem is not None:
         return {"error": problem_value(state.problem)}
@@ -143,7 +143,7 @@ def _value(state: StateValues, shown: Callable[[str], str]) -> dict[str, Any]:
 
 
 def _file_value(found: FileValues) -> dict[str, Any]:
-    from siglum.pipeline.value_files import problem_value
+    from siglum.pipeline.results.value_files import problem_value
 
     if found.problem is not None:
         return {"error": problem_value(found.problem)}

@@ -37,9 +37,9 @@ def diff(
     Those are all that stages and templates use, the whole params.yaml of the root, and files that a dvc.yaml lists.
     """
     from siglum.cli.value_report import finish, keys_of, say_diff, shown_from, two_states
-    from siglum.pipeline.history import History
-    from siglum.pipeline.params import params_at
-    from siglum.pipeline.value_files import StateValues, compare_states
+    from siglum.pipeline.results.history import History
+    from siglum.pipeline.results.params import params_at
+    from siglum.pipeline.results.value_files import StateValues, compare_states
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()

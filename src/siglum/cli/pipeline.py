@@ -16,7 +16,7 @@ from siglum.core.errors import UsageError
 
 if TYPE_CHECKING:
     from siglum.cli.explain import ReproExplainer
-    from siglum.pipeline.stages import Stage
+    from siglum.pipeline.definition.stages import Stage
     from siglum.workspace.repository import Repository
 
 
@@ -78,10 +78,10 @@ def repro(
     """
     from siglum.cli.repro_recording import ReproRecording, is_wanted
     from siglum.cli.repro_report import ReproReport
-    from siglum.pipeline.repro import repro as run_repro
-    from siglum.pipeline.repro import result_values
-    from siglum.pipeline.selection import folder_of
-    from siglum.pipeline.targets import Selection
+    from siglum.pipeline.execution.repro import repro as run_repro
+    from siglum.pipeline.execution.repro import result_values
+    from siglum.pipeline.graph.targets import Selection
+    from siglum.pipeline.inventory.selection import folder_of
     from siglum.workspace.repository import Repository
 
     if keep_going and ignore_errors:
@@ -161,7 +161,7 @@ def _environment() -> dict[str, str]:
 
 
 def _ask(console: Console, folder: str) -> Callable[[Stage], bool]:
-    from siglum.pipeline.status import shown_address
+    from siglum.pipeline.status.status import shown_address
 
     def confirm(stage: Stage) -> bool:
         if not sys.stdin.isatty():

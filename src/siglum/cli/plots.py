@@ -77,8 +77,8 @@ def show(
     damaged.
     """
     from siglum.cli.plots_report import Wish, report
-    from siglum.pipeline.history import WORKSPACE
-    from siglum.pipeline.plots.definitions import Overrides
+    from siglum.pipeline.results.history import WORKSPACE
+    from siglum.pipeline.results.plots.definitions import Overrides
 
     wish = Wish(targets, **output)
     wish.check(as_json=console.json)
@@ -102,8 +102,8 @@ def diff(
     One revision is compared with the workspace; without any it is HEAD, as long as tracked files differ from it.
     """
     from siglum.cli.plots_report import Wish, report
-    from siglum.pipeline.plots.collect import diff_revisions
-    from siglum.pipeline.plots.definitions import Overrides
+    from siglum.pipeline.results.plots.collect import diff_revisions
+    from siglum.pipeline.results.plots.definitions import Overrides
     from siglum.workspace.repository import Repository
 
     wish = Wish(targets, **output)
@@ -127,8 +127,8 @@ def modify(
     Comments and the rest of the file stay.
     """
     from siglum.cli.value_report import keys_of
-    from siglum.pipeline.plots.modify import modify_plot
-    from siglum.pipeline.plots.templates import find_template
+    from siglum.pipeline.results.plots.modify import modify_plot
+    from siglum.pipeline.results.plots.templates import find_template
     from siglum.workspace.repository import Repository
 
     in_order = ("template", "x", "y", "x_label", "y_label", "title")
@@ -151,7 +151,7 @@ def modify(
 def templates(console: Console, name: str | None) -> None:
     """List the templates for plots, or print NAME as Vega-Lite, to be changed and put into .dvc/plots."""
     from siglum.core.errors import NotFoundError
-    from siglum.pipeline.plots.templates import find_template, template_names
+    from siglum.pipeline.results.plots.templates import find_template, template_names
     from siglum.workspace.repository import Repository
 
     try:

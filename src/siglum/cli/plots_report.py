@@ -16,10 +16,10 @@ from siglum.cli.console import finite
 from siglum.cli.value_report import shown_from
 from siglum.core.errors import InvalidInputError, UsageError
 from siglum.core.text import size
-from siglum.pipeline.history import WORKSPACE
-from siglum.pipeline.plots.choice import Target
-from siglum.pipeline.plots.collect import Picture, Problem, collect_plots
-from siglum.pipeline.plots.drawing import (
+from siglum.pipeline.results.history import WORKSPACE
+from siglum.pipeline.results.plots.choice import Target
+from siglum.pipeline.results.plots.collect import Picture, Problem, collect_plots
+from siglum.pipeline.results.plots.drawing import (
     Charts,
     Drawing,
     DrawnPlot,
@@ -29,15 +29,15 @@ from siglum.pipeline.plots.drawing import (
     with_templates,
     worth_telling,
 )
-from siglum.pipeline.plots.page import filled_template, page
-from siglum.pipeline.plots.templates import find_template
-from siglum.pipeline.plots.terminal_words import cut
+from siglum.pipeline.results.plots.page import filled_template, page
+from siglum.pipeline.results.plots.templates import find_template
+from siglum.pipeline.results.plots.terminal_words import cut
 from siglum.workspace.documents import decoded, read_bytes, write_atomic
 from siglum.workspace.repository import DVC_DIR, Repository
 
 if TYPE_CHECKING:
     from siglum.cli.console import Console
-    from siglum.pipeline.plots.definitions import Overrides
+    from siglum.pipeline.results.plots.definitions import Overrides
 
 _DEFAULT_FOLDER = "dvc_plots"
 

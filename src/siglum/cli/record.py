@@ -52,7 +52,7 @@ def add(
     with busy(console, "Adding"), repo.lock():
         elsewhere = out is not None or to_remote or remote is not None or jobs is not None
         if elsewhere or repo.has_pipelines():
-            from siglum.pipeline.add import add as add_anything
+            from siglum.pipeline.editing.add import add as add_anything
 
             result = add_anything(
                 repo,
@@ -100,7 +100,7 @@ def commit(
     TARGETS are .dvc files, stages, and paths that they track; everything by default. What changed since it was
     recorded is asked about, and refused where nobody can be asked, unless --force is given.
     """
-    from siglum.pipeline.commit import commit as commit_outputs
+    from siglum.pipeline.execution.commit import commit as commit_outputs
     from siglum.workspace.repository import Repository
 
     confirm = _ask if console.interactive and sys.stdin.isatty() else None

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Self
 
 from siglum.cli.console import Console
 from siglum.core.errors import SiglumError
-from siglum.pipeline.events import Event, OnEvent, StageRestored, StageStarted
-from siglum.pipeline.load import Pipeline
-from siglum.pipeline.stages import Stage
+from siglum.pipeline.definition.stages import Stage
+from siglum.pipeline.graph.load import Pipeline
+from siglum.pipeline.status.events import Event, OnEvent, StageRestored, StageStarted
 from siglum.workspace.repository import Repository
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from siglum.cli.console import Console
-from siglum.pipeline.events import (
+from siglum.pipeline.definition.stages import Stage
+from siglum.pipeline.status.events import (
     CommandRun,
     CommandStarted,
     Event,
@@ -25,13 +26,12 @@ from siglum.pipeline.events import (
     StageUnchanged,
     StageVerified,
 )
-from siglum.pipeline.stages import Stage
-from siglum.pipeline.staleness import Reason
-from siglum.pipeline.status import shown_address
+from siglum.pipeline.status.staleness import Reason
+from siglum.pipeline.status.status import shown_address
 
 if TYPE_CHECKING:  # most runs explain nothing, and need not load what does
     from siglum.cli.explain import ReproExplainer
-    from siglum.pipeline.explain import Explanation
+    from siglum.pipeline.status.explain import Explanation
 
 _REASONS_SHOWN = 3
 _VERBS: dict[type, tuple[str, str]] = {

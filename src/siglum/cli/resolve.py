@@ -20,8 +20,8 @@ def resolve(console: Console, targets: tuple[str, ...], side: str | None) -> Non
     from there. After 'siglum install', Git merges them so by itself.
     """
     from siglum.core.text import count
-    from siglum.pipeline.merge_lock import Side
-    from siglum.pipeline.resolve import resolve as resolve_files
+    from siglum.pipeline.records.merge_lock import Side
+    from siglum.pipeline.records.resolve import resolve as resolve_files
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()

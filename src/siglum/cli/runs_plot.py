@@ -16,7 +16,7 @@ from siglum.core.errors import NotFoundError
 from siglum.core.text import count, did_you_mean
 
 if TYPE_CHECKING:
-    from siglum.pipeline.plots.chart import Chart
+    from siglum.pipeline.results.plots.chart import Chart
     from siglum.tracking.entities import Metric, Run
 
 _POINTS = 2_000
@@ -71,8 +71,8 @@ def plot_runs(
 
 
 def _chart(key: str, runs: Sequence[Run], series: Mapping[str, Sequence[Metric]], x_axis: str) -> Chart:
-    from siglum.pipeline.plots.chart import Chart, ChartKind, Series
-    from siglum.pipeline.plots.thinning import thinned
+    from siglum.pipeline.results.plots.chart import Chart, ChartKind, Series
+    from siglum.pipeline.results.plots.thinning import thinned
 
     drawn = []
     for number, run in enumerate(runs):

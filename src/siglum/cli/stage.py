@@ -12,9 +12,9 @@ from siglum.cli.console import Console
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from siglum.pipeline.schema import OutputKind
-    from siglum.pipeline.stage_entry import NewOutput
-    from siglum.pipeline.stages import Stage
+    from siglum.pipeline.definition.schema import OutputKind
+    from siglum.pipeline.definition.stage_entry import NewOutput
+    from siglum.pipeline.definition.stages import Stage
 
 _COMMAND_IS_THE_REST = {"allow_interspersed_args": False}
 
@@ -67,9 +67,9 @@ def add(
     All words behind the options are the command. Nothing is written if the pipeline could not be with it.
     """
     from siglum.cli.git_hint import say_git_hint
-    from siglum.pipeline.schema import OutputKind
-    from siglum.pipeline.stage_add import add_stage
-    from siglum.pipeline.stage_entry import NewStage, command_text
+    from siglum.pipeline.definition.schema import OutputKind
+    from siglum.pipeline.definition.stage_entry import NewStage, command_text
+    from siglum.pipeline.editing.stage_add import add_stage
     from siglum.workspace.repository import Repository
 
     new = NewStage(
@@ -112,7 +112,7 @@ def _run(console: Console, name: str) -> None:
 def _outputs(
     kind: OutputKind, cached: Sequence[str], uncached: Sequence[str], *, persist: bool = False
 ) -> list[NewOutput]:
-    from siglum.pipeline.stage_entry import NewOutput
+    from siglum.pipeline.definition.stage_entry import NewOutput
 
     return [
         *(NewOutput(path, kind, persist=persist) for path in cached),
@@ -131,10 +131,10 @@ def list_stages(
 ) -> None:
     """List stages: those of the dvc.yaml here, or of TARGETS (stages, dvc.yaml and .dvc files; with -R folders)."""
     from siglum.cli.tables import plain_table
-    from siglum.pipeline.selection import folder_of
-    from siglum.pipeline.stage_list import list_stages as find
-    from siglum.pipeline.stage_words import stage_line
-    from siglum.pipeline.status import shown_address
+    from siglum.pipeline.definition.stage_words import stage_line
+    from siglum.pipeline.editing.stage_list import list_stages as find
+    from siglum.pipeline.inventory.selection import folder_of
+    from siglum.pipeline.status.status import shown_address
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()
@@ -151,8 +151,8 @@ def list_stages(
 
 def _value(name: str, stage: Stage) -> dict[str, Any]:
     """Return a stage as programs read it; paths are as written, relative to its working folder."""
-    from siglum.pipeline.schema import OutputKind
-    from siglum.pipeline.stage_words import stage_line
+    from siglum.pipeline.definition.schema import OutputKind
+    from siglum.pipeline.definition.stage_words import stage_line
 
     return {
         "name": name,

@@ -13,8 +13,8 @@ from siglum.cli.transfer_options import scope_options
 from siglum.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from siglum.pipeline.transfers import Remotes
-    from siglum.pipeline.wanted import TransferScope
+    from siglum.pipeline.data.transfers import Remotes
+    from siglum.pipeline.data.wanted import TransferScope
     from siglum.workspace.repository import Repository
 
 
@@ -46,8 +46,8 @@ def status(
     if cloud or remote_name is not None:
         if explain:
             raise UsageError("--explain is about what is here: it excludes -c and -r.")
-        from siglum.pipeline.transfers import Remotes
-        from siglum.pipeline.wanted import TransferScope
+        from siglum.pipeline.data.transfers import Remotes
+        from siglum.pipeline.data.wanted import TransferScope
 
         scope = TransferScope(with_deps=with_deps, recursive=recursive, **revisions)
         _cloud_status(console, repo, targets, Remotes(repo, remote_name, jobs), scope)
@@ -76,7 +76,7 @@ def _workspace_status(
 ) -> dict[str, list[Any]]:
     if targets or repo.has_pipelines():
         # Imported only where it is needed: `siglum status` on plain data stays the faster for it.
-        from siglum.pipeline.status import project_status
+        from siglum.pipeline.status.status import project_status
 
         return project_status(repo, targets, updates=updates, with_deps=with_deps, recursive=recursive)
     from siglum.workspace.status import data_status
@@ -87,10 +87,10 @@ def _workspace_status(
 def _explain(console: Console, repo: Repository, targets: Sequence[str], *, with_deps: bool, recursive: bool) -> None:
     from siglum.cli.explain import names_from, say_explanations
     from siglum.cli.run_finder import RunFinder
-    from siglum.pipeline.examine import explain_pipeline
-    from siglum.pipeline.explain import Action
-    from siglum.pipeline.load import load_pipeline
-    from siglum.pipeline.selection import select
+    from siglum.pipeline.graph.load import load_pipeline
+    from siglum.pipeline.inventory.selection import select
+    from siglum.pipeline.status.examine import explain_pipeline
+    from siglum.pipeline.status.explain import Action
 
     pipeline = load_pipeline(repo)
     chosen = select(repo, pipeline, targets, with_deps=with_deps, recursive=recursive)
@@ -105,7 +105,7 @@ def _explain(console: Console, repo: Repository, targets: Sequence[str], *, with
 def _cloud_status(
     console: Console, repo: Repository, targets: Sequence[str], remotes: Remotes, scope: TransferScope
 ) -> None:
-    from siglum.pipeline.transfers import status_data
+    from siglum.pipeline.data.transfers import status_data
 
     found = status_data(repo, targets, remotes, scope)
     repo.index.save()

@@ -25,7 +25,7 @@ def remove(console: Console, targets: tuple[str, ...], outs: bool, force: bool) 
     The data stays where it is, unless --outs is given.
     """
     from siglum.core.errors import UsageError
-    from siglum.pipeline.remove import remove as remove_targets
+    from siglum.pipeline.editing.remove import remove as remove_targets
     from siglum.workspace.repository import Repository
 
     if force and not outs:
@@ -55,7 +55,7 @@ def move(console: Console, source: str, target: str) -> None:
 
     A TARGET that is a folder takes it in. Nothing is overwritten.
     """
-    from siglum.pipeline.move import move as move_data
+    from siglum.pipeline.editing.move import move as move_data
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()
@@ -110,7 +110,7 @@ def unfreeze(console: Console, targets: tuple[str, ...]) -> None:
 
 
 def _set_frozen(console: Console, targets: tuple[str, ...], frozen: bool) -> None:
-    from siglum.pipeline.freeze import freeze as set_frozen
+    from siglum.pipeline.editing.freeze import freeze as set_frozen
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()

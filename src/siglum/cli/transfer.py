@@ -12,8 +12,8 @@ from siglum.cli.console import Console
 from siglum.cli.transfer_options import scope_options
 
 if TYPE_CHECKING:
-    from siglum.pipeline.transfers import Remotes, Transfer, Transferred
-    from siglum.pipeline.wanted import TransferScope
+    from siglum.pipeline.data.transfers import Remotes, Transfer, Transferred
+    from siglum.pipeline.data.wanted import TransferScope
     from siglum.storage.transfer import Progress
     from siglum.workspace.repository import Repository
 
@@ -46,8 +46,8 @@ def push(
 
     What is there already is not sent again. A damaged object is never sent.
     """
-    from siglum.pipeline.transfers import Remotes, plan_transfer
-    from siglum.pipeline.wanted import TransferScope
+    from siglum.pipeline.data.transfers import Remotes, plan_transfer
+    from siglum.pipeline.data.wanted import TransferScope
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()
@@ -84,9 +84,9 @@ def fetch(
     **scope: Any,
 ) -> None:
     """Get data from a remote into the cache: all of it, or what TARGETS name."""
-    from siglum.pipeline.schema import OutputKind
-    from siglum.pipeline.transfers import Remotes
-    from siglum.pipeline.wanted import TransferScope
+    from siglum.pipeline.data.transfers import Remotes
+    from siglum.pipeline.data.wanted import TransferScope
+    from siglum.pipeline.definition.schema import OutputKind
     from siglum.workspace.repository import Repository
 
     repo = Repository.open()
@@ -116,8 +116,8 @@ def pull(
 ) -> None:
     """Get data from a remote into the workspace: `fetch`, then `checkout`."""
     from siglum.core.text import count
-    from siglum.pipeline.transfers import Remotes, placed_data
-    from siglum.pipeline.wanted import TransferScope
+    from siglum.pipeline.data.transfers import Remotes, placed_data
+    from siglum.pipeline.data.wanted import TransferScope
     from siglum.workspace.checkout import checkout, failures_of, raise_failures
     from siglum.workspace.repository import Repository
 
@@ -148,7 +148,7 @@ def _fetch(
     dry_run: bool,
 ) -> Transferred | None:
     """Fetch and say so; None when that was only tried. The caller looks at the failures when it did what it can."""
-    from siglum.pipeline.transfers import plan_transfer
+    from siglum.pipeline.data.transfers import plan_transfer
 
     planned = plan_transfer(repo, targets, remotes, sending=False, scope=scope, run_cache=run_cache, dry_run=dry_run)
     if dry_run:
@@ -159,7 +159,7 @@ def _fetch(
 
 def _carry_out(console: Console, repo: Repository, planned: Transfer, remotes: Remotes) -> Transferred:
     from siglum.core.text import count, size
-    from siglum.pipeline.transfers import carry_out
+    from siglum.pipeline.data.transfers import carry_out
 
     done = carry_out(repo, planned, remotes, _progress(console))
     if console.interactive and done.count:

@@ -30,7 +30,7 @@ def ask(question: str) -> None:
 def undo_collection(console: Console, repo: Repository, remote: Remote | None, options: Mapping[str, Any]) -> None:
     """Bring back what the last collection took out of the cache, or out of a remote."""
     from siglum.core.text import count, timestamp
-    from siglum.pipeline.gc import collection_lock
+    from siglum.pipeline.data.gc import collection_lock
 
     trash = _trash(repo, remote, options)
     with collection_lock(repo):
@@ -58,7 +58,7 @@ def purge_trash(console: Console, repo: Repository, remote: Remote | None, optio
     """Delete for good what is past its time of grace, or all of the trash after a question."""
     from siglum.client.needs import recorded_needs
     from siglum.core.text import count, size
-    from siglum.pipeline.gc import PurgePlan, collection_lock, plan_purge, purge
+    from siglum.pipeline.data.gc import PurgePlan, collection_lock, plan_purge, purge
     from siglum.storage.trash import Contents
 
     trash = _trash(repo, remote, options)

@@ -10,14 +10,14 @@ import click
 
 from siglum.cli.tables import headed_table, markdown_table
 from siglum.core.errors import NotFoundError
-from siglum.pipeline.history import WORKSPACE, StateName, state_named
-from siglum.pipeline.selection import folder_of
-from siglum.pipeline.status import shown_path
-from siglum.pipeline.values import ValueChange, diff_rows
+from siglum.pipeline.inventory.selection import folder_of
+from siglum.pipeline.results.history import WORKSPACE, StateName, state_named
+from siglum.pipeline.results.values import ValueChange, diff_rows
+from siglum.pipeline.status.status import shown_path
 
 if TYPE_CHECKING:
     from siglum.cli.console import Console
-    from siglum.pipeline.value_files import StateValues
+    from siglum.pipeline.results.value_files import StateValues
     from siglum.workspace.repository import Repository
 
 

@@ -12,7 +12,7 @@ from siglum.core.errors import InvalidInputError
 from siglum.lineage.data_inputs import head_commit, input_of_path
 from siglum.lineage.inputs import DataInput, record_input
 from siglum.lineage.project import project_root, relative_to_root
-from siglum.pipeline.reading import Source
+from siglum.pipeline.sources.reading import Source
 from siglum.tracking.entities import Tag
 from siglum.workspace.git import Git
 from siglum.workspace.repository import Repository, find_root

@@ -8,7 +8,7 @@ from siglum.core.errors import NotFoundError, SiglumError
 from siglum.core.hashes import DataHash
 from siglum.lineage.inputs import DataInput
 from siglum.lineage.project import project_root, relative_to_root
-from siglum.pipeline.reading import Source
+from siglum.pipeline.sources.reading import Source
 from siglum.storage.hashing import md5_file
 from siglum.storage.tree import scan_tree
 from siglum.workspace.git import Git

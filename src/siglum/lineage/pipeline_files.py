@@ -9,10 +9,10 @@ from typing import Any
 
 from siglum.lineage.operations import PutFile
 from siglum.lineage.stage_values import FileContent
-from siglum.pipeline.load import Pipeline
-from siglum.pipeline.paths import is_outside, join
-from siglum.pipeline.schema import OutputKind
-from siglum.pipeline.stages import Stage
+from siglum.pipeline.definition.paths import is_outside, join
+from siglum.pipeline.definition.schema import OutputKind
+from siglum.pipeline.definition.stages import Stage
+from siglum.pipeline.graph.load import Pipeline
 
 MAX_FILES = 1000
 """Files of one kind that are kept with one run at most, of a folder with many pictures."""

@@ -14,8 +14,8 @@ from siglum.lineage.record import VersionRecord
 from siglum.lineage.scratch import Scratch
 from siglum.lineage.trace import Project, RecordSource, record_of
 from siglum.lineage.verdict import FileComparison
-from siglum.pipeline.load import load_pipeline
-from siglum.pipeline.stages import Stage
+from siglum.pipeline.definition.stages import Stage
+from siglum.pipeline.graph.load import load_pipeline
 from siglum.registry.entities import ModelVersion
 from siglum.tracking.entities import Run
 from siglum.workspace.documents import load_yaml, load_yaml_file

@@ -46,7 +46,11 @@ from siglum.lineage.stage_values import flat_params, metric_points, plot_points
 from siglum.lineage.stage_variables import stage_variables
 from siglum.lineage.trace import RecordSource
 from siglum.lineage.unsent import Unsent
-from siglum.pipeline.events import (
+from siglum.pipeline.definition.paths import parents
+from siglum.pipeline.definition.stages import Stage
+from siglum.pipeline.graph.load import Pipeline
+from siglum.pipeline.records.lock import StageLock
+from siglum.pipeline.status.events import (
     Event,
     StageFailed,
     StageFinished,
@@ -56,10 +60,6 @@ from siglum.pipeline.events import (
     StageUnchanged,
     StageVerified,
 )
-from siglum.pipeline.load import Pipeline
-from siglum.pipeline.lock import StageLock
-from siglum.pipeline.paths import parents
-from siglum.pipeline.stages import Stage
 from siglum.tracking.entities import Metric, RunStatus
 from siglum.workspace.repository import Repository
 

@@ -9,9 +9,9 @@ import msgspec
 
 from siglum.core.errors import NotFoundError
 from siglum.lineage.inputs import DataInput
-from siglum.pipeline.load import Pipeline, load_pipeline
-from siglum.pipeline.paths import is_outside, parents
-from siglum.pipeline.stages import Stage
+from siglum.pipeline.definition.paths import is_outside, parents
+from siglum.pipeline.definition.stages import Stage
+from siglum.pipeline.graph.load import Pipeline, load_pipeline
 from siglum.workspace.outputs import hash_path
 from siglum.workspace.repository import Repository
 

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 import msgspec
 
 from siglum.core.addresses import shown_url
-from siglum.pipeline.lock import StageLock, encode_entry
-from siglum.pipeline.run_cache import value_of
+from siglum.pipeline.records.lock import StageLock, encode_entry
+from siglum.pipeline.records.run_cache import value_of
 from siglum.storage.durability import temporary_name
 from siglum.tracking.store import TrackingStore
 

@@ -14,10 +14,10 @@ from siglum.lineage.operations import CreateRun, EndRun, LogInputs, LogToRun, Op
 from siglum.lineage.stage_links import RESULT_TAG, result_name
 from siglum.lineage.stage_values import flat_params
 from siglum.lineage.trace import KIND_TAG, REPRO_KIND, STAGE_KIND
-from siglum.pipeline.events import CommandRun
-from siglum.pipeline.lock import StageLock, encode_entry
-from siglum.pipeline.stages import Stage
-from siglum.pipeline.staleness import Reason
+from siglum.pipeline.definition.stages import Stage
+from siglum.pipeline.records.lock import StageLock, encode_entry
+from siglum.pipeline.status.events import CommandRun
+from siglum.pipeline.status.staleness import Reason
 from siglum.tracking.entities import Metric, RunStatus
 
 STAGE_TAG = "siglum.stage"

@@ -19,7 +19,7 @@ import msgspec
 from siglum.core import limits
 from siglum.core.errors import InvalidInputError, SiglumError
 from siglum.core.names import check_key
-from siglum.pipeline.param_files import parse_params
+from siglum.pipeline.definition.param_files import parse_params
 from siglum.tracking.entities import Metric
 from siglum.workspace.documents import load_yaml
 

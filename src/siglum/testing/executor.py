@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from siglum.pipeline.executor import Action, ActionFuture, ActionResult, Executor
+from siglum.pipeline.execution.executor import Action, ActionFuture, ActionResult, Executor
 
 _SECONDS = 60.0
 """After which a test that waits fails."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from siglum.pipeline.plots.definitions import Look, PlotDefinition
-from siglum.pipeline.plots.fields import PlotData, lines_of, plot_data
-from siglum.pipeline.plots.rows import parse_table
+from siglum.pipeline.results.plots.definitions import Look, PlotDefinition
+from siglum.pipeline.results.plots.fields import PlotData, lines_of, plot_data
+from siglum.pipeline.results.plots.rows import parse_table
 
 
 def sample(

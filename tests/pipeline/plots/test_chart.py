@@ -9,11 +9,11 @@ import pytest
 from tests.pipeline.plots.samples import csv, sample
 
 from siglum.core.errors import FileFormatError
-from siglum.pipeline.plots.built_in import TEMPLATES
-from siglum.pipeline.plots.chart import ChartKind, kind_of_template
-from siglum.pipeline.plots.charting import MAX_CATEGORIES, MAX_POINTS, chart_of
-from siglum.pipeline.plots.scales import axis_of, number
-from siglum.pipeline.plots.thinning import loess, thinned
+from siglum.pipeline.results.plots.built_in import TEMPLATES
+from siglum.pipeline.results.plots.chart import ChartKind, kind_of_template
+from siglum.pipeline.results.plots.charting import MAX_CATEGORIES, MAX_POINTS, chart_of
+from siglum.pipeline.results.plots.scales import axis_of, number
+from siglum.pipeline.results.plots.thinning import loess, thinned
 
 
 def test_kinds_of_templates() -> None:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pytest
 
 from siglum.core.errors import FileFormatError
-from siglum.pipeline.expressions import FlagStyle
-from siglum.pipeline.load import read_pipeline
-from siglum.pipeline.plots.choice import Target, choose
-from siglum.pipeline.plots.definitions import (
+from siglum.pipeline.definition.expressions import FlagStyle
+from siglum.pipeline.graph.load import read_pipeline
+from siglum.pipeline.results.plots.choice import Target, choose
+from siglum.pipeline.results.plots.definitions import (
     Look,
     Overrides,
     PlotDefinition,

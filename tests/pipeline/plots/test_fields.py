@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from siglum.core.errors import FileFormatError, InvalidInputError
-from siglum.pipeline.plots.definitions import Look, PlotDefinition
-from siglum.pipeline.plots.fields import ANY_X, ANY_Y, PlotData, lines_of, plot_data
-from siglum.pipeline.plots.rows import parse_table
-from siglum.pipeline.plots.table import Table
+from siglum.pipeline.results.plots.definitions import Look, PlotDefinition
+from siglum.pipeline.results.plots.fields import ANY_X, ANY_Y, PlotData, lines_of, plot_data
+from siglum.pipeline.results.plots.rows import parse_table
+from siglum.pipeline.results.plots.table import Table
 
 A, B = "r/a.csv", "r/b.csv"
 

@@ -12,11 +12,11 @@ import pytest
 from tests.pipeline.plots.samples import csv, sample
 
 from siglum.core.errors import InvalidInputError
-from siglum.pipeline.plots.chart import Chart, ChartKind
-from siglum.pipeline.plots.charting import chart_of
-from siglum.pipeline.plots.definitions import Look
-from siglum.pipeline.plots.page import ChartCard, PictureCard, filled_template, page
-from siglum.pipeline.plots.svg import svg_of
+from siglum.pipeline.results.plots.chart import Chart, ChartKind
+from siglum.pipeline.results.plots.charting import chart_of
+from siglum.pipeline.results.plots.definitions import Look
+from siglum.pipeline.results.plots.page import ChartCard, PictureCard, filled_template, page
+from siglum.pipeline.results.plots.svg import svg_of
 
 LINES = csv("s", "l", rows=[(i, i * i) for i in range(40)])
 NASTY = '</script><img src=x onerror=alert(1)>&"\x1b[31m'

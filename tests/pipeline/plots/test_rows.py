@@ -7,8 +7,8 @@ import math
 import pytest
 
 from siglum.core.errors import FileFormatError
-from siglum.pipeline.plots.rows import parse_table
-from siglum.pipeline.plots.table import as_number, as_numbers
+from siglum.pipeline.results.plots.rows import parse_table
+from siglum.pipeline.results.plots.table import as_number, as_numbers
 
 
 def rows(text: str, where: str, *, header: bool = True) -> list[dict[str, object]]:

@@ -7,11 +7,11 @@ import textwrap
 import pytest
 from tests.pipeline.plots.samples import csv, sample
 
-from siglum.pipeline.plots.chart import Chart, ChartKind
-from siglum.pipeline.plots.charting import chart_of
-from siglum.pipeline.plots.definitions import Look
-from siglum.pipeline.plots.terminal import lines_of_chart
-from siglum.pipeline.plots.terminal_words import columns, cut
+from siglum.pipeline.results.plots.chart import Chart, ChartKind
+from siglum.pipeline.results.plots.charting import chart_of
+from siglum.pipeline.results.plots.definitions import Look
+from siglum.pipeline.results.plots.terminal import lines_of_chart
+from siglum.pipeline.results.plots.terminal_words import columns, cut
 
 RISING = csv("s", "l", rows=[(i, i) for i in range(11)])
 FALLING = csv("s", "l", rows=[(i, 10 - i) for i in range(11)])

@@ -8,9 +8,9 @@ import pytest
 from tests.pipeline.plots.samples import csv, sample
 
 from siglum.core.errors import InvalidInputError
-from siglum.pipeline.plots.built_in import TEMPLATES
-from siglum.pipeline.plots.definitions import Look
-from siglum.pipeline.plots.vega import anchor, check_template, fill, split
+from siglum.pipeline.results.plots.built_in import TEMPLATES
+from siglum.pipeline.results.plots.definitions import Look
+from siglum.pipeline.results.plots.vega import anchor, check_template, fill, split
 
 SIMPLE = csv("s", "l", rows=[(0, 1), (1, 2)])
 TWO = {"d/a.csv": "l,m\n1,2\n", "d/b.csv": "l,m\n3,4\n"}

@@ -1,0 +1,1 @@
+"""What the verbs do with tracked data: differences, transfers, checkout, garbage, and checks of every byte."""

@@ -1,0 +1,1 @@
+"""Bringing a pipeline up to date: what may start when, commands as processes, and their results recorded."""

@@ -1,0 +1,1 @@
+"""Why a stage is out of date, or not: what was recorded against what is there now."""
