@@ -68,6 +68,8 @@ ONCE = ("promote", "rollback", "runs delete", "runs restore", *(f"experiments {v
 )))  # fmt: skip
 # Those that work where the database is only.
 ON_A_DATABASE = ("migrate export", "runs gc")
+# Those that bring a whole store into one; tests/migration tries them on servers and databases.
+INTO_A_STORE = ("migrate mlflow", "migrate siglum")
 # Those that are about a data repository, and of a store only want to know, or to tell it, what is in there.
 IN_A_REPOSITORY = {
     "cache verify": [],
@@ -86,6 +88,7 @@ def test_every_command_with_the_option_is_called_here() -> None:
         *CALLS,
         *IN_A_REPOSITORY,
         *ON_A_DATABASE,
+        *INTO_A_STORE,
     }
 
 
