@@ -8,13 +8,14 @@ JOBS ?= 2
 # Compiled modules start several times faster; some machines turn writing them off.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint types layers unit faults interop format bench lock clean
+.PHONY: help demo test lint types layers unit faults interop proofs format bench lock clean
 
 help:
 	@echo "make demo    run the main job on real data, in ./demo-project"
 	@echo "make test    check style, types and layers, and run all tests"
 	@echo "make faults  kill each data command 1,000 times, and what else can befall it (make test: 200 times)"
 	@echo "make interop ask the real DVC about everything again, also where make test goes by its recorded answers"
+	@echo "make proofs  run the longer proofs that make test leaves out"
 	@echo "make bench   run every benchmark beside its peers (see docs/benchmarks.md)"
 
 $(READY): requirements-dev.lock pyproject.toml
@@ -50,6 +51,9 @@ faults: $(READY)
 
 interop: $(READY)
 	$(BIN)/pytest -n $(JOBS) --dist loadfile tests/interop --peers $(ARGS)
+
+proofs: $(READY)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --long -m long $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .

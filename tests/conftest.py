@@ -25,6 +25,15 @@ PEERS = Path(os.environ.get("SIGLUM_PEERS", HERE.parent / ".peers"))
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", type=int, default=200, metavar="N", help="how often each command is killed")
     parser.addoption("--peers", action="store_true", help="ask the real DVC again where its answers are recorded")
+    parser.addoption("--long", action="store_true", help="run the longer proofs, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the longer proofs, unless they are asked for."""
+    if not config.getoption("--long"):
+        left_out = [item for item in items if item.get_closest_marker("long") is not None]
+        items[:] = [item for item in items if item.get_closest_marker("long") is None]
+        config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

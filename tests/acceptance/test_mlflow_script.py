@@ -85,7 +85,9 @@ def test_the_whole_listing(from_mlflow: Any) -> None:
     assert seen["files"] == ["confusion_matrix.png", "predictions.csv"]
 
 
-@pytest.mark.parametrize("uri", ["models:/churn-predictor/3", "models:/churn-predictor/Staging"])
+@pytest.mark.parametrize(
+    "uri", ["models:/churn-predictor/3", pytest.param("models:/churn-predictor/Staging", marks=pytest.mark.long)]
+)
 def test_siglum_loads_what_mlflow_logged(server: ServerProcess, from_mlflow: Any, tmp_path: Path, uri: str) -> None:
     predicted = run(server, tmp_path, sys.executable, "-c", SIGLUM_LOADS, str(server.port), uri)
     assert predicted == from_mlflow["predicted"]

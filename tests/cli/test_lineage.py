@@ -77,6 +77,7 @@ def test_reproduce_says_what_it_would_do(trained: TrainingProject) -> None:
     assert plan["environment"]["rebuild"] is False
 
 
+@pytest.mark.long
 def test_reproduce_after_everything_moved_on(trained: TrainingProject) -> None:
     trained.write("params.yaml", '{"scale": 3}\n')
     trained.write("data/points.csv", "1,1\n2,2\n5,6\n")
@@ -113,6 +114,7 @@ def test_reproduce_with_uncommitted_and_untracked_code(project: TrainingProject)
     assert "extra.py" in project.siglum("diff", "line@1", "line@2")
 
 
+@pytest.mark.long
 def test_a_tampered_change_is_found(project: TrainingProject) -> None:
     project.commit()
     project.write("extra.py", "FACTOR = 3\n")
@@ -148,6 +150,7 @@ def test_data_from_a_remote(trained: TrainingProject, tmp_path: Path) -> None:
     assert not list((trained.root / ".dvc").glob("cache/files/md5/*"))
 
 
+@pytest.mark.long
 def test_a_changed_environment(project: TrainingProject, tmp_path: Path) -> None:
     metadata = tmp_path / "packages" / "oldlib-1.0.dist-info"
     metadata.mkdir(parents=True)
@@ -167,6 +170,7 @@ def test_a_changed_environment(project: TrainingProject, tmp_path: Path) -> None
     assert project.leftovers() == []
 
 
+@pytest.mark.long
 def test_code_that_is_not_deterministic_is_found(project: TrainingProject) -> None:
     text = (project.root / "train.py").read_text()
     project.write("train.py", text.replace('siglum.log_metric("r2",', 'siglum.log_metric("r2", np.random.rand() +'))
@@ -178,6 +182,7 @@ def test_code_that_is_not_deterministic_is_found(project: TrainingProject) -> No
     assert any(line.startswith("metrics") and "differ" in line for line in done.stdout.splitlines())
 
 
+@pytest.mark.long
 def test_code_that_fails_now(trained: TrainingProject) -> None:
     text = (trained.root / "train.py").read_text()
     trained.write("train.py", text + "\nif Path('../tree').exists():\n    sys.exit('no luck today')\n")
@@ -189,6 +194,7 @@ def test_code_that_fails_now(trained: TrainingProject) -> None:
     assert trained.leftovers() == []
 
 
+@pytest.mark.long
 def test_a_script_with_a_store_of_its_own_does_not_reach_it(project: TrainingProject, tmp_path: Path) -> None:
     text = (project.root / "train.py").read_text()
     store = f"sqlite:///{tmp_path}/team/siglum.db"

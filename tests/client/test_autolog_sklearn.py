@@ -260,6 +260,7 @@ def test_taking_it_back() -> None:
     assert len(runs()) == 2
 
 
+@pytest.mark.long
 def test_a_class_of_the_script_in_other_processes(project: Path) -> None:
     """joblib pickles such classes by value, with what wraps them."""
     (project / "search.py").write_text(

@@ -196,7 +196,14 @@ def run(python: str, module: str, function: str, root: Path, script: Script) -> 
 
 
 @pytest.mark.parametrize(
-    "script", [REMOVE_AND_MOVE, STAGES, ADD, CHECKOUT], ids=["remove-and-move", "stages", "add", "checkout"]
+    "script",
+    [
+        REMOVE_AND_MOVE,
+        pytest.param(STAGES, marks=pytest.mark.long),
+        ADD,
+        pytest.param(CHECKOUT, marks=pytest.mark.long),
+    ],
+    ids=["remove-and-move", "stages", "add", "checkout"],
 )
 def test_the_same(tmp_path: Path, dvc_command: str, script: Script) -> None:
     ours = run(sys.executable, "siglum.cli.app", "run", tmp_path / "ours/w", script)

@@ -147,7 +147,7 @@ def assert_same(sides: list[Side]) -> None:
     assert {name: found for name, found in ours.items() if found != theirs[name]} == {}
 
 
-@pytest.mark.parametrize("first", ["siglum", "dvc"])
+@pytest.mark.parametrize("first", [pytest.param("siglum", marks=pytest.mark.long), "dvc"])
 def test_one_goes_on_where_the_other_stopped(make_side: MakeSide, dvc_command: str, tmp_path: Path, first: str) -> None:
     maker = make_side(first)
     other = SIGLUM if first == "dvc" else [dvc_command]

@@ -120,6 +120,7 @@ SCOPES = [
 ]
 
 
+@pytest.mark.long
 def test_the_same_objects_stay(history: Tool) -> None:
     before = history.objects()
     store, kept = history.root.parent / "store", history.root.parent / "kept"

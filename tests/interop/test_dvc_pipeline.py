@@ -208,7 +208,7 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize("tool", ["siglum", "dvc"])
+@pytest.mark.parametrize("tool", ["siglum", pytest.param("dvc", marks=pytest.mark.long)])
 def test_both_refuse_the_same_pipelines(make_side: MakeSide, tool: str) -> None:
     side = make_side(tool)
     for broken in BROKEN:

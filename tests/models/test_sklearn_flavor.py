@@ -131,6 +131,7 @@ for number, model in enumerate(models):
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_same_estimator_has_the_same_bytes_in_another_process(tmp_path: Path) -> None:
     printed = []
