@@ -17,10 +17,15 @@ It gets None when the store does not answer, and may be called again when the st
 
 
 class Lane:
-    """A thread that carries out what is put into it, in order. An item stays in it until it was carried out."""
+    """A thread that carries out what is put into it, in order. An item stays in it until it was carried out.
 
-    def __init__(self, name: str, carry_out: Callable[[Operation | Later], None]) -> None:
+    One that had nothing to do begins `pause` seconds after something comes, unless it is to end: whoever puts much in
+    at once, and has more urgent things to do just then, is not kept from them by the interpreter's lock.
+    """
+
+    def __init__(self, name: str, carry_out: Callable[[Operation | Later], None], pause: float = 0.0) -> None:
         self._carry_out = carry_out
+        self._pause = pause
         self._items: deque[Operation | Later] = deque()
         self._change = threading.Condition()
         self._ends = False
@@ -61,7 +66,9 @@ class Lane:
     def _work(self) -> None:
         while True:
             with self._change:
-                self._change.wait_for(lambda: self._items or self._ends)
+                if not self._items or not self.carried_out:
+                    self._change.wait_for(lambda: self._items or self._ends)
+                    self._change.wait_for(lambda: self._ends, self._pause)
                 if not self._items:
                     return
                 item = self._items[0]

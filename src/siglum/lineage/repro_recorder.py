@@ -68,6 +68,8 @@ PATIENCE_SECONDS = 1.0
 CLOSING_SECONDS = 10.0
 SILENCE_SECONDS = 2.0
 """How long the end waits for a store that is slow, and for one that does not say a word: the rest is sent later."""
+PAUSE_SECONDS = 0.08
+"""For so long after stages have started or ended, their record leaves the interpreter to starting the next ones."""
 _QUESTIONS = 100
 _KEPT = ("unchanged", "restored", "verified")
 """Outcomes of stages whose outputs an earlier run has made."""
@@ -116,7 +118,8 @@ class ReproRecorder:
         self._links = links_of(repo.tmp_dir, place.uri)
         self._unsent = Unsent(place.unsent, self.run_id, place.written)
         self.earlier = EarlierRecords(place)
-        self.writer = RunWriter(open_source, self._unsent)
+        # Stages on servers may wait for their runs to be made there.
+        self.writer = RunWriter(open_source, self._unsent, 0.0 if place.is_server else PAUSE_SECONDS)
         self._note = HeldNote(place.underway, Note(self.run_id, place.written))
         self._children: dict[str, str] = {}
         self._running: dict[str, StageStarted] = {}

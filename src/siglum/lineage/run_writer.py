@@ -45,9 +45,10 @@ class RunWriter:
     Args:
         open_source: Opens the store; called once, in another thread.
         keeper: Gets what the store did not take since it does not answer.
+        pause: Seconds for which a thread that was idle leaves the interpreter to the caller; see `Lane`.
     """
 
-    def __init__(self, open_source: Callable[[], RecordSource], keeper: Keeper) -> None:
+    def __init__(self, open_source: Callable[[], RecordSource], keeper: Keeper, pause: float = 0.0) -> None:
         self.problem: str | None = None
         self.was_abandoned = False
         """Whether a thread may still be at work: the store must not be closed then."""
@@ -60,8 +61,8 @@ class RunWriter:
         self._made: set[str] = set()
         self._waits = True
         self._keeping = threading.Lock()
-        self._creates = Lane("makes runs", self._carry_out)
-        self._writes = tuple(Lane(f"records {i}", self._carry_out) for i in range(_LANES))
+        self._creates = Lane("makes runs", self._carry_out, pause)
+        self._writes = tuple(Lane(f"records {i}", self._carry_out, pause) for i in range(_LANES))
         self._lanes = (self._creates, *self._writes)
         self._lane_of: dict[str, Lane] = {}
         self._creates.put(self._open)
