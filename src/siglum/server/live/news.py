@@ -12,36 +12,31 @@ from siglum.server.live.hub import Hub
 from siglum.server.route import JsonHandler
 from siglum.tracking import calls
 from siglum.tracking.entities import Metric
+from siglum.tracking.messages import RunInfoMessage
 
 News: TypeAlias = Callable[[Hub, Any, Any], None]
 """Takes a request and its answer."""
 
 
 # -- runs --------------------------------------------------------------------------------------------------------------
-def _run_created(hub: Hub, _request: calls.CreateRun, answer: calls.RunAnswer) -> None:
-    info = answer.run.info
+def _tell_of_run(hub: Hub, action: str, info: RunInfoMessage) -> None:
     hub.tell(
         LiveEvent(
             kind=Kind.RUN,
-            action="created",
+            action=action,
             run_id=info.run_id,
             experiment_id=info.experiment_id,
             status=str(info.status),
         )
     )
+
+
+def _run_created(hub: Hub, _request: calls.CreateRun, answer: calls.RunAnswer) -> None:
+    _tell_of_run(hub, "created", answer.run.info)
 
 
 def _run_changed(hub: Hub, _request: calls.UpdateRun, answer: calls.RunInfoAnswer) -> None:
-    info = answer.run_info
-    hub.tell(
-        LiveEvent(
-            kind=Kind.RUN,
-            action="changed",
-            run_id=info.run_id,
-            experiment_id=info.experiment_id,
-            status=str(info.status),
-        )
-    )
+    _tell_of_run(hub, "changed", answer.run_info)
 
 
 def _run(action: str) -> News:
@@ -150,16 +145,7 @@ def _imported_experiment(hub: Hub, _request: object, answer: import_wire.Importe
 
 def _imported_runs(hub: Hub, request: import_wire.ImportRuns, _answer: object) -> None:
     for each in request.runs:
-        info = each.run.info
-        hub.tell(
-            LiveEvent(
-                kind=Kind.RUN,
-                action="created",
-                run_id=info.run_id,
-                experiment_id=info.experiment_id,
-                status=str(info.status),
-            )
-        )
+        _tell_of_run(hub, "created", each.run.info)
 
 
 def _imported_logged_model(hub: Hub, request: import_wire.ImportLoggedModel, _answer: object) -> None:

@@ -29,9 +29,9 @@ from siglum.storage.artifacts.beneath import (
 from siglum.storage.artifacts.contents import Contents, PlainFiles
 from siglum.storage.artifacts.index import ArtifactIndex
 from siglum.storage.artifacts.paths import OBJECTS_FOLDER, parse_artifact_path, parse_folder_path
-from siglum.storage.artifacts.reading import verified_reader
+from siglum.storage.artifacts.reading import save_whole, verified_reader
 from siglum.storage.background_write import BackgroundWriter
-from siglum.storage.durability import discard, is_temporary, temporary_name, write_all
+from siglum.storage.durability import discard, is_temporary, write_all
 from siglum.storage.hashing import BLOCK_SIZE, check_unchanged, hash_descriptor, open_regular
 from siglum.storage.links import FICLONE
 
@@ -97,15 +97,7 @@ class LocalArtifactStore:
     def get_file(self, path: str, local_path: str) -> None:
         segments = parse_artifact_path(path)
         with self._reader(segments) as reader:
-            temporary = f"{os.path.dirname(local_path) or '.'}/{temporary_name()}"
-            try:
-                with open(temporary, "xb") as file:
-                    while block := reader.read(BLOCK_SIZE):
-                        file.write(block)
-                os.replace(temporary, local_path)
-            except BaseException:
-                discard(temporary)
-                raise
+            save_whole(reader, local_path)
 
     def stat(self, path: str) -> ArtifactEntry:
         segments = parse_artifact_path(path)

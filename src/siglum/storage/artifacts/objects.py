@@ -21,9 +21,8 @@ from siglum.storage.artifacts.beneath import not_found
 from siglum.storage.artifacts.index import ContentIndex
 from siglum.storage.artifacts.object_contents import WHOLE, ObjectContents, blocks_of, read_first
 from siglum.storage.artifacts.paths import OBJECTS_FOLDER, parse_artifact_path, parse_folder_path
-from siglum.storage.artifacts.reading import CHECKED_FIRST, RangeBlocks, buffered, checked_bytes, damaged
-from siglum.storage.durability import discard, temporary_name
-from siglum.storage.hashing import BLOCK_SIZE, hash_descriptor, open_regular
+from siglum.storage.artifacts.reading import CHECKED_FIRST, RangeBlocks, buffered, checked_bytes, damaged, save_whole
+from siglum.storage.hashing import hash_descriptor, open_regular
 from siglum.storage.remotes.object_store import ObjectStoreRemote
 from siglum.storage.remotes.object_streams import delete_objects, get_part, put_blocks, put_bytes
 
@@ -85,16 +84,8 @@ class ObjectArtifactStore:
             yield reader
 
     def get_file(self, path: str, local_path: str) -> None:
-        temporary = f"{os.path.dirname(local_path) or '.'}/{temporary_name()}"
         with self.open(path) as reader:
-            try:
-                with open(temporary, "xb") as file:
-                    while block := reader.read(BLOCK_SIZE):
-                        file.write(block)
-                os.replace(temporary, local_path)
-            except BaseException:
-                discard(temporary)
-                raise
+            save_whole(reader, local_path)
 
     def stat(self, path: str) -> ArtifactEntry:
         segments = parse_artifact_path(path)

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO, Protocol, cast
 
 from siglum.core.errors import IntegrityError
+from siglum.storage.durability import discard, temporary_name
 from siglum.storage.hashing import BLOCK_SIZE
 
 # Up to this size a file is read and checked before its first byte is delivered.
@@ -42,6 +43,19 @@ def damaged(where: str) -> IntegrityError:
         f"Artifact {where} is damaged: its bytes are not those that were stored.",
         hint="Restore it from a backup, or log it again.",
     )
+
+
+def save_whole(reader: BinaryIO, local_path: str) -> None:
+    """Write all that `reader` yields to a local file, which takes its name only when it is whole."""
+    temporary = f"{os.path.dirname(local_path) or '.'}/{temporary_name()}"
+    try:
+        with open(temporary, "xb") as file:
+            while block := reader.read(BLOCK_SIZE):
+                file.write(block)
+        os.replace(temporary, local_path)
+    except BaseException:
+        discard(temporary)
+        raise
 
 
 def verified_reader(fd: int, size: int, sha256: str, where: str) -> BinaryIO:

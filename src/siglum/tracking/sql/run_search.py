@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from siglum.core.names import parse_experiment_id
 from siglum.tracking.entities import ViewType
@@ -72,21 +72,23 @@ SCHEMA: Final = SearchSchema(
 TIE_BREAK: Final = (SortKey("r.start_time", descending=True), SortKey("r.run_id"))
 
 
-def search(
-    sql: Sql,
-    experiment_ids: Sequence[str],
-    *,
-    filter_string: str,
-    view_type: ViewType,
-    max_results: int,
-    order_by: Sequence[str],
-    page_token: str | None,
-    load: Callable[[Sql, Sequence[Row]], list[T]],
-) -> Page[T]:
+class RunQuestion(NamedTuple):
+    """What a search for runs asks for: the arguments of `TrackingStore.search_runs`, in their order."""
+
+    experiment_ids: Sequence[str]
+    filter_string: str
+    view_type: ViewType
+    max_results: int
+    order_by: Sequence[str]
+    page_token: str | None
+
+
+def search(sql: Sql, question: RunQuestion, load: Callable[[Sql, Sequence[Row]], list[T]]) -> Page[T]:
     """Return one page of runs: the latest started first, or as `order_by` says, ties by start time and id.
 
     `load` makes what is wanted of rows of RUN_COLUMNS.
     """
+    experiment_ids, filter_string, view_type, max_results, order_by, page_token = question
     tree = parse_filter(filter_string, RUNS)
     clauses = [parse_order(text, RUNS) for text in order_by]
     ids = sorted({parse_experiment_id(text) for text in experiment_ids})

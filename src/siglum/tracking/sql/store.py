@@ -7,7 +7,7 @@ import random
 import uuid
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from siglum.core import limits
 from siglum.core.errors import InvalidInputError
@@ -58,7 +58,8 @@ from siglum.tracking.sql import (
 from siglum.tracking.sql.collect import DeletedRun, RemovedRun
 from siglum.tracking.sql.database import Database
 from siglum.tracking.sql.points import MetricSummary
-from siglum.tracking.sql.port import Sql
+from siglum.tracking.sql.port import Row, Sql
+from siglum.tracking.sql.run_search import RunQuestion
 from siglum.tracking.store import DatasetFilter, LoggedModelOrder, Page
 from siglum.tracking.table import Columns, DataVersion, RunTable, Window
 from siglum.tracking.validation import (
@@ -71,6 +72,8 @@ from siglum.tracking.validation import (
     exact_value,
     group_metrics,
 )
+
+T = TypeVar("T")
 
 
 class SqlTrackingStore:
@@ -203,19 +206,8 @@ class SqlTrackingStore:
         order_by: Sequence[str] = (),
         page_token: str | None = None,
     ) -> Page[Run]:
-        check_page_size(max_results, limits.RUNS_PAGE)
-        return self.database.read(
-            lambda sql: run_search.search(
-                sql,
-                experiment_ids,
-                filter_string=filter_string,
-                view_type=view_type,
-                max_results=max_results,
-                order_by=order_by,
-                page_token=page_token,
-                load=run_loading.load,
-            )
-        )
+        question = RunQuestion(experiment_ids, filter_string, view_type, max_results, order_by, page_token)
+        return self._search_runs(question, run_loading.load)
 
     def search_run_messages(
         self,
@@ -227,19 +219,12 @@ class SqlTrackingStore:
         order_by: Sequence[str] = (),
         page_token: str | None = None,
     ) -> Page[RunMessage]:
-        check_page_size(max_results, limits.RUNS_PAGE)
-        return self.database.read(
-            lambda sql: run_search.search(
-                sql,
-                experiment_ids,
-                filter_string=filter_string,
-                view_type=view_type,
-                max_results=max_results,
-                order_by=order_by,
-                page_token=page_token,
-                load=run_loading.load_messages,
-            )
-        )
+        question = RunQuestion(experiment_ids, filter_string, view_type, max_results, order_by, page_token)
+        return self._search_runs(question, run_loading.load_messages)
+
+    def _search_runs(self, question: RunQuestion, load: Callable[[Sql, Sequence[Row]], list[T]]) -> Page[T]:
+        check_page_size(question.max_results, limits.RUNS_PAGE)
+        return self.database.read(lambda sql: run_search.search(sql, question, load))
 
     def run_table(
         self,
