@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.pipeline.project import Project
+from tests.pipeline.project import TWO, Project
 
 
 @pytest.fixture
@@ -22,3 +22,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.chdir(root)
     monkeypatch.setitem(os.environ, "SHELL", "/bin/sh")
     return Project(root)
+
+
+@pytest.fixture
+def two(project: Project) -> Project:
+    """Two stages, one of which reads what the other writes."""
+    project.write("dvc.yaml", TWO)
+    project.write("params.yaml", "lr: 1\n")
+    project.write("raw.txt", "abc\n")
+    return project

@@ -13,6 +13,22 @@ from siglum.pipeline.status.events import Event
 from siglum.workspace.documents import load_yaml
 from siglum.workspace.repository import Repository
 
+TWO = """
+    stages:
+      prepare:
+        cmd: echo p >> log; tr a-z A-Z < raw.txt > clean.txt
+        deps: [raw.txt]
+        outs: [clean.txt]
+      train:
+        cmd:
+          - echo t >> log
+          - cat clean.txt > model; printf '{"lr":%s}' $(sed -n 's/lr. //p' params.yaml) > metrics.json
+        deps: [clean.txt]
+        params: [lr]
+        outs: [model]
+        metrics: [{metrics.json: {cache: false}}]
+"""
+
 
 class Project:
     def __init__(self, root: Path) -> None:

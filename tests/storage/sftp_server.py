@@ -13,6 +13,9 @@ from typing import Any, Self
 
 import asyncssh
 
+from siglum.storage.remotes import open_remote
+from siglum.storage.remotes.ssh import SshRemote
+
 USER = "data"
 PASSWORD = "open sesame 4711"
 PASSPHRASE = "mellon 4711"
@@ -239,3 +242,15 @@ class _Files(asyncssh.SFTPServer):
             raise asyncssh.SFTPOpUnsupported("Unsupported")
         os.fsync(file_obj.fileno())  # type: ignore[attr-defined]  # a file of the standard library
         return None
+
+
+def opened(host: SftpHost, path: str = "/store", **options: str) -> SshRemote:
+    """Return a remote on a host, logged in with its key."""
+    return at(host.url(path), {"keyfile": str(host.client_key)} | options)
+
+
+def at(url: str, options: dict[str, str]) -> SshRemote:
+    """Return the remote at a URL."""
+    made = open_remote("r", url, options)
+    assert isinstance(made, SshRemote)
+    return made
