@@ -168,6 +168,25 @@ def test_what_did_not_run_is_linked_to_the_run_that_made_it(
     assert app.run(["repro", "--explain", "--dry", "--force"]) == 0
 
 
+def test_what_stages_write_beside_their_outputs_is_no_change_of_the_code(project: Path, stores: Stores) -> None:
+    (project / "train.py").write_text("open('beside', 'w').close()\n" + TRAIN)
+    subprocess.run(["git", "commit", "-qam", "write more"], check=True)
+    assert app.run(["repro", "-q"]) == 0
+    assert (project / "beside").exists()
+    assert named(stores, "repro").data.tags["siglum.git.dirty"] == "false"
+    assert named(stores, "train").data.tags["siglum.git.dirty"] == "false"
+
+    subprocess.run(["git", "add", "-A"], check=True)
+    subprocess.run(["git", "commit", "-qm", "as made"], check=True)
+    (project / "data").unlink()
+    ignored = (project / ".gitignore").read_text()
+    (project / ".gitignore").write_text(ignored.replace("/data\n", ""))
+    subprocess.run(["git", "commit", "-qam", "without"], check=True)
+    assert app.run(["repro", "-q"]) == 0  # brings `data` back, and has Git ignore it again
+    assert "/data\n" in (project / ".gitignore").read_text()
+    assert named(stores, "repro").data.tags["siglum.git.dirty"] == "false"
+
+
 def test_a_failure_and_what_it_held_up(project: Path, stores: Stores) -> None:
     (project / "train.py").write_text("print('why'); raise SystemExit(3)")
     assert app.run(["repro", "-q", "-k"]) == 1

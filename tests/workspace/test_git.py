@@ -47,16 +47,36 @@ def test_before_the_first_commit(root: Path) -> None:
     assert found is not None
     assert found.root == str(root)
     assert found.head_commit() is None
-    assert found.branch() == "main"
+    assert found.checked_out().branch == "main"
     assert found.remote_url() is None
-    assert not found.is_dirty()
+    assert not found.checked_out().is_dirty()
     assert found.log_of("f") == found.commits() == found.branches() == found.tags() == []
     assert found.diff_with_untracked() == b""
     with pytest.raises(NotFoundError):
         found.tree("HEAD")
     write(root, {"f": "1\n"})
-    assert found.is_dirty()
+    assert found.checked_out().is_dirty()
     assert b"+1" in found.diff_with_untracked()
+
+
+def test_each_kind_of_change_is_one_of_what_is_checked_out(root: Path) -> None:
+    write(root, {"same": "1", "changed": "1", "gone": "1", "in conflict": "1", "d/staged": "1"})
+    commit(root, "one")
+    git(root, "checkout", "-q", "-b", "other")
+    write(root, {"in conflict": "2"})
+    commit(root, "two")
+    git(root, "checkout", "-q", "main")
+    write(root, {"in conflict": "3"})
+    third = commit(root, "three")
+    subprocess.run(["git", "-C", str(root), "merge", "-q", "other"], capture_output=True, check=False)
+    write(root, {"changed": "2", "d/staged": "2", "new \n name": "1"})
+    git(root, "add", "d/staged")
+    (root / "gone").unlink()
+    here = Git(str(root)).checked_out()
+    assert (here.commit, here.branch) == (third, "main")
+    assert sorted(here.changed) == ["changed", "d/staged", "gone", "in conflict", "new \n name"]
+    assert here.is_dirty(["changed", "d", "gone"])
+    assert not here.is_dirty(["changed", "d/", "gone", "in conflict", "new \n name"])
 
 
 def test_no_repository(tmp_path: Path) -> None:
@@ -247,7 +267,7 @@ def test_the_patch_does_not_depend_on_settings_or_on_what_is_staged(
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "none"))
     assert here.diff_with_untracked() == patch
-    assert here.is_dirty()
+    assert here.checked_out().is_dirty()
     monkeypatch.delenv("GIT_DIR")
     monkeypatch.delenv("GIT_INDEX_FILE")
     git(root, "add", "-A")
@@ -289,8 +309,8 @@ def test_what_is_left_out_of_the_patch(root: Path) -> None:
     write(root, {"dvc.lock": "newer\n", "out/new": "n", "out/metrics.json": "[]"})
     git(root, "clean", "-fdq", "-e", "out", "-e", "dvc.lock")
     assert only_results.diff_with_untracked(exclude=["dvc.lock", "out"]) == b""
-    assert not only_results.is_dirty(exclude=["dvc.lock", "out"])
-    assert only_results.is_dirty(exclude=["dvc.lock"])
+    assert not only_results.checked_out().is_dirty(exclude=["dvc.lock", "out"])
+    assert only_results.checked_out().is_dirty(exclude=["dvc.lock"])
 
 
 def test_a_repository_inside_is_not_ours(root: Path) -> None:
@@ -315,7 +335,7 @@ def test_an_unfinished_merge(root: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         git(root, "merge", "side")
     here = Git(str(root))
-    assert here.is_dirty()
+    assert here.checked_out().is_dirty()
     assert b"+<<<<<<< HEAD" in here.diff_with_untracked()
     assert "UU f" in git(root, "status", "--porcelain")
 

@@ -137,6 +137,7 @@ def repro(
             on_event=recording.heard_by(report.on_event),
             on_output=report.on_output,
             on_plan=recording.on_plan,
+            before_change=recording.before_change,
         )
     report.end(results)
     explained = {} if explainer is None else {each.address: explainer.value(each.address) for each in results}

@@ -70,6 +70,7 @@ class ReproRecording:
         self._stores: Stores | None = None
         self._before: list[Event] = []
         self._plan: tuple[Pipeline, Sequence[str]]
+        self._code: Mapping[str, str] = {}
 
     def __enter__(self) -> Self:
         if self._records and self._tracking_uri is not None:
@@ -105,6 +106,18 @@ class ReproRecording:
     def on_plan(self, pipeline: Pipeline, order: Sequence[str]) -> None:
         """Take note of what there is to be done."""
         self._plan = (pipeline, order)
+
+    def before_change(self) -> None:
+        """See which code is going to run, before stages write files."""
+        if self._records:
+            from siglum.lineage.code import commit_tags
+            from siglum.lineage.stage_inputs import results_of
+
+            pipeline, _ = self._plan
+            try:
+                self._code = commit_tags(self._repo.root, results_of(pipeline))
+            except SiglumError as error:
+                self._console.warn(f"The code that this repro runs is not on record: {error}")
 
     def variables(self, stage: Stage) -> dict[str, str]:
         """Return what a stage's commands are told of its run."""
@@ -143,6 +156,7 @@ class ReproRecording:
             user=user_name(),
             command=line,
             parent=self._parent(),
+            code=self._code,
         )
         name = " ".join(["repro", *self._targets])
         pipeline, order = self._plan

@@ -48,16 +48,16 @@ def capture_code(
         return CodeState(problems=("The code is not under version control: no commit could be recorded.",))
     below = os.path.relpath(root, git.root).replace(os.sep, "/")
     skipped = [path if below == "." else f"{below}/{path}" for path in exclude]
-    commit = git.head_commit()
-    problems = [] if commit else ["The Git repository has no commit yet."]
+    seen = git.checked_out()
+    problems = [] if seen.commit else ["The Git repository has no commit yet."]
     remote = git.remote_url()
     state = CodeState(
-        commit=commit,
-        branch=git.branch(),
+        commit=seen.commit,
+        branch=seen.branch,
         remote=without_credentials(remote) if remote else None,
         problems=tuple(problems),
     )
-    if not git.is_dirty(skipped):
+    if not seen.is_dirty(skipped):
         return state
     for path in git.untracked():
         length = _length(os.path.join(git.root, path))
@@ -87,16 +87,16 @@ def capture_code(
 def commit_tags(root: str, results: Sequence[str]) -> dict[str, str]:
     """Return the tags that say which commit was checked out, and whether anything but `results` differed from it."""
     git = Git.find(root)
-    commit = None if git is None else git.head_commit()
-    if git is None or commit is None:
+    seen = None if git is None else git.checked_out()
+    if git is None or seen is None or seen.commit is None:
         return {}
     below = os.path.relpath(root, git.root).replace(os.sep, "/")
     skipped = [path if below == "." else f"{below}/{path}" for path in results]
     tags = {
-        "mlflow.source.git.commit": commit,
-        "mlflow.source.git.branch": git.branch(),
+        "mlflow.source.git.commit": seen.commit,
+        "mlflow.source.git.branch": seen.branch,
         "mlflow.source.git.repoURL": git.remote_url(),
-        "siglum.git.dirty": str(git.is_dirty(skipped)).lower(),
+        "siglum.git.dirty": str(seen.is_dirty(skipped)).lower(),
     }
     return {key: value for key, value in tags.items() if value is not None}
 

@@ -14,7 +14,6 @@ Nothing here fails the pipeline, or has it wait for longer than `PATIENCE_SECOND
 from __future__ import annotations
 
 import os
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -22,14 +21,12 @@ import msgspec
 
 from siglum.core.clock import now_ms
 from siglum.core.errors import SiglumError
-from siglum.lineage.code import commit_tags
 from siglum.lineage.earlier import EarlierRecords, Place
 from siglum.lineage.lanes import Later
-from siglum.lineage.operations import LogToRun, Operation, PutFile
+from siglum.lineage.operations import Operation, PutFile
 from siglum.lineage.pipeline_files import Declared, beside_stages, of_stage
 from siglum.lineage.run_writer import RunWriter
 from siglum.lineage.running import HeldNote, Note
-from siglum.lineage.stage_inputs import results_of
 from siglum.lineage.stage_links import links_of, made_by, result_name
 from siglum.lineage.stage_record import (
     LOG_FILE,
@@ -126,11 +123,8 @@ class ReproRecorder:
         self._rows: dict[str, StageRow] = {}
         self._locks: dict[str, StageLock] = {}
         self._owners = {out.key: stage for stage in pipeline.stages.values() for out in stage.outs}
-        self._code: dict[str, str] = {}
         self._asks = True
-        self._begun = threading.Event()
-        self.writer.create(repro_run(shared, self.run_id, name, now_ms()))
-        self.writer.write(self.run_id, self._begin)
+        self.writer.create(repro_run(shared, self.run_id, name, now_ms()), self._note_id)
         self.writer.write(self.run_id, self.earlier.send)
 
     # What is reported
@@ -212,8 +206,7 @@ class ReproRecorder:
             for key, owner in owners.items():
                 maker = children[key] or self._maker(locks[key], source)
                 makers[key] = (owner.file if owner.is_data else owner.lock_path, maker)
-            self._begun.wait()
-            return stage_inputs(child, stage, inputs, self._code.get("mlflow.source.git.commit"), makers)
+            return stage_inputs(child, stage, inputs, self._shared.code.get("mlflow.source.git.commit"), makers)
 
         return work
 
@@ -231,7 +224,6 @@ class ReproRecorder:
 
     def _stage_ended(self, child: str, end: StageEnd, log: str | None, now: int) -> Later:
         def work(_: RecordSource | None) -> list[Operation]:
-            self._begun.wait()
             declared = of_stage(end.stage) if end.lock is not None else Declared()
             metrics, files = self._values(child, declared, now)
             path = None if log is None else os.path.join(self._repo.root, log)
@@ -239,7 +231,7 @@ class ReproRecorder:
                 files.append(PutFile(child, LOG_FILE, path))
             if end.lock is not None:
                 self._links.put(result_name(end.lock), self.writer.id_of(child))
-            return stage_end(child, end, metrics=metrics, files=files, tags=self._code, now=now)
+            return stage_end(child, end, metrics=metrics, files=files, code=self._shared.code, now=now)
 
         return work
 
@@ -254,14 +246,9 @@ class ReproRecorder:
 
     # In the writer's thread
 
-    def _begin(self, _: RecordSource | None) -> Iterator[Operation]:
-        """See which code runs, and note the id that the run got."""
-        try:
-            self._code = commit_tags(self._repo.root, results_of(self._pipeline))
-        finally:
-            self._begun.set()
-        yield LogToRun(self.run_id, tags=self._code)
+    def _note_id(self, _: RecordSource | None) -> tuple[()]:
         self._note.rename(self.writer.id_of(self.run_id))
+        return ()
 
     def _maker(self, lock: StageLock | None, source: RecordSource | None) -> str | None:
         if lock is None or not lock.outs:

@@ -69,9 +69,11 @@ class RunWriter:
         for lane in self._lanes:
             lane.start()
 
-    def create(self, new: CreateRun) -> None:
-        """Have a run made, soon."""
+    def create(self, new: CreateRun, then: Later | None = None) -> None:
+        """Have a run made, soon; and what follows from that carried out before any other is made."""
         self._creates.put(new)
+        if then is not None:
+            self._creates.put(then)
 
     def write(self, run_id: str, item: Operation | Later) -> None:
         """Have what concerns a run carried out once it was made, soon; in order with all else of this run."""

@@ -42,6 +42,8 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     by_id: bool = False
     user: str
     command: str
+    code: Mapping[str, str] = {}
+    """The tags that say which code ran."""
     parent: str | None = None
     """The run that this `repro` is a part of: of the stage that called it, or of whoever started it."""
 
@@ -58,7 +60,7 @@ class StageRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def repro_run(shared: Circumstances, run_id: str, name: str, started: int) -> CreateRun:
     """Return the run of a whole `repro`. Times are milliseconds since the epoch."""
-    tags = _common_tags(shared) | {KIND_TAG: REPRO_KIND, "mlflow.source.name": shared.command}
+    tags = _common_tags(shared) | {KIND_TAG: REPRO_KIND, "mlflow.source.name": shared.command, **shared.code}
     return _create(shared, run_id, name, started, tags, shared.parent)
 
 
@@ -125,10 +127,13 @@ def stage_end(
     *,
     metrics: Sequence[Metric] = (),
     files: Sequence[PutFile] = (),
-    tags: Mapping[str, str] = {},
+    code: Mapping[str, str] = {},
     now: int,
 ) -> list[Operation]:
-    """Return how a stage ended: times, exit status, outputs, parameters, metrics, and its entry in the lock file."""
+    """Return how a stage ended: times, exit status, outputs, parameters, metrics, and its entry in the lock file.
+
+    Which code ran comes now, since a script that goes on with a run which says so takes it for recorded already.
+    """
     entry = end.lock or end.inputs
     encoded = b"" if entry is None else canonical_json(encode_entry(entry))
     found: dict[str, str | None] = {
@@ -145,7 +150,7 @@ def stage_end(
             SECONDS_TAG: f"{end.run.ended_at - end.run.started_at:.3f}",
             "siglum.stage.attempts": str(end.run.attempts) if end.run.attempts > 1 else None,
         }
-    kept = {key: value for key, value in found.items() if value} | dict(tags)
+    kept = {key: value for key, value in found.items() if value} | dict(code)
     params = {} if entry is None else flat_params(entry.params)
     entry_file = (PutFile(run_id, ENTRY_FILE, content=encoded),) if len(encoded) > MAX_TAG_CHARACTERS else ()
     if encoded and not entry_file:

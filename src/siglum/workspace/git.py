@@ -27,6 +27,8 @@ _LOCAL_VARIABLES = (
 _ARGUMENTS_AT_ONCE = 1000
 # How the line of Git's that says what is the matter begins; others are advice.
 _TELLING = ("fatal:", "error:", "ssh:", "remote: error", "host key verification")
+# In `git status --porcelain=v2`, by the kind of the line: changed, in conflict, untracked.
+_FIELDS_BEFORE_PATH = {"1": 8, "u": 10, "?": 1}
 _USER_INFO = re.compile(r"(?<=:)//[^/@\s']+@")
 
 
@@ -44,6 +46,22 @@ class AnnotatedTag(msgspec.Struct, frozen=True):
     name: str
     commit: str
     time: int
+
+
+class CheckedOut(msgspec.Struct, frozen=True):
+    """What a working tree shows: the commit (None before the first), the branch, and the paths that differ from it.
+
+    The branch is None when HEAD is detached. Untracked files that are not ignored count as different.
+    """
+
+    commit: str | None
+    branch: str | None
+    changed: tuple[str, ...]
+
+    def is_dirty(self, exclude: Iterable[str] = ()) -> bool:
+        """Return whether anything but `exclude` differs from the commit."""
+        skipped = [path.rstrip("/") for path in exclude]
+        return any(not _is_below(path, skipped) for path in self.changed)
 
 
 class Git:
@@ -92,12 +110,22 @@ class Git:
             return self._absolute(self._out("rev-parse", "--git-common-dir"))
         return self._absolute(self._out("rev-parse", "--git-path", name))
 
-    def is_dirty(self, exclude: Iterable[str] = ()) -> bool:
-        """Return whether anything but `exclude` differs from HEAD; untracked files that are not ignored count."""
-        skipped = [path.rstrip("/") for path in exclude]
-        out = self._out("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
-        changed = (os.fsdecode(record[3:]) for record in out.split(b"\0") if record)
-        return any(not _is_below(path, skipped) for path in changed)
+    def checked_out(self) -> CheckedOut:
+        """Return what is checked out, and what was changed since: one moment, seen by one process."""
+        out = self._out("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-renames")
+        headers: dict[str, str] = {}
+        changed = []
+        for record in map(os.fsdecode, out.split(b"\0")):
+            kind = record[:1]
+            if kind == "#":
+                _, name, value = record.split(" ", 2)
+                headers[name] = value
+            elif kind:
+                changed.append(record.split(" ", _FIELDS_BEFORE_PATH[kind])[-1])
+        commit, branch = headers["branch.oid"], headers["branch.head"]
+        return CheckedOut(
+            None if commit == "(initial)" else commit, None if branch == "(detached)" else branch, tuple(changed)
+        )
 
     def changes(self, *, untracked: bool) -> tuple[list[str], list[str]]:
         """Return the tracked files that differ from HEAD, and, if asked for, those neither tracked nor ignored."""

@@ -26,6 +26,7 @@ class Options(msgspec.Struct, frozen=True):
 
     `confirm` is asked before a stage is run or brought back; a no ends everything. `variables` gives variables to add
     to the environment of a stage's commands, and is asked right after its StageStarted was reported.
+    `before_change` is called once, when something is about to be run or brought back and all is still as it was found.
     """
 
     force: bool = False
@@ -38,3 +39,4 @@ class Options(msgspec.Struct, frozen=True):
     on_error: OnError = OnError.STOP
     confirm: Callable[[Stage], bool] | None = None
     variables: Callable[[Stage], Mapping[str, str]] | None = None
+    before_change: Callable[[], None] | None = None

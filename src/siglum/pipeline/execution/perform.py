@@ -72,6 +72,7 @@ class Performer:
         self._pull = pull
         self._params = FreshParams(WorkspaceFiles(repo))
         self._run_cache = RunCache(repo.run_cache_dir)
+        self._has_changed = options.dry
 
     def look(self, stage: Stage, *, forced: bool = False, upstream: str | None = None) -> StageResult | StageRun:
         """Do what is needed for one stage; return what became of it, or its run when it has to run.
@@ -97,6 +98,7 @@ class Performer:
             return StageResult(stage.address, Outcome.UNCHANGED, lock=shown)
         if self._options.confirm is not None and not self._options.confirm(stage):
             raise ConflictError(f"Stage '{stage.address}' was not to be run: nothing more is done.")
+        self._before_change()
         if stage.is_import and (stage.is_promise or reasons[0].cause is Cause.DEPENDENCY):
             return self._renew(stage, reasons)
         if stage.is_data or stage.frozen:
@@ -106,6 +108,11 @@ class Performer:
         if self._pull_inputs(stage, inputs):
             inputs = observe_inputs(self._repo, stage, self._params, lock)
         return self._restore(stage, reasons, lock, inputs, forced) or self._prepare(stage, reasons, inputs)
+
+    def _before_change(self) -> None:
+        if not self._has_changed and self._options.before_change is not None:
+            self._options.before_change()
+        self._has_changed = True
 
     def _reasons(self, stage: Stage, lock: StageLock | None, inputs: Inputs, forced: bool) -> tuple[Reason, ...]:
         if forced and not stage.is_data:

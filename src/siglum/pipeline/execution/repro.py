@@ -55,6 +55,7 @@ def repro(
     on_event: OnEvent = ignore_events,
     on_output: OnOutput | None = None,
     on_plan: OnPlan | None = None,
+    before_change: Callable[[], None] | None = None,
 ) -> tuple[StageResult, ...]:
     """Run what is out of date among `targets` and what they need; return what became of each stage.
 
@@ -83,6 +84,7 @@ def repro(
         on_event: Called with each event as it happens, in this thread.
         on_output: Called with what commands print, from other threads; it is in their log files in any case.
         on_plan: Called once with the pipeline and the stages to go through, in order, before the first of them.
+        before_change: Called once, when something is about to be run or brought back and all is still as it was found.
 
     Raises:
         StageFailedError: A command failed, or an output is missing after it. Raised when all that ran has ended.
@@ -105,6 +107,7 @@ def repro(
         on_error=on_error,
         confirm=confirm,
         variables=variables,
+        before_change=before_change,
     )
     running = RunningCommands(os.path.join(repo.tmp_dir, "siglum", "running"))
     with _only_one(repo, environment, running), HeldLock(repo) as lock:
