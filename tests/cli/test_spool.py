@@ -11,9 +11,9 @@ import pytest
 
 from siglum.cli.app import run
 from siglum.client.spool.journal import Journal
-from siglum.client.spool.records import Header, Point, Update, encode
+from siglum.client.spool.records import Header, Params, Point, Update, encode
 from siglum.client.stores import Stores, open_stores
-from siglum.tracking.entities import RunStatus
+from siglum.tracking.entities import Param, RunStatus
 
 RUN = "c0ffee" + "0" * 26
 
@@ -69,6 +69,31 @@ def test_giving_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert os.listdir(path.parent) == []
     assert run(["spool", "remove", RUN]) == 1
     assert f"Nothing of run {RUN} waits" in capsys.readouterr().err
+
+
+def test_what_was_refused(stores: Stores, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is listed with the reason when the rest has been sent, and can be removed."""
+    stores.tracking.log_batch(RUN, params=[Param("depth", "3")])
+    journal = Journal.take_over(str(leave(uri=stores.uri)))
+    journal.append(encode(Params({"depth": "4"})))
+    journal.close()
+    assert run(["sync"]) == 0
+    said = capsys.readouterr()
+    assert f"Run {RUN}: {stores.uri} did not take parameter 'depth' = '4': Parameter 'depth'" in said.err
+    assert steps(stores) == [0, 1, 2]
+    assert run(["spool", "list"]) == 0
+    nothing, header, row = capsys.readouterr().out.splitlines()
+    assert nothing == "Nothing waits."
+    assert header.split("  ")[0] == "refused of run"
+    assert "parameter 'depth' = '4'" in row
+    assert "cannot be changed" in row
+    assert run(["spool", "list", "--json"]) == 0
+    (note,) = json.loads(capsys.readouterr().out)["refused"]
+    assert (note["run_id"], note["refusals"][0]["records"]) == (RUN, 1)
+    assert run(["spool", "remove", RUN, "--force"]) == 0
+    assert capsys.readouterr().out == "Gave up 1 record.\n"
+    assert run(["spool", "list"]) == 0
+    assert capsys.readouterr().out == "Nothing waits.\n"
 
 
 def test_a_worker_that_was_killed_does_not_end_its_run(stores: Stores) -> None:

@@ -14,7 +14,8 @@ from siglum.core.errors import BusyError, NotFoundError
 from siglum.core.text import count, timestamp
 
 if TYPE_CHECKING:
-    from siglum.client.spool.leftovers import Waiting
+    from siglum.client.spool.inventory import Waiting
+    from siglum.client.spool.refused import Refused
 
 
 @group("spool")
@@ -27,13 +28,28 @@ def spool() -> None:
 def list_spools(console: Console, spool_dir: str | None) -> None:
     """List what waits: of which run, for which server, how many records, and whether the process is still there.
 
-    'siglum sync' sends what processes that have gone left behind; those that are alive send it themselves.
+    'siglum sync' sends what processes that have gone left behind; those that are alive send it themselves. What a
+    server has refused for good is listed below, with its reason, until 'siglum spool remove' takes it away.
     """
     found = [each for path in spools(spool_dir) if (each := _look(path)) is not None]
-    console.result({"spools": found})
-    if not found:
+    refused = _refused(spool_dir)
+    console.result({"spools": found, "refused": refused})
+    if found:
+        _show_waiting(console, found)
+    else:
         console.say("Nothing waits.")
-        return
+    if refused:
+        console.table(
+            ("refused of run", "server", "records", "the first", "why"),
+            [
+                (note.run_id, note.uri or "(to be named)", str(each.records), each.what, each.reason)
+                for note in refused
+                for each in note.refusals
+            ],
+        )
+
+
+def _show_waiting(console: Console, found: list[Waiting]) -> None:
     console.table(
         ("run", "server", "records", "files", "since", "process"),
         [
@@ -58,42 +74,57 @@ def list_spools(console: Console, spool_dir: str | None) -> None:
 @click.option("-f", "--force", is_flag=True, help="Ask no question.")
 @click.option("--spool-dir", metavar="FOLDER", help="Another folder of spools, such as one copied from a node.")
 def remove_spools(console: Console, run_ids: tuple[str, ...], force: bool, spool_dir: str | None) -> None:
-    """Give up what waits of these runs: it is lost. Ids may be cut short."""
-    from siglum.client.spool.leftovers import remove
+    """Give up what waits of these runs, and what was refused of them: it is lost. Ids may be cut short."""
+    from siglum.client.spool.inventory import remove
 
-    chosen = {}
+    chosen: dict[str, Waiting | None] = {}
+    notes: dict[str, Refused] = {}
     for run_id in run_ids:
         some = [path for path in spools(spool_dir) if os.path.basename(path).startswith(run_id)]
-        if not some:
+        refused = {note.path: note for note in _refused(spool_dir) if note.run_id.startswith(run_id)}
+        notes |= refused
+        if not some and not refused:
             raise NotFoundError(f"Nothing of run {run_id} waits.", hint="See 'siglum spool list'.")
         chosen.update({path: _look(path) for path in some})
     for each in chosen.values():
         if each is not None and each.alive:
             raise BusyError(f"Run {each.run_id} belongs to process {each.pid} on {each.host}, which runs.")
-    records = sum(each.records for each in chosen.values() if each is not None)
+    records = sum(each.records for each in (*chosen.values(), *notes.values()) if each is not None)
     if not force:
         ask(f"Give up {count(records, 'record')}?")
     for path in chosen:
         remove(path)
-    console.result({"removed": sorted(chosen), "records": records})
+    for path in notes:
+        os.unlink(path)
+    console.result({"removed": sorted([*chosen, *notes]), "records": records})
     console.say(f"Gave up {count(records, 'record')}.")
 
 
 def spools(spool_dir: str | None) -> list[str]:
     """Return the spools of a folder or, without one, of the project and of the user. Raises NotFoundError."""
-    from siglum.client.spool.leftovers import spool_paths
+    from siglum.client.spool.inventory import spool_paths
+
+    return [path for folder in _folders(spool_dir) for path in spool_paths(folder)]
+
+
+def _folders(spool_dir: str | None) -> list[str]:
     from siglum.client.spool.places import spool_folder, user_folder
 
-    if spool_dir is not None:
-        if not os.path.isdir(spool_dir):
-            raise NotFoundError(f"There is no folder {spool_dir!r}.")
-        return spool_paths(os.path.abspath(spool_dir))
-    folders = dict.fromkeys((spool_folder(os.environ, os.getcwd()), user_folder(os.environ)))
-    return [path for folder in folders for path in spool_paths(folder)]
+    if spool_dir is None:
+        return list(dict.fromkeys((spool_folder(os.environ, os.getcwd()), user_folder(os.environ))))
+    if not os.path.isdir(spool_dir):
+        raise NotFoundError(f"There is no folder {spool_dir!r}.")
+    return [os.path.abspath(spool_dir)]
+
+
+def _refused(spool_dir: str | None) -> list[Refused]:
+    from siglum.client.spool.refused import read, refused_paths
+
+    return [note for folder in _folders(spool_dir) for path in refused_paths(folder) if (note := read(path))]
 
 
 def _look(path: str) -> Waiting | None:
-    from siglum.client.spool.leftovers import look
+    from siglum.client.spool.inventory import look
 
     return look(path)
 

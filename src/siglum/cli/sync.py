@@ -94,6 +94,8 @@ class _Opener:
 def _say(console: Console, sent: Sent) -> None:
     for refused in sent.refused:
         console.warn(f"Run {sent.run_id}: {sent.uri} did not take {refused}")
+    if sent.refused:
+        console.say("'siglum spool list' shows what was refused.")
     if _waits(sent):
         return
     if sent.problem is not None:

@@ -6,7 +6,7 @@ import io
 import json
 import posixpath
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from siglum.client import artifact_content, logged_images
 from siglum.core.errors import FileFormatError, InvalidInputError
@@ -22,21 +22,47 @@ _TYPE = "table"
 _INFO_COLUMNS = ("run_id", "experiment_id", "status", "artifact_uri", "start_time", "end_time")
 
 
+class TakesRows(Protocol):
+    """Files that take rows without the table that they go to: those of a spool, which knows it only later."""
+
+    def append(self, path: str, rows: bytes) -> None:
+        """Add rows to a table, or make it."""
+        ...
+
+
 def log(store: TrackingStore, files: ArtifactStore, run_id: str, data: Any, artifact_file: str) -> None:
     """Store a table, or append its rows to the one that is there; see `fluent.log_table`."""
     path = artifact_content.file_path(artifact_file)
-    folder = f"table_images/{posixpath.splitext(path)[0]}"
-    there = any(entry.path == path for entry in files.list(posixpath.dirname(path)))
     if path.endswith(".parquet"):
-        content = _parquet(data, files if there else None, path)
+        rows = _parquet(_frame(data), path)
     elif path.endswith(".json"):
-        columns, rows = _split(data, lambda image: _image_cell(files, image, folder))
-        if there:
-            columns, rows = _joined(_read_json(files, path), (columns, rows))
-        content = json.dumps({"columns": columns, "data": rows}, default=_cell, ensure_ascii=False).encode()
+        folder = f"table_images/{posixpath.splitext(path)[0]}"
+        rows = _json(*_split(data, lambda image: _image_cell(files, image, folder)))
     else:
         raise InvalidInputError(f"{artifact_file!r} is not the name of a table.", hint="Use .json or .parquet.")
-    artifact_content.put(files, path, content)
+    if hasattr(files, "append"):
+        cast("TakesRows", files).append(path, rows)
+        return
+    artifact_content.put(files, path, with_rows(files, path, rows))
+    list_in_run(store, run_id, path)
+
+
+def with_rows(files: ArtifactStore, path: str, rows: bytes) -> bytes:
+    """Return the table that is among the files, if there is one, with further rows, which are a table themselves."""
+    if all(entry.path != path for entry in files.list(posixpath.dirname(path))):
+        return rows
+    with files.open(path) as file:
+        before = file.read()
+    if path.endswith(".json"):
+        return _json(*_joined(_parsed(before, path), _parsed(rows, path)))
+    import pandas  # optional: Parquet is read and written by pandas
+
+    tables = [pandas.read_parquet(io.BytesIO(each)) for each in (before, rows)]
+    return _parquet(pandas.concat(tables, ignore_index=True), path)
+
+
+def list_in_run(store: TrackingStore, run_id: str, path: str) -> None:
+    """Name a table in the tag by which it is found."""
     listed = _listed(store.get_run(run_id))
     if path not in listed:
         entries = [{"path": each, "type": _TYPE} for each in [*listed, path]]
@@ -59,10 +85,12 @@ def read(files: ArtifactStore, artifact_file: str, run: Run, extra_columns: Sequ
     """Return a run's table, with columns about the run behind."""
     import pandas  # optional: only for who asks for a table
 
+    with files.open(artifact_file) as file:
+        content = file.read()
     if artifact_file.endswith(".parquet"):
-        table = _read_parquet(files, artifact_file)
+        table = pandas.read_parquet(io.BytesIO(content))
     else:
-        columns, rows = _read_json(files, artifact_file)
+        columns, rows = _parsed(content, artifact_file)
         table = pandas.DataFrame(rows, columns=columns)
     for column in extra_columns:
         table[column] = _about(run, column)
@@ -132,9 +160,11 @@ def _joined(
     return columns, rows
 
 
-def _read_json(files: ArtifactStore, path: str) -> tuple[list[str], list[list[Any]]]:
-    with files.open(path) as file:
-        data = file.read()
+def _json(columns: list[str], rows: list[list[Any]]) -> bytes:
+    return json.dumps({"columns": columns, "data": rows}, default=_cell, ensure_ascii=False).encode()
+
+
+def _parsed(data: bytes, path: str) -> tuple[list[str], list[list[Any]]]:
     try:
         document = json.loads(data)
         return list(document["columns"]), list(document["data"])
@@ -142,25 +172,19 @@ def _read_json(files: ArtifactStore, path: str) -> tuple[list[str], list[list[An
         raise FileFormatError(path, "it is not a table: JSON with columns and data.") from error
 
 
-def _parquet(data: Any, files: ArtifactStore | None, path: str) -> bytes:
+def _frame(data: Any) -> pandas.DataFrame:
     import pandas  # optional: Parquet is written by pandas
 
-    table = data if isinstance(data, pandas.DataFrame) else pandas.DataFrame({k: _column(v) for k, v in data.items()})
-    if files is not None:
-        table = pandas.concat([_read_parquet(files, path), table], ignore_index=True)
+    return data if isinstance(data, pandas.DataFrame) else pandas.DataFrame({k: _column(v) for k, v in data.items()})
+
+
+def _parquet(table: pandas.DataFrame, path: str) -> bytes:
     buffer = io.BytesIO()
     try:
         table.to_parquet(buffer, index=False)
     except ImportError as error:
         raise InvalidInputError(f"{path!r} cannot be written: Parquet needs pyarrow.", hint="Use .json.") from error
     return buffer.getvalue()
-
-
-def _read_parquet(files: ArtifactStore, path: str) -> pandas.DataFrame:
-    import pandas  # optional: Parquet is read by pandas
-
-    with files.open(path) as file:
-        return pandas.read_parquet(io.BytesIO(file.read()))
 
 
 def _listed(run: Run) -> list[str]:

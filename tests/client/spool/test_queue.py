@@ -5,18 +5,30 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from siglum.client.spool import run_spool
+from siglum.client.spool import refused, run_spool, worker
 from siglum.client.spool.delivery import Delivery
-from siglum.client.spool.leftovers import send_leftovers, spool_paths
+from siglum.client.spool.inventory import spool_paths
+from siglum.client.spool.leftovers import send_leftovers
 from siglum.client.spool.queue import SpoolQueue
-from siglum.client.spool.records import Params, Tags
-from siglum.core.errors import ConflictError, NotFoundError, SiglumError, UnavailableError
+from siglum.client.spool.records import Header, Params, Tags
+from siglum.core.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    NotSupportedError,
+    PermissionDeniedError,
+    SiglumError,
+    StorageFullError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from siglum.core.limits import BATCH_METRICS
 from siglum.tracking.entities import Experiment, Metric, Param, Run, Tag
 from siglum.tracking.store import Page, TrackingStore
@@ -54,6 +66,8 @@ class Store:
             raise self.failure
         if (refusal := self.refuses(run_id, params)) is not None:
             raise refusal
+        if not (metrics or params or tags):
+            return
         batch = (run_id, tuple(metrics), tuple(params), tuple(tags))
         assert idempotency_key is not None
         assert self.keys.setdefault(idempotency_key, batch) == batch, "one key for two batches"
@@ -93,6 +107,13 @@ def queue(store: Store, tmp_path: Path) -> Iterator[SpoolQueue]:
     yield made
     store.failure = None
     made.close()
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.005)
 
 
 def point(value: float) -> Metric:
@@ -337,3 +358,99 @@ def test_files_are_not_held_open_without_limit(store: Store, queue: SpoolQueue) 
         queue.flush(f"run{number}")
     assert len(os.listdir("/proc/self/fd")) < before + 300
     assert all(store.values(f"run{number}") == [number] for number in range(700))
+
+
+REFUSALS = [
+    NotSupportedError("The server does not have this call (404 Not Found)."),
+    PermissionDeniedError("You may not."),
+    NotFoundError("There is no such thing."),
+    InvalidInputError("http://store answered 413 Request Entity Too Large."),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda error: type(error).__name__)
+def test_a_refused_record_is_said_and_noted_and_holds_up_nothing(
+    store: Store, queue: SpoolQueue, tmp_path: Path, caplog: pytest.LogCaptureFixture, refusal: SiglumError
+) -> None:
+    store.refuses = lambda _run, params: refusal if any(each.key == "bad" for each in params) else None
+    queue.put_record("r", Params({"bad": "2"}))
+    queue.put("r", point(1))
+    wait_until(lambda: store.values("r") == [1])
+    wait_until(lambda: caplog.messages != [])
+    assert caplog.messages == [
+        f"1 record of run r could not be stored: {refusal.message} 'siglum spool list' shows what was refused."
+    ]
+    with pytest.raises(type(refusal), match="1 record of run r"):
+        queue.flush()
+    queue.end("r")
+    assert spool_paths(str(tmp_path / "spool")) == []
+    (note,) = (refused.read(path) for path in refused.refused_paths(str(tmp_path / "spool")))
+    assert note is not None
+    (kept,) = note.refusals
+    assert (note.run_id, kept.what, kept.reason, kept.records) == ("r", "parameter 'bad' = '2'", refusal.message, 1)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        UnauthenticatedError("The token has run out."),
+        NotSupportedError("404 Not Found"),
+        PermissionDeniedError("Forbidden"),
+        StorageFullError("Full."),
+        SiglumError("INTERNAL_ERROR"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_the_whole_server_refuses_waits(
+    store: Store, queue: SpoolQueue, tmp_path: Path, reason: SiglumError
+) -> None:
+    """A proxy without its server, a token that ran out: nothing is lost of what is logged meanwhile."""
+    store.failure = reason
+    queue.put("r", point(1))
+    with pytest.raises(UnavailableError, match=reason.message):
+        queue.flush(patience=0)
+    store.failure = None
+    queue.flush()
+    assert store.values("r") == [1]
+    assert refused.refused_paths(str(tmp_path / "spool")) == []
+
+
+def test_a_refusal_is_noted_once_after_a_crash(tmp_path: Path) -> None:
+    path, header = (
+        str(tmp_path / "r.refused"),
+        Header(spool_id="s", uri=URL, run_id="r", owner=True, pid=1, host="h", program="p", started=1),
+    )
+    for end in (100, 100, 200):
+        refused.note(path, header, [Tags({"t": "v"})], end, ConflictError("No."))
+    for number in range(150):
+        refused.note(path, header, [Tags({"t": "v"})], 300 + number, ConflictError(f"No {number}."))
+    note = refused.read(path)
+    assert note is not None
+    assert (note.records, len(note.refusals), note.refusals[0].records) == (152, 100, 2)
+
+
+def test_what_waits_is_given_to_the_disk(
+    store: Store, queue: SpoolQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never by who logs; and what was sent at once is not."""
+    flushed: list[tuple[str, str]] = []
+    real, lock = os.fsync, threading.Lock()
+
+    def fsync(descriptor: int) -> None:
+        with lock:
+            flushed.append((threading.current_thread().name, os.readlink(f"/proc/self/fd/{descriptor}")))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(worker, "FLUSH_SECONDS", 0.01)
+    store.failure = UnavailableError("Gone.")
+    queue.put("r", point(1))
+    copy = queue.keep_copy("r", lambda path: Path(path).touch())
+    (journal,) = spool_paths(str(tmp_path / "spool"))
+    copied = os.path.join(journal.removesuffix(".spool") + ".files", copy)
+    queue.put("r", point(2))
+    wait_until(lambda: {path for _, path in flushed} >= {journal, copied, str(tmp_path / "spool")})
+    before = len(flushed)
+    queue.put("r", point(3))
+    wait_until(lambda: len(flushed) > before)
+    assert {name for name, _ in flushed} == {"siglum-spool-disk"}

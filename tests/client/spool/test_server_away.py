@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import threading
@@ -15,6 +16,8 @@ from tests.client.spool.conftest import Command, Script, listed
 import siglum
 from siglum.client import state
 from siglum.client.paging import collect
+from siglum.client.spool.file_delivery import FileDelivery, drop_copies
+from siglum.client.spool.records import Append
 from siglum.client.stores import Stores, open_stores
 from siglum.core.errors import ConflictError, UnavailableError
 from siglum.testing.server import ServerProcess
@@ -348,3 +351,35 @@ def test_a_model_that_is_logged_while_the_server_is_away(server: ServerProcess, 
     version = siglum.register_model(logged.model_uri, "late")
     assert version.run_id == logged.run_id
     assert siglum.pyfunc.load_model("models:/late/1").predict([0, 0]) == [1, 1]
+
+
+def test_rows_of_a_table_while_the_server_is_away(server: ServerProcess, there: Stores, project: Path) -> None:
+    """They are added to what the server has when they are sent, and once, also when the answer is lost."""
+    siglum.set_tracking_uri(server.url)
+    with siglum.start_run() as run:
+        siglum.log_table({"a": [1], "b": ["x"]}, "tables/t.json")
+        siglum.flush()
+        server.kill()
+        try:
+            siglum.log_table({"a": [2], "c": [None]}, "tables/t.json")
+            siglum.log_table({"a": list(range(20_000))}, "tables/t.json")  # kept as a copy beside the spool
+        finally:
+            server.start()
+    siglum.flush()
+    stored = there.tracking.get_run(run.info.run_id)
+    assert json.loads(stored.data.tags["mlflow.loggedArtifacts"]) == [{"path": "tables/t.json", "type": "table"}]
+    table = json.loads(content(there, stored, "tables/t.json"))
+    assert table["columns"] == ["a", "b", "c"]
+    assert table["data"][:3] == [[1, "x", None], [2, None, None], [0, None, None]]
+    assert len(table["data"]) == 20_002
+    assert not any(name.endswith((".spool", ".files")) for name in os.listdir("spool"))
+
+
+def test_rows_whose_answer_was_lost_are_there_once(server: ServerProcess, there: Stores, project: Path) -> None:
+    run = there.tracking.create_run("0")
+    files = FileDelivery(there.tracking, there.artifacts_for)
+    for _ in range(2):
+        files.append(run.info.run_id, Append("t.json", b'{"columns": ["a"], "data": [[1]]}'), "copies", 7)
+    assert json.loads(content(there, run, "t.json"))["data"] == [[1]]
+    drop_copies("copies", [Append("t.json")], 7)
+    assert os.listdir("copies") == []

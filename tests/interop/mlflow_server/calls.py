@@ -18,7 +18,7 @@ import siglum.artifacts
 import siglum.data
 import siglum.pyfunc
 import siglum.sklearn
-from siglum.core.errors import AlreadyExistsError, InvalidInputError, NotFoundError, SiglumError
+from siglum.core.errors import AlreadyExistsError, InvalidInputError, NotFoundError, NotSupportedError, SiglumError
 
 
 def make_calls(url: str, folder: Path) -> None:
@@ -67,7 +67,8 @@ def _run(experiment_id: str, folder: Path) -> str:
         siglum.log_artifacts(folder / "files", "tree")
         siglum.log_text("words", "notes/words.txt")
         siglum.log_dict({"k": [1, 2]}, "dict.json")
-        siglum.log_table({"x": [1, 2]}, "table.json")
+        siglum.log_table({"x": [1]}, "table.json")
+        siglum.log_table({"x": [2]}, "table.json")
         siglum.log_input(siglum.data.from_pandas(table, name="numbers", targets="y"), context="training")
         with siglum.start_run(nested=True, run_name="child"):
             siglum.log_metric("loss", 9)
@@ -120,6 +121,8 @@ def _changes(run_id: str) -> None:
         siglum.log_metric("resumed", 1)
         siglum.log_param("depth", 3)
         siglum.log_param("depth", 4, on_conflict="keep")
+        with pytest.raises(NotSupportedError, match="cannot replace parameters"):
+            siglum.log_param("depth", 4, on_conflict="replace")
         with pytest.raises(SiglumError):
             siglum.log_param("depth", 4)
     assert siglum.get_run(run_id).data.metrics["resumed"] == 1

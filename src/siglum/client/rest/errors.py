@@ -54,6 +54,7 @@ _BY_STATUS: dict[int, type[SiglumError]] = {
     404: errors.NotSupportedError,  # without a JSON body: the server does not know the address
     405: errors.NotSupportedError,
     408: errors.UnavailableError,
+    409: errors.ConflictError,
     429: errors.UnavailableError,
     501: errors.NotSupportedError,
     502: errors.UnavailableError,
@@ -83,7 +84,7 @@ def error_of(url: str, response: http.client.HTTPResponse, body: bytes) -> Siglu
     own = said.get("siglum")
     if isinstance(own, dict) and own.get("code") in _BY_CODE:
         return _own_error(own, url)
-    found = _BY_WIRE_CODE.get(said["error_code"]) or _BY_STATUS.get(status, SiglumError)
+    found = _BY_WIRE_CODE.get(said["error_code"]) or _by_status(status)
     return found(str(said.get("message", "")) or f"{url} answered {said['error_code']}.", hint=_by(url))
 
 
@@ -108,12 +109,16 @@ def _own_error(own: dict[str, Any], url: str) -> SiglumError:
     return found(str(own.get("message")), hint=str(hint) if hint else _by(url))
 
 
+def _by_status(status: int) -> type[SiglumError]:
+    return _BY_STATUS.get(status, errors.InvalidInputError if 400 <= status < 500 else SiglumError)
+
+
 def _unexplained(url: str, status: int) -> SiglumError:
     phrase = http.client.responses.get(status, "an error")
     if status in (404, 405):
         return errors.NotSupportedError(
             f"The server at {url} does not have this call ({status} {phrase}).", hint=_IS_IT_ONE
         )
-    found = _BY_STATUS.get(status, UnavailableError if status >= 500 else SiglumError)
+    found = UnavailableError if status >= 500 and status not in _BY_STATUS else _by_status(status)
     hint = "Check user name, password or token." if status in (401, 403) else _IS_IT_ONE
     return found(f"{url} answered {status} {phrase}.", hint=hint)

@@ -6,16 +6,15 @@ it again, be it another process, sends the same. All other records change nothin
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from siglum.client import parameters, progress
+from siglum.client import parameters
 from siglum.client.artifact_folder import ArtifactFolder
+from siglum.client.spool.file_delivery import FileDelivery, drop_copies
 from siglum.client.spool.records import (
     NAMED,
+    Append,
     Batch,
     Create,
     DropTag,
@@ -38,9 +37,10 @@ from siglum.core.errors import (
     InvalidInputError,
     NotFoundError,
     NotSupportedError,
+    PermissionDeniedError,
     SiglumError,
+    UnauthenticatedError,
 )
-from siglum.core.failures import file_errors
 from siglum.lineage.store_writer import find_experiment
 from siglum.tracking.entities import Metric, Param, Run, Tag
 from siglum.tracking.store import TrackingStore
@@ -49,7 +49,18 @@ ID_TAG: Final = "siglum.offline_id"
 """The id of a run that was recorded offline, on a server that gave it another one."""
 _MOST: Final = 1000
 
-OnRefused = Callable[[Record, SiglumError], None]
+_REFUSALS: Final = (
+    InvalidInputError,
+    ConflictError,
+    AlreadyExistsError,
+    NotFoundError,
+    NotSupportedError,
+    PermissionDeniedError,
+)
+_WILL_PASS: Final = (BusyError, UnauthenticatedError)
+"""Among these, what is over when somebody else is done, or has logged in."""
+
+OnRefused = Callable[[Sequence[Record], SiglumError], None]
 
 
 class Unsent(Protocol):
@@ -67,6 +78,7 @@ class Unsent(Protocol):
     def attempt(self) -> int: ...
     def peek(self, most: int) -> list[tuple[bytes, int]]: ...
     def mark(self, acked: int, attempt: int) -> None: ...
+    def refuse(self, records: Sequence[Record], end: int, error: SiglumError) -> None: ...
 
 
 class Delivery:
@@ -74,15 +86,16 @@ class Delivery:
 
     def __init__(self, tracking: TrackingStore, artifacts_for: Callable[[str], ArtifactFolder]) -> None:
         self._tracking = tracking
-        self._artifacts_for = artifacts_for
+        self._files = FileDelivery(tracking, artifacts_for)
         self._ids: dict[str, str] = {}
         self._looked_for: set[str] = set()
-        self._files: dict[str, ArtifactFolder] = {}
         self.made: dict[str, Run] = {}
         """Runs that were made and not asked for yet, by the ids that they were to have."""
 
     def send(self, unsent: Unsent, on_refused: OnRefused, *, go_on: Callable[[], bool] = lambda: True) -> None:
-        """Send what waits, until nothing does or `go_on` says no. What is refused goes to `on_refused`.
+        """Send what waits, until nothing does or `go_on` says no.
+
+        What is refused for good is noted beside the spool, goes to `on_refused`, and holds up nothing behind it.
 
         Raises:
             SiglumError: Why the rest was not taken; it is as it was.
@@ -97,14 +110,13 @@ class Delivery:
             except SiglumError as error:
                 if isinstance(error, NotFoundError) and self._find_renamed(unsent.run_id):
                     continue
-                if not self._is_refusal(unsent.run_id, records[0], error):
-                    raise
-                if length > 1:
+                if not self._takes_nothing(unsent.run_id, records[0], error) and length > 1:
                     self._one_by_one(unsent, records, waiting[:length], on_refused)
                     continue
-                on_refused(records[0], error)
+                unsent.refuse(records[:length], end, error)
+                on_refused(records[:length], error)
             unsent.mark(end, end)
-            _drop_copies(unsent, records[:length])
+            drop_copies(unsent.copies, records[:length], end)
 
     def id_of(self, run_id: str) -> str:
         """Return the id of a run in the store."""
@@ -119,25 +131,28 @@ class Delivery:
             try:
                 self._carry_out(unsent, [record], end)
             except SiglumError as error:
-                if not self._is_refusal(unsent.run_id, record, error):
-                    raise
-                on_refused(record, error)
+                self._takes_nothing(unsent.run_id, record, error)
+                unsent.refuse([record], end, error)
+                on_refused([record], error)
             unsent.mark(end, end)
 
-    def _is_refusal(self, run_id: str, record: Record, error: SiglumError) -> bool:
-        """Whether the store will never take a record; else it waits: for the server, a login, room, or for its run.
+    def _takes_nothing(self, run_id: str, record: Record, error: SiglumError) -> bool:
+        """Return whether a run takes nothing at all any more, as a deleted one, once the store has refused a record.
 
         What makes the run is never given up: nothing else could be stored without it.
+
+        Raises:
+            SiglumError: It is no refusal, and the record waits: for the server, a login, a right, room, or its run.
         """
-        if isinstance(record, Create) or isinstance(error, BusyError):
-            return False
-        if not isinstance(error, NotFoundError):
-            return isinstance(error, InvalidInputError | ConflictError | AlreadyExistsError)
+        if isinstance(record, Create) or not isinstance(error, _REFUSALS) or isinstance(error, _WILL_PASS):
+            raise error
         try:
-            self._tracking.get_run(self.id_of(run_id))
-        except NotFoundError:
-            return False  # another process may make it yet
-        return True
+            self._tracking.log_batch(self.id_of(run_id))  # nothing: would more have been taken?
+        except _WILL_PASS as reason:
+            raise reason from error
+        except (InvalidInputError, ConflictError):
+            return True
+        return False
 
     def _carry_out(self, unsent: Unsent, records: Sequence[Record], end: int) -> None:
         run_id = self.id_of(unsent.run_id)
@@ -157,7 +172,9 @@ class Delivery:
             case Update(status, end_time, name):
                 self._tracking.update_run(run_id, status=status, end_time=end_time, run_name=name)
             case File():
-                self._put(run_id, records[0], unsent.copies)
+                self._files.put(run_id, records[0], unsent.copies)
+            case Append():
+                self._files.append(run_id, records[0], unsent.copies, end)
 
     def _log(self, run_id: str, records: Sequence[Record], key: str) -> None:
         metrics: list[Metric] = []
@@ -219,34 +236,6 @@ class Delivery:
         if found:
             self._ids[run_id] = found[0].info.run_id
         return bool(found)
-
-    def _put(self, run_id: str, file: File, copies: str) -> None:
-        files = self._files.get(run_id)
-        if files is None:
-            files = self._artifacts_for(self._tracking.get_run(run_id).info.artifact_uri)
-            self._files[run_id] = files
-        if file.copy is None:
-            files.put(file.path, io.BytesIO(file.content))
-            return
-        copy = os.path.join(copies, file.copy)
-        with file_errors(copy), _shown(file.path, copy):
-            try:
-                files.put_file(file.path, copy)
-            except FileNotFoundError:
-                raise InvalidInputError(f"{file.path}: its copy {copy} has gone.") from None
-
-
-def _shown(path: str, copy: str) -> contextlib.AbstractContextManager[object]:
-    """Show how far a file is to whoever waits until it is sent."""
-    total = os.stat(copy).st_size if os.path.exists(copy) else 0
-    return progress.transfer(f"Sending {path.rpartition('/')[2]}", total, when=progress.somebody_waits)
-
-
-def _drop_copies(unsent: Unsent, records: Sequence[Record]) -> None:
-    for record in records:
-        if isinstance(record, File) and record.copy is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(os.path.join(unsent.copies, record.copy))
 
 
 def _decoded(content: bytes) -> Record:

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 
 from siglum.client.artifact_folder import ArtifactFolder
 from siglum.client.spool.queue import SpoolQueue
-from siglum.client.spool.records import File
+from siglum.client.spool.records import Append, File
 from siglum.core.errors import NotSupportedError, SiglumError
 from siglum.storage.artifacts.base import ArtifactEntry
 from siglum.storage.artifacts.paths import parse_artifact_path
@@ -66,6 +66,24 @@ class SpooledFolder(ArtifactFolder):
                 files.put_file(path, local_path)
 
             return self._keep(_checked(path), lambda copy: _copy(source, copy), put_there)
+
+    def append(self, path: str, rows: bytes) -> None:
+        """Add rows to a table, or make it, when they are sent."""
+        path = _checked(path)
+        if len(rows) <= INLINE_BYTES:
+            self._queue.put_record(self._run_id, Append(path, rows))
+            return
+
+        def write(copy: str) -> None:
+            with open(copy, "xb") as target:
+                target.write(rows)
+
+        try:
+            name = self._queue.keep_copy(self._run_id, write)
+        except OSError:  # where there is no room for a copy, the record waits in memory
+            self._queue.put_record(self._run_id, Append(path, rows))
+        else:
+            self._queue.put_record(self._run_id, Append(path, copy=name))
 
     def open(self, path: str) -> AbstractContextManager[BinaryIO]:
         return self._there().open(path)

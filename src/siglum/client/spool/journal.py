@@ -1,8 +1,8 @@
 """A spool's file: records behind one another, each with its length and CRC-32, and how far they have been sent.
 
 The file grows by pieces that the disk has promised (`posix_fallocate`), and is written through memory: a record costs
-no system call, and is in the kernel's hands at once, so that it outlives the process however that ends. It is not
-flushed: what a power cut takes is what the kernel had not written yet, and the checksums tell.
+no system call, and is in the kernel's hands at once, so that it outlives the process however that ends. It is flushed
+by another thread (`disk`): what a power cut takes is what the disk had not been given yet, and the checksums tell.
 
     0   magic and version
     8   sent, being sent (offsets), CRC-32 of both: one write before and one after each batch
@@ -25,6 +25,7 @@ from zlib import crc32
 import msgspec
 
 from siglum.client.spool.records import Header
+from siglum.client.spool.refused import SUFFIX as REFUSED
 from siglum.core.errors import BusyError, FileFormatError, NotFoundError
 
 SUFFIX: Final = ".spool"
@@ -108,6 +109,11 @@ class Journal:
     def copies(self) -> str:
         """The folder of the files that records name."""
         return self.path.removesuffix(SUFFIX) + COPIES
+
+    @property
+    def refused(self) -> str:
+        """The note of what the store did not take. It stays when the journal goes."""
+        return self.path.removesuffix(SUFFIX) + REFUSED
 
     def append(self, content: bytes) -> None:
         """Add a record. Raises OSError when there is no room for it; the file is as it was then."""

@@ -1,51 +1,25 @@
-"""Spools of processes that have gone: what is in them, and sending it. Those of processes that live are left alone."""
+"""Sending the spools of processes that have gone. Those of processes that live are left alone."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
+from siglum.client.spool import refused
 from siglum.client.spool.delivery import Delivery
-from siglum.client.spool.journal import SUFFIX, TARGET, Journal
+from siglum.client.spool.inventory import spool_paths, survey
+from siglum.client.spool.journal import TARGET, Journal
 from siglum.client.spool.places import OFFLINE_URL
-from siglum.client.spool.records import Create, Header, Record, Update, decode
-from siglum.core.errors import (
-    BusyError,
-    ConflictError,
-    FileFormatError,
-    InvalidInputError,
-    NotFoundError,
-    SiglumError,
-)
+from siglum.client.spool.records import Header, Record
+from siglum.core.errors import BusyError, ConflictError, InvalidInputError, NotFoundError, SiglumError
 from siglum.tracking.entities import RunStatus
 from siglum.tracking.store import TrackingStore
 
 DAMAGED: Final = ".damaged"
-
-
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """A spool on disk, as it is now."""
-
-    path: str
-    run_id: str
-    uri: str
-    host: str
-    pid: int
-    program: str
-    started: int
-    alive: bool
-    records: int
-    """How many wait to be sent."""
-    files: int
-    """How many of them are files."""
-    ended: bool
-    """Whether the run's end is among its records."""
-    problem: str | None = None
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,18 +33,6 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     refused: tuple[str, ...] = ()
     killed: bool = False
     problem: str | None = None
-
-
-class _Found(msgspec.Struct, frozen=True):
-    """What all records of a spool say together."""
-
-    records: int
-    files: int
-    ended: bool
-    owner: bool
-    creates: bool
-    last: int
-    """When it was last written to, in milliseconds."""
 
 
 class Leftover:
@@ -97,60 +59,8 @@ class Leftover:
     def mark(self, acked: int, attempt: int) -> None:
         self.journal.mark(acked, attempt)
 
-
-def spool_paths(folder: str, run_id: str = "") -> list[str]:
-    """Return the spools in a folder, of one run when an id (or its beginning) is given."""
-    try:
-        names = os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [os.path.join(folder, name) for name in sorted(names) if name.endswith(SUFFIX) and name.startswith(run_id)]
-
-
-def count_left(folder: str) -> int:
-    """Return how many spools belong to processes that have gone. Reads none of them."""
-    left = 0
-    for path in spool_paths(folder):
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            left += 1
-    return left
-
-
-def look(path: str) -> Waiting | None:
-    """Return what a spool holds; None when it has gone meanwhile. One that cannot be read has a `problem`."""
-    alive = False
-    try:
-        journal = Journal.take_over(path)
-    except BusyError:
-        alive = True
-        try:
-            journal = Journal.take_over(path, look=True)
-        except (SiglumError, OSError):
-            return None
-    except NotFoundError:
-        return None
-    except (SiglumError, OSError) as error:
-        return Waiting(
-            path=path, run_id="", uri="", host="", pid=0, program="", started=0, alive=False, records=0, files=0,
-            ended=False, problem=str(error),
-        )  # fmt: skip
-    with contextlib.closing(journal):
-        header, found = journal.header, _survey(journal)
-    return Waiting(
-        path=path,
-        run_id=header.run_id,
-        uri="" if header.uri == OFFLINE_URL else header.uri,
-        host=header.host,
-        pid=header.pid,
-        program=header.program,
-        started=header.started,
-        alive=alive,
-        records=found.records,
-        files=found.files,
-        ended=found.ended,
-        problem=journal.damage,
-    )
+    def refuse(self, records: Sequence[Record], end: int, error: SiglumError) -> None:
+        refused.note(self.journal.refused, self.journal.header, records, end, error)
 
 
 def send_leftovers(
@@ -186,53 +96,56 @@ def send_leftovers(
                 heard(done[-1])
                 continue
             stack.callback(journal.close)
-            taken.append((not _survey(journal).creates, journal.header.started, Leftover(journal)))
+            taken.append((not survey(journal).creates, journal.header.started, Leftover(journal)))
         for _, _, leftover in sorted(taken, key=lambda each: each[:2]):
             done.append(_send_to(leftover, to, deliver, lives=leftover.run_id in alive))
             heard(done[-1])
     return done
 
 
-def remove(path: str) -> None:
-    """Take a spool away, with what is in it. Raises BusyError while its process lives."""
-    try:
-        journal = Journal.take_over(path)
-    except FileFormatError:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        return
-    journal.remove()
-
-
-def adopt(folder: str, uri: str, run_id: str, delivery: Delivery) -> None:
+def adopt(
+    folder: str,
+    uri: str,
+    run_id: str,
+    delivery: Delivery,
+    on_refused: Callable[[str, Sequence[Record], SiglumError], None],
+) -> None:
     """Send what workers of this run have left that were ended before they could; what fails stays for `sync`."""
+
+    def lost(records: Sequence[Record], error: SiglumError) -> None:
+        on_refused(run_id, records, error)
+
     for path in spool_paths(folder, run_id):
         with contextlib.suppress(SiglumError, OSError):
             journal = Journal.take_over(path)
             with contextlib.closing(journal):
-                found = _survey(journal)
+                found = survey(journal)
                 if journal.header.uri == uri and not found.owner and journal.damage is None:
-                    delivery.send(Leftover(journal), lambda _record, _error: None)
+                    delivery.send(Leftover(journal), lost)
                     journal.remove()
 
 
 def _send_to(
     leftover: Leftover, to: str | None, deliver: Callable[[str], tuple[Delivery, TrackingStore]], *, lives: bool
 ) -> Sent:
-    header, journal, found = leftover.journal.header, leftover.journal, _survey(leftover.journal)
-    refused: list[str] = []
+    header, journal, found = leftover.journal.header, leftover.journal, survey(leftover.journal)
+    not_taken: list[str] = []
+
+    def lost(records: Sequence[Record], error: SiglumError) -> None:
+        not_taken.extend(f"{refused.describe(record)}: {error.message}" for record in records)
+
     uri, killed, problem = header.uri, False, journal.damage
     try:
         uri = _target(header, journal, to)
         delivery, tracking = deliver(uri)
-        delivery.send(leftover, lambda record, error: refused.append(f"{type(record).__name__}: {error.message}"))
+        delivery.send(leftover, lost)
         if found.owner and not found.ended and not lives:
             killed = _mark_killed(tracking, delivery.id_of(header.run_id), found.last)
     except (SiglumError, OSError) as error:
-        left = _survey(journal).records
+        left = survey(journal).records
         return Sent(
             path=journal.path, run_id=header.run_id, uri=uri, records=found.records - left, left=left,
-            refused=tuple(refused), problem=str(error),
+            refused=tuple(not_taken), problem=str(error),
         )  # fmt: skip
     if problem is not None:
         os.replace(journal.path, journal.path + DAMAGED)
@@ -240,7 +153,7 @@ def _send_to(
     else:
         journal.remove()
     return Sent(
-        path=journal.path, run_id=header.run_id, uri=uri, records=found.records, refused=tuple(refused),
+        path=journal.path, run_id=header.run_id, uri=uri, records=found.records, refused=tuple(not_taken),
         killed=killed, problem=problem,
     )  # fmt: skip
 
@@ -274,33 +187,3 @@ def _mark_killed(tracking: TrackingStore, run_id: str, time: int) -> bool:
         return False
     tracking.update_run(run_id, status=RunStatus.KILLED, end_time=time)
     return True
-
-
-def _survey(journal: Journal) -> _Found:
-    records = files = 0
-    ended = creates = False
-    owner = journal.header.owner
-    for record, end in _records(journal):
-        if end > journal.acked:
-            records += 1
-            files += type(record).__name__ == "File"
-        if isinstance(record, Create):
-            owner = creates = True
-        elif isinstance(record, Update) and record.status is not None:
-            ended = record.status.is_final
-            owner = owner or not ended
-    last = int(os.stat(journal.path).st_mtime * 1000)
-    return _Found(records, files, ended, owner, creates, last)
-
-
-def _records(journal: Journal) -> Iterator[tuple[Record | None, int]]:
-    at = journal.first()
-    while some := journal.read(at, journal.end, 10_000):
-        for content, at in some:
-            yield (None if content[1:2] == b"\x00" else _decoded(content)), at
-
-
-def _decoded(content: bytes) -> Record | None:
-    with contextlib.suppress(ValueError):
-        return decode(content)
-    return None

@@ -125,7 +125,15 @@ class Batch(msgspec.Struct, frozen=True, array_like=True, tag=9):
     tags: tuple[Tag, ...]
 
 
-Record: TypeAlias = Point | Create | Params | Tags | DropTag | Inputs | Outputs | File | Update | Batch
+class Append(msgspec.Struct, frozen=True, array_like=True, tag=10):
+    """Rows to add to a table of the run: a table themselves, or the name of its copy beside the spool."""
+
+    path: str
+    content: bytes = b""
+    copy: str | None = None
+
+
+Record: TypeAlias = Point | Create | Params | Tags | DropTag | Inputs | Outputs | File | Update | Batch | Append
 
 encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)

@@ -17,8 +17,10 @@ from typing import Final
 
 import msgspec
 
+from siglum.client.spool import refused
+from siglum.client.spool.disk import DiskFlush
 from siglum.client.spool.journal import Journal
-from siglum.client.spool.records import Header
+from siglum.client.spool.records import Header, Record
 from siglum.core.errors import SiglumError
 from siglum.tracking.entities import Run
 
@@ -60,6 +62,7 @@ class RunSpool:
         self._acked = 0
         self._attempt = 0
         self._journal: Journal | None = None
+        self._disk = DiskFlush()
         try:
             self._journal = Journal.create(folder, header)
         except OSError as error:
@@ -154,6 +157,12 @@ class RunSpool:
         while self._memory and self._memory[0][1] <= acked:
             self._memory.popleft()
 
+    def refuse(self, records: Sequence[Record], end: int, error: SiglumError) -> None:
+        """Note beside the spool that the store has refused records for good."""
+        journal = self._journal
+        if journal is not None:
+            refused.note(journal.refused, self._header, records, end, error)
+
     @property
     def is_untaken(self) -> bool:
         """Whether the store has taken nothing yet of a run that was not begun here."""
@@ -174,6 +183,11 @@ class RunSpool:
             at = some[-1][1]
             count += len(some)
         return count
+
+    def flush_to_disk(self) -> None:
+        """Have the disk keep what was appended."""
+        if (journal := self._journal) is not None:
+            self._disk.flush(journal)
 
     # -- the end ---------------------------------------------------------------------------------------------
     def tidy(self) -> bool:
@@ -234,6 +248,7 @@ class RunSpool:
             if os.path.exists(path):
                 os.unlink(path)
             raise
+        self._disk.copies.append(path)
         return name
 
     def _renew(self) -> None:

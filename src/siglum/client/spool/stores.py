@@ -15,7 +15,7 @@ from siglum.client.artifact_folder import ArtifactFolder
 from siglum.client.rest.tracking import RestTrackingStore
 from siglum.client.spool.delivery import Delivery
 from siglum.client.spool.files import SpooledFolder
-from siglum.client.spool.leftovers import count_left
+from siglum.client.spool.inventory import count_left
 from siglum.client.spool.places import OFFLINE_URL, is_offline, spool_folder, waits_for_each
 from siglum.client.spool.queue import SpoolQueue
 from siglum.client.spool.tracking import SpooledTrackingStore

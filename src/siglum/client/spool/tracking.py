@@ -27,7 +27,7 @@ from siglum.client.spool.records import (
 )
 from siglum.core import limits
 from siglum.core.clock import now_ms
-from siglum.core.errors import ConflictError, UnavailableError
+from siglum.core.errors import ConflictError, NotFoundError, UnavailableError
 from siglum.tracking.entities import (
     DatasetInput,
     Experiment,
@@ -61,6 +61,7 @@ class SpooledTrackingStore(RestTrackingStore):
         super().__init__(session)
         self._queue = queue
         self._expected: set[str] = set()
+        self._replaces: bool | None = None
 
     def is_expected(self, run_id: str) -> bool:
         """Whether a run was begun here without the server, so that where its files will be is not known."""
@@ -156,6 +157,8 @@ class SpooledTrackingStore(RestTrackingStore):
         values, known = check_params(params), self._queue.known_params(run_id)
         if on_conflict == "error":
             self._check_known(run_id, values)
+        elif on_conflict == "replace":
+            self._check_replaces(run_id)
         self._queue.put_record(run_id, Params(values, on_conflict))
         known.update({key: value for key, value in values.items() if on_conflict == "replace" or key not in known})
 
@@ -176,6 +179,22 @@ class SpooledTrackingStore(RestTrackingStore):
 
     def log_outputs(self, run_id: str, models: Sequence[LoggedModelOutput]) -> None:
         self._queue.put_record(run_id, Outputs(tuple(models)))
+
+    def _check_replaces(self, run_id: str) -> None:
+        """Ask the server, once, whether it replaces parameters at all. Raises NotSupportedError when it does not.
+
+        While it does not answer, that is found out when the parameters are sent.
+        """
+        if self._replaces or self._queue.is_away:
+            return
+        try:
+            super().replace_params(run_id, ())
+        except UnavailableError as error:
+            self._queue.note_away(error)
+            return
+        except NotFoundError:
+            pass  # the run is not there yet, and so the call is
+        self._replaces = True
 
     def _check_known(self, run_id: str, values: Mapping[str, str]) -> None:
         known = self._queue.known_params(run_id) if values else {}

@@ -1,0 +1,102 @@
+"""How files and rows of tables get from a spool to where a run's files are. Repeating it changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+from siglum.client import progress
+from siglum.client.artifact_folder import ArtifactFolder
+from siglum.client.spool.records import Append, File, Record
+from siglum.core.errors import InvalidInputError
+from siglum.core.failures import file_errors
+from siglum.tracking.store import TrackingStore
+
+
+class FileDelivery:
+    """The files of runs of one store. May be used from several threads, for different runs."""
+
+    def __init__(self, tracking: TrackingStore, artifacts_for: Callable[[str], ArtifactFolder]) -> None:
+        self._tracking = tracking
+        self._artifacts_for = artifacts_for
+        self._found: dict[str, ArtifactFolder] = {}
+
+    def put(self, run_id: str, file: File, copies: str) -> None:
+        """Store a file; its copy, if it has one, is in the folder `copies`."""
+        files = self._files_of(run_id)
+        if file.copy is None:
+            files.put(file.path, io.BytesIO(file.content))
+            return
+        copy = os.path.join(copies, file.copy)
+        with _there(file.path, copy), _shown(file.path, copy):
+            files.put_file(file.path, copy)
+
+    def append(self, run_id: str, rows: Append, copies: str, end: int) -> None:
+        """Add rows to a table. The whole table is kept in `copies` until it is stored: a second time it is the same."""
+        # Seldom, and it takes its time to import.
+        from siglum.client import logged_tables
+
+        files, whole = self._files_of(run_id), _whole(copies, end) if copies else None
+        if whole is not None and os.path.exists(whole):
+            files.put_file(rows.path, whole)
+        else:
+            content = logged_tables.with_rows(files, rows.path, _content(rows, copies))
+            if whole is not None:
+                _keep(whole, content)
+            files.put(rows.path, io.BytesIO(content))
+        logged_tables.list_in_run(self._tracking, run_id, rows.path)
+
+    def _files_of(self, run_id: str) -> ArtifactFolder:
+        files = self._found.get(run_id)
+        if files is None:
+            files = self._found[run_id] = self._artifacts_for(self._tracking.get_run(run_id).info.artifact_uri)
+        return files
+
+
+def drop_copies(copies: str, records: Sequence[Record], end: int) -> None:
+    """Remove the copies of records that were taken or refused, the last of which ends at `end`."""
+    for record in records:
+        if isinstance(record, File | Append) and record.copy is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(copies, record.copy))
+        if isinstance(record, Append) and copies:
+            with contextlib.suppress(OSError):
+                os.unlink(_whole(copies, end))
+
+
+def _whole(copies: str, end: int) -> str:
+    return os.path.join(copies, f"{end}.whole")
+
+
+def _content(rows: Append, copies: str) -> bytes:
+    if rows.copy is None:
+        return rows.content
+    copy = os.path.join(copies, rows.copy)
+    with _there(rows.path, copy), open(copy, "rb") as file:
+        return file.read()
+
+
+def _keep(path: str, content: bytes) -> None:
+    """Keep a table as it is going to be. Where there is no room, an answer that is lost doubles its last rows."""
+    with contextlib.suppress(OSError):
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with open(f"{path}.new", "wb") as file:
+            file.write(content)
+        os.replace(f"{path}.new", path)
+
+
+@contextlib.contextmanager
+def _there(path: str, copy: str) -> Iterator[None]:
+    with file_errors(copy):
+        try:
+            yield
+        except FileNotFoundError:
+            raise InvalidInputError(f"{path}: its copy {copy} has gone.") from None
+
+
+def _shown(path: str, copy: str) -> contextlib.AbstractContextManager[object]:
+    """Show how far a file is to whoever waits until it is sent."""
+    total = os.stat(copy).st_size if os.path.exists(copy) else 0
+    return progress.transfer(f"Sending {path.rpartition('/')[2]}", total, when=progress.somebody_waits)
