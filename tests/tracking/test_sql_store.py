@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from siglum.tracking.entities import (
     RunStatus,
     Tag,
 )
-from siglum.tracking.series import Column, open_segment
+from siglum.tracking.segment import Segment, open_segment
 from siglum.tracking.sql import metric_window
 from siglum.tracking.sql.artifact_index import SqlArtifactIndex
 from siglum.tracking.sql.database import Database, open_database
@@ -168,7 +167,7 @@ def test_a_window_unpacks_only_what_is_in_two_ranges(
 ) -> None:
     opened: list[bytes] = []
 
-    def counted(data: bytes) -> tuple[Column, Column, array[float]]:
+    def counted(data: bytes) -> Segment:
         opened.append(data)
         return open_segment(data)
 

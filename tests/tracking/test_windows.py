@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siglum.tracking.series import encode_segment, open_segment, summary_of
+from siglum.tracking.segment import encode_segment, open_segment
+from siglum.tracking.series import Point, summary_of
 from siglum.tracking.windows import WindowBuilder, window
 
 points = st.lists(
-    st.tuples(st.integers(-500, 5_000), st.integers(0, 100), st.floats(allow_infinity=False)), max_size=60
+    st.tuples(st.integers(-500, 5_000), st.integers(0, 100), st.floats(allow_infinity=False).map(lambda v: v + 0.0)),
+    max_size=60,
 )
 
 
@@ -61,32 +64,36 @@ def test_few_points_are_themselves() -> None:
     st.integers(-600, 2_000),
     st.integers(0, 3_000),
 )
-def test_segments_by_columns_are_the_same_as_points(
-    segments: list[list[tuple[int, int, float]]],
-    waiting: list[tuple[int, int, float]],
-    buckets: int,
-    first: int,
-    length: int,
+def test_segments_are_the_same_as_points(
+    segments: list[list[Point]], waiting: list[Point], buckets: int, first: int, length: int
 ) -> None:
-    by_columns, by_summaries, expected = (WindowBuilder(first, first + length, buckets) for _ in range(3))
+    _compare(segments, waiting, buckets, first, first + length)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_long_segments_are_the_same_as_points(seed: int) -> None:
+    draw = random.Random(seed)
+    wide, jitter = draw.choice((1, 3)), draw.choice((1, 4, 200))
+    values = draw.choice(((math.nan, 1.0, 2.0), tuple(draw.random() for _ in range(5_000))))
+    series = [(wide * i + draw.randrange(jitter), 7 * i + draw.randrange(9), draw.choice(values)) for i in range(5_000)]
+    segments = [series[start : start + 1_000] for start in range(0, 4_000, 1_000)]
+    for buckets in (1, 3, 7, 50, 999):
+        first = draw.randrange(-10, 2_000)
+        _compare(segments, series[4_000:], buckets, first, first + draw.randrange(100, 15_000))
+
+
+def _compare(segments: Sequence[list[Point]], waiting: list[Point], buckets: int, first: int, last: int) -> None:
+    """Take segments as a whole, or by what is known of them, and all points alone: it is the same window."""
+    by_blocks, by_summaries, expected = (WindowBuilder(first, last, buckets) for _ in range(3))
     for segment in segments:
         opened = open_segment(encode_segment(segment))
-        by_columns.add_segment(*opened)
+        by_blocks.add_segment(opened)
         steps = [step for step, _, _ in segment]
-        last, low, high = summary_of(segment, steps)
-        if not by_summaries.add_whole(min(steps), last, low, high, len(segment)):
-            by_summaries.add_segment(*opened, (low, high))
+        latest, low, high = summary_of(segment, steps)
+        if not by_summaries.add_whole(min(steps), latest, low, high, len(segment)):
+            by_summaries.add_segment(opened, latest)
         expected.add_points(segment)
-    for builder in (by_columns, by_summaries, expected):
+    for builder in (by_blocks, by_summaries, expected):
         builder.add_points(waiting)
-    assert repr(by_columns.build()) == repr(expected.build())  # as text, NaN is the same as NaN
+    assert repr(by_blocks.build()) == repr(expected.build())  # as text, NaN is the same as NaN
     assert repr(by_summaries.build()) == repr(expected.build())
-
-
-@pytest.mark.parametrize("steps", [range(0, 900, 3), range(900, 0, -3), [5] * 300, [i * i for i in range(300)]])
-def test_a_column_of_a_segment(steps: Sequence[int]) -> None:
-    column, times, values = open_segment(encode_segment([(step, i, 0.5) for i, step in enumerate(steps)]))
-    assert list(column.numbers()) == [column.at(place) for place in range(300)] == list(steps)
-    assert column.grows is (list(steps) == sorted(steps))
-    assert list(times.numbers()) == list(range(300))
-    assert set(values) == {0.5}

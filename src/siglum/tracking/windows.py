@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
 
 import msgspec
 
 from siglum.tracking.sampling import within
-from siglum.tracking.series import Column, Point, step_order
+from siglum.tracking.segment import Segment
+from siglum.tracking.series import Point, step_order
 from siglum.tracking.table import Window
 
-_Bounds: TypeAlias = tuple[float | None, float | None]
 
-
-class _Range(msgspec.Struct):
+class _Range(msgspec.Struct, gc=False):
     """What is known of the points in one range of steps."""
 
     first_step: int
@@ -40,7 +35,7 @@ class _Range(msgspec.Struct):
 class WindowBuilder:
     """The points from `first` to `last` step, put into at most `buckets` ranges of equally many steps.
 
-    Segments are taken by columns, without making a point of each row, which is what makes long series cheap.
+    Of a segment only what is about the borders of its ranges is unpacked, which is what makes long series cheap.
     """
 
     def __init__(self, first: int, last: int, buckets: int) -> None:
@@ -65,28 +60,21 @@ class WindowBuilder:
         self._put(number, _Range(first_step, last, low, high, count))
         return True
 
-    def add_segment(
-        self,
-        steps: Column,
-        timestamps: Column,
-        values: array[float],
-        bounds: _Bounds | None = None,
-    ) -> None:
-        """Add the points of a segment, which is sorted by time; `bounds` are its least and greatest value, if known."""
-        numbers = steps.numbers()
-        if not steps.grows:
-            self.add_points(zip(numbers, timestamps.numbers(), values, strict=True))
-            return
-        begin, stop = bisect_left(numbers, self._first), bisect_right(numbers, self._last)
-        places = [begin]
-        while places[-1] < stop:
-            number = (numbers[places[-1]] - self._first) // self._width
-            places.append(bisect_left(numbers, self._first + (number + 1) * self._width, places[-1], stop))
-        extremes = _extremes(values, places, None if stop - begin < len(values) else bounds)
-        for begin, end, (low, high) in zip(places, places[1:], extremes, strict=False):
-            last = numbers[end - 1], timestamps.at(end - 1), values[end - 1]
-            number = (numbers[begin] - self._first) // self._width
-            self._put(number, _Range(numbers[begin], last, low, high, end - begin))
+    def add_segment(self, segment: Segment, last: Point | None = None) -> None:
+        """Add the points of a segment, those outside left out; `last` is its last one, where it is known."""
+        first, width, steps = self._first, self._width, segment.steps
+        last = segment.at(segment.count - 1) if last is None else last
+        begin = 0 if steps.at(0) >= first else steps.find(first, 0, segment.count)
+        stop = segment.count if last[0] <= self._last else steps.find(self._last + 1, begin, segment.count)
+        while begin < stop:
+            step = steps.at(begin)
+            number = (step - first) // width
+            border = first + (number + 1) * width
+            end = segment.count if last[0] < border else steps.find(border, begin, segment.count)
+            end = min(end, stop)
+            of_range = last if end == segment.count else segment.at(end - 1)
+            self._put(number, _Range(step, of_range, *segment.bounds(begin, end), end - begin))
+            begin = end
 
     def _put(self, number: int, found: _Range) -> None:
         known = self._ranges.get(number)
@@ -99,35 +87,6 @@ class WindowBuilder:
         """Return the window."""
         ranges = [self._ranges[number] for number in sorted(self._ranges)]
         return _window(ranges, exact=False)
-
-
-def _extremes(values: array[float], places: Sequence[int], whole: _Bounds | None) -> list[_Bounds]:
-    """Return the least and the greatest of each part of `values`; of all of them that is `whole`, where it is known.
-
-    Where a segment is in two parts, it most often is enough to look at the smaller one.
-    """
-    parts = list(itertools.pairwise(places))
-    if len(parts) != 2 or whole is None:
-        return [_bounds(values[begin:end]) for begin, end in parts]
-    small, large = sorted(range(2), key=lambda i: parts[i][1] - parts[i][0])
-    low, high = _bounds(values[slice(*parts[small])])
-    rest = _numbers(values[slice(*parts[large])]) if low == whole[0] or high == whole[1] else []
-    of_large = (
-        min(rest, default=None) if low == whole[0] else whole[0],
-        max(rest, default=None) if high == whole[1] else whole[1],
-    )
-    return [(low, high), of_large] if small == 0 else [of_large, (low, high)]
-
-
-def _bounds(values: array[float]) -> _Bounds:
-    part = _numbers(values)
-    return min(part, default=None), max(part, default=None)
-
-
-def _numbers(values: array[float]) -> list[float]:
-    """Return values to be compared: NaN is neither less nor greater than any, so only the first can lead astray."""
-    part = values.tolist()  # of an array, each look would make the float anew
-    return part if part[0] == part[0] else [value for value in part if value == value]
 
 
 def window(points: Iterable[Point], buckets: int, start_step: int | None = None, end_step: int | None = None) -> Window:

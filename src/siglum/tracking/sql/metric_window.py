@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from siglum.tracking.series import Point, decode_segment, open_segment
+from siglum.tracking.segment import decode_segment, open_segment
+from siglum.tracking.series import Point
 from siglum.tracking.sql.points import from_column
 from siglum.tracking.sql.port import Sql, marks
 from siglum.tracking.sql.runs import require_run
@@ -49,9 +50,9 @@ def read(sql: Sql, run_id: str, key: str, buckets: int, start_step: int | None, 
     if sum(segment.count for segment in segments) + len(waiting) > max(FEW, buckets):
         builder = WindowBuilder(first, last, buckets)
         builder.add_points(waiting)
-        parted = {segment.segment_id: segment.bounds for segment in segments if not segment.add_to(builder)}
+        parted = {segment.segment_id: segment.last for segment in segments if not segment.add_to(builder)}
         for segment_id, data in _packed(sql, list(parted)):
-            builder.add_segment(*open_segment(data), parted[segment_id])
+            builder.add_segment(open_segment(data), parted[segment_id])
         found = builder.build()
         if found.count > buckets:
             return found
@@ -74,16 +75,16 @@ class _Segment(msgspec.Struct, frozen=True):
     max_value: float | None
 
     @property
-    def bounds(self) -> tuple[float | None, float | None] | None:
-        """The least and the greatest value, where that is known."""
-        return None if self.last_timestamp is None else (self.min_value, self.max_value)
+    def last(self) -> Point | None:
+        """Its last point by step, where that is known."""
+        if self.last_timestamp is None:
+            return None
+        return self.max_step, self.last_timestamp, from_column(self.last_value)
 
     def add_to(self, builder: WindowBuilder) -> bool:
         """Add it as a whole; whether that was possible."""
-        if self.last_timestamp is None:
-            return False
-        last = self.max_step, self.last_timestamp, from_column(self.last_value)
-        return builder.add_whole(self.min_step, last, self.min_value, self.max_value, self.count)
+        last = self.last
+        return last is not None and builder.add_whole(self.min_step, last, self.min_value, self.max_value, self.count)
 
 
 def _packed(sql: Sql, segment_ids: Sequence[int]) -> Iterator[tuple[int, bytes]]:

@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-from siglum.tracking.series import Point, decode_segment, point_bytes, point_order
+from siglum.tracking.segment import decode_segment
+from siglum.tracking.series import Point, point_bytes, point_order
 from siglum.tracking.sql.port import Row, Sql, marks
 from siglum.tracking.sql.segments import FINAL_POINTS, add_segments, add_to_journal, pack_long_journal, read_journal
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from siglum.tracking.segment import decode_segment, encode_segment
 from siglum.tracking.series import (
     RECORD_BYTES,
     Point,
     decode_journal,
-    decode_segment,
     encode_journal,
-    encode_segment,
     point_order,
     summary_of,
 )

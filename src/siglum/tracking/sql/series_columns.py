@@ -6,7 +6,8 @@ import itertools
 from array import array
 from collections.abc import Sequence
 
-from siglum.tracking.series import Point, open_segment, point_bytes, point_order
+from siglum.tracking.segment import open_segment
+from siglum.tracking.series import Point, point_bytes, point_order
 from siglum.tracking.sql.points import read_series
 from siglum.tracking.sql.port import Row, Sql
 from siglum.tracking.sql.runs import require_run
@@ -37,9 +38,9 @@ def read(sql: Sql, run_id: str, key: str, after: Point | None, limit: int) -> Co
     for segment_id, _, _ in segments:
         if len(columns.values) >= limit:
             return columns
-        steps, timestamps, values = open_segment(_data(sql, segment_id))
-        columns.steps.extend(steps.numbers())
-        columns.timestamps.extend(timestamps.numbers())
+        steps, timestamps, values = open_segment(_data(sql, segment_id)).columns()
+        columns.steps.extend(steps)
+        columns.timestamps.extend(timestamps)
         columns.values.extend(values)
     for step, time, value in sorted(waiting, key=point_order):
         columns.add((step, time, value))
@@ -47,8 +48,8 @@ def read(sql: Sql, run_id: str, key: str, after: Point | None, limit: int) -> Co
 
 
 def _last_of(sql: Sql, segment_id: int) -> bytes:
-    steps, timestamps, values = open_segment(_data(sql, segment_id))
-    return point_bytes((steps.at(len(values) - 1), timestamps.at(len(values) - 1), values[-1]))
+    steps, timestamps, values = open_segment(_data(sql, segment_id)).columns()
+    return point_bytes((steps[-1], timestamps[-1], values[-1]))
 
 
 def _data(sql: Sql, segment_id: int) -> bytes:

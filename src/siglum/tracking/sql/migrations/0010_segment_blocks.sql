@@ -1,0 +1,2 @@
+-- Segments are written in a second version, in blocks (tracking.segment), which an older Siglum would take for damaged.
+-- Those of the first one stay as they are.
