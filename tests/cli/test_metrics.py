@@ -78,6 +78,11 @@ def test_a_file_that_is_one_number_has_it_under_no_name(project: QuickProject) -
     assert compared == {"m.json": {"": {"old": 0.5, "new": 0.75, "diff": 0.25}}}
 
 
+def test_an_empty_name_among_others_hides_none_of_them(project: QuickProject) -> None:
+    project.write({"m.json": '{"a": 1, "": 3}'})
+    assert json.loads(project.done("metrics", "show", "--json"))[""]["data"]["m.json"] == {"data": {"a": 1, "": 3}}
+
+
 def test_values_that_json_has_no_number_for(project: QuickProject) -> None:
     project.write({"m.json": '{"nan": NaN, "inf": -Infinity, "big": 123456789012345678901234567890}'})
     project.commit()

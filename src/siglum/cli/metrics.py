@@ -147,4 +147,4 @@ def _file_value(found: FileValues) -> dict[str, Any]:
 
     if found.problem is not None:
         return {"error": problem_value(found.problem)}
-    return {"data": found.values.get("", found.values)}  # a value alone has no name
+    return {"data": found.values[""] if found.is_alone else found.values}

@@ -77,7 +77,7 @@ def _alone(files: StateFiles, records: Records, path: str) -> FileValues | None:
             data = records.read(path)
         value = None if data is None else parse_value(data, path)
         if isinstance(value, bool | int | float | str):
-            return FileValues({"": value})
+            return FileValues({"": value}, is_alone=True)
     return None
 
 

@@ -24,6 +24,8 @@ class FileValues(msgspec.Struct, frozen=True):
 
     values: dict[str, Any]
     problem: SiglumError | None = None
+    is_alone: bool = False
+    """Whether the file is one value, which has no name: it stands under an empty one."""
 
     @property
     def is_damaged(self) -> bool:
