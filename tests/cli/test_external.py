@@ -183,6 +183,18 @@ def test_an_import_refuses(source: QuickProject, here: QuickProject) -> None:
     assert sorted(os.listdir(here.root / "all")) == [".gitignore", "code", "data", "model"]
 
 
+def test_only_the_same_import_goes_on(source: QuickProject, here: QuickProject) -> None:
+    """One that was killed is run again as it was; another revision takes the place of a version that somebody chose."""
+    source.git("tag", "v1")
+    change(source)
+    here.done("import", "../up", "model", "--rev", "v1")
+    with here.unchanged():
+        assert "exists already" in here.fails("import", "../up", "model")
+    assert "unchanged" in here.done("import", "../up", "model", "--rev", "v1")
+    here.done("import", "../up", "model", "-f")
+    assert here.read("model") == "22"
+
+
 def test_transfers_leave_imports_to_their_sources(source: QuickProject, here: QuickProject, tmp_path: Path) -> None:
     here.done("import", "../up", "model")
     here.done("import", "../up", "data")

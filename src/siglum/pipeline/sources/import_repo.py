@@ -46,7 +46,7 @@ def import_from_repo(
         path,
         out,
         force=force,
-        is_same=lambda dep, _folder: dep.repo is not None and (dep.path, dep.repo.url) == (path, source.url),
+        is_same=lambda dep, _folder: dep.path == path and _is_asked_for(dep.repo, source),
     )
     check_unclaimed(repo, [plan.path])
     shown = shown_source(path, source.url)
@@ -63,6 +63,11 @@ def import_from_repo(
         data = ImportedData(brought.hash, brought.size, brought.nfiles)
     dep = DependencySpec(path=path, repo=locked(source, there))
     return record_import(repo, plan, dep, data, source=shown, desc=desc, left_out=listing.left_out)
+
+
+def _is_asked_for(recorded: RepoSource | None, source: RepoSource) -> bool:
+    """Whether a record is of this very import, of whatever commit: another revision is another import."""
+    return recorded is not None and msgspec.structs.replace(recorded, rev_lock=None) == source
 
 
 def _check_remote(there: ExternalRepo, source: RepoSource) -> None:
