@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ class RunScope:
 
     __slots__ = (
         "_generation",
+        "_pid",
         "_session",
         "_uris",
         "capture",
@@ -44,6 +46,7 @@ class RunScope:
         self.sent_inputs: set[DataInput] = set()
         self.sampler: Sampler | None = None
         self.output: RunOutput | None = None
+        self._pid = os.getpid()
         self._session = session
         self._uris = session.uris
         self._generation = state.generation()
@@ -52,6 +55,11 @@ class RunScope:
     def run_id(self) -> str:
         """The run's id."""
         return self.run.info.run_id
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether another process made the run active, and this is a forked child of it."""
+        return self._pid != os.getpid()
 
     @property
     def session(self) -> state.Session:

@@ -101,6 +101,41 @@ def test_a_worker_that_lives_on_does_not_hold_its_parents_spool(script: Script, 
     assert "marked it KILLED" in command("sync").stdout
 
 
+@pytest.mark.parametrize("end", ["sys.exit(3)", "raise ValueError", "pass"])
+def test_a_forked_child_that_ends_does_not_end_its_parents_run(
+    there: Stores, server: ServerProcess, script: Script, end: str
+) -> None:
+    """Neither where it leaves the run's block nor by what is done at exit; what it logged is there."""
+    training = script(
+        f"""
+        import os, sys, siglum
+        siglum.set_tracking_uri({server.url!r})
+        siglum.start_run()
+        with siglum.start_run(nested=True) as run:
+            child = os.fork()
+            if not child:
+                siglum.log_metric("child", 1.0)
+                {end}
+            else:
+                os.waitpid(child, 0)
+                print(run.info.run_id, flush=True)
+                input()
+        if not child:
+            sys.exit()
+        """
+    )
+    assert training.stdout is not None
+    run_id = training.stdout.readline().strip()
+    run = there.tracking.get_run(run_id)
+    parent = there.tracking.get_run(run.data.tags["mlflow.parentRunId"])
+    assert [each.info.status for each in (run, parent)] == [RunStatus.RUNNING, RunStatus.RUNNING]
+    assert run.data.metrics == {"child": 1.0}
+    _, errors = training.communicate("\n", timeout=120)
+    assert training.returncode == 0, errors
+    ended = [there.tracking.get_run(each).info.status for each in (run_id, parent.info.run_id)]
+    assert ended == [RunStatus.FINISHED, RunStatus.FINISHED]
+
+
 def test_several_runs_at_once_in_threads(there: Stores, server: ServerProcess, project: Path) -> None:
     siglum.set_tracking_uri(server.url)
     ids: dict[int, str] = {}

@@ -160,6 +160,8 @@ def _sampler(scope: RunScope, sampling: Sampling) -> Sampler:
 def end_run(status: str = "FINISHED") -> None:
     """End this thread's innermost active run; nothing happens when there is none.
 
+    In a forked child that has started none, this ends its parent's run; the end of the child does not.
+
     Raises:
         SiglumError: Metric points that could not be stored; the run has ended all the same.
     """
@@ -179,7 +181,8 @@ def _leave(run: ActiveRun, error: BaseException | None) -> None:
         if error is not None and scope.output is not None:
             scope.output.add_error(error)
         try:
-            _end(scope, status)
+            if not scope.is_inherited:  # as in a forked child that leaves the block of its parent's run
+                _end(scope, status)
         except SiglumError as unsent:
             if error is None:
                 raise
@@ -265,11 +268,17 @@ def current_scope() -> RunScope:
 
 
 def end_runs_at_exit() -> None:
-    """End this thread's active runs when the interpreter ends: FAILED when it ends with an exception."""
+    """End this thread's active runs when the interpreter ends: FAILED when it ends with an exception.
+
+    A forked child does not end what its parent has started.
+    """
     failed = hasattr(sys, "last_value") and not hasattr(sys, "ps1")
     while active.stack():
+        scope = active.stack().pop()
+        if scope.is_inherited:
+            continue
         try:
-            _end(active.stack().pop(), RunStatus.FAILED if failed else RunStatus.FINISHED)
+            _end(scope, RunStatus.FAILED if failed else RunStatus.FINISHED)
         except SiglumError as error:
             _log.error("At exit: %s", error)  # nobody is left to raise to
 
