@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 import siglum
 from siglum.client.run_output import output_folder
-from siglum.core.errors import InvalidInputError
+from siglum.core.errors import InvalidInputError, NotFoundError
 
 PRINTS = """
 import ctypes, os, subprocess, sys
@@ -122,6 +123,48 @@ def test_what_a_killed_run_printed_is_left(project: Path) -> None:
     assert text(run_id, "siglum/stdout.txt") == "last words\n"
     assert "still here\n" in text(alive.info.run_id, "siglum/stdout.txt")
     assert not Path(output_folder(run_id)).exists()
+
+
+def test_what_a_run_has_printed_so_far_is_stored_while_it_runs(project: Path) -> None:
+    """Whole lines only: half of one may be half a secret. A killed run shows it without 'siglum sync'."""
+    program = """
+import siglum, sys
+from siglum.client import output_thread
+output_thread.EVERY_SECONDS = 0.01
+with siglum.start_run(log_output=True) as run:
+    print("first")
+    print("api_key = '0123456789abcdef'", flush=True)
+    print(run.info.run_id, file=sys.stderr, flush=True)
+    input()
+    print("second")
+    print("no end", end="", flush=True)
+    input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as training:
+        assert training.stderr is not None
+        assert training.stdin is not None
+        run_id = training.stderr.readline().strip()
+        wanted = "first\napi_key = '<masked>'\n"
+        wait_for_text(run_id, wanted)
+        print(file=training.stdin, flush=True)
+        wait_for_text(run_id, wanted + "second\n")
+        training.kill()
+    assert text(run_id, "siglum/stderr.txt") == f"{run_id}\n"
+
+
+def wait_for_text(run_id: str, wanted: str) -> None:
+    deadline, found = time.monotonic() + 60, ""
+    while found != wanted:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.01)
+        with contextlib.suppress(NotFoundError):
+            found = text(run_id, "siglum/stdout.txt")
 
 
 def test_the_change_is_kept_unless_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import msgspec
 from siglum.client.artifact_folder import ArtifactFolder
 from siglum.client.output import STREAMS, stretch
 from siglum.client.output_note import LOCK, Note
-from siglum.client.run_output import FOLDER, store_text
+from siglum.client.run_output import store_texts
 from siglum.core.errors import SiglumError
 
 
@@ -33,11 +33,9 @@ def store_left_output(folder: str, find: Callable[[str, str], ArtifactFolder]) -
     found = []
     for place, note in _left_behind(folder):
         try:
-            files = find(note.uri, note.run_id)
-            for name in STREAMS:
-                path = os.path.join(place, f"{name}.txt")
-                if os.path.exists(path) and (content := stretch(path, 0, note.limit)):
-                    store_text(files, f"{FOLDER}/{name}.txt", content)
+            paths = {name: os.path.join(place, f"{name}.txt") for name in STREAMS}
+            printed = {name: stretch(path, 0, note.limit) for name, path in paths.items() if os.path.exists(path)}
+            store_texts(find(note.uri, note.run_id), {name: content for name, content in printed.items() if content})
         except (SiglumError, OSError) as error:
             found.append(Stored(note.run_id, note.uri, str(error)))
         else:

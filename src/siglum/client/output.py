@@ -104,6 +104,18 @@ class OutputLog:
                     self._close()
             return {name: content for name, content in found.items() if content}
 
+    def so_far(self, kept: Kept, limit: int, seen: dict[str, int]) -> dict[str, bytes]:
+        """Return the whole lines of a stretch, of each stream that is longer than `seen` says, and note it there."""
+        with self._lock:
+            paths = {name: stream.path for name, stream in self._streams.items()}
+        found = {}
+        for name, path in paths.items():
+            if (length := os.path.getsize(path)) != seen.get(name, kept.begun.get(name, 0)):
+                content = stretch(path, kept.begun.get(name, 0), limit)
+                found[name] = content[: content.rfind(b"\n") + 1]  # half a line may be half a secret
+                seen[name] = length
+        return {name: content for name, content in found.items() if content}
+
     def _open(self, run_id: str, hold: Callable[[str], IO[bytes]]) -> None:
         self._place = self._folder(run_id)
         os.makedirs(self._place, mode=0o700, exist_ok=True)

@@ -6,10 +6,12 @@ import io
 import logging
 import os
 import traceback
+from collections.abc import Callable, Mapping
 
 from siglum.client.artifact_folder import ArtifactFolder
 from siglum.client.output import Kept, OutputLog
 from siglum.client.output_note import Note, hold
+from siglum.client.output_thread import OutputThread
 from siglum.core.secrets import mask
 from siglum.lineage.project import project_root
 
@@ -21,15 +23,28 @@ _log = logging.getLogger("siglum")
 class RunOutput:
     """What is printed from the beginning of a run to its end."""
 
-    def __init__(self, run_id: str, uri: str, limit: int) -> None:
-        """Keep at most `limit` bytes of each stream; nothing, and a line says so, where no file can be written."""
+    def __init__(self, run_id: str, uri: str, limit: int, store: Callable[[Mapping[str, bytes]], None]) -> None:
+        """Keep at most `limit` bytes of each stream; nothing, and a line says so, where no file can be written.
+
+        `store` is called in a thread, every few seconds, with what was printed so far by the names of its files.
+        """
         self._limit = limit
         self._error = b""
         self._kept: Kept | None = None
+        self._seen: dict[str, int] = {}
+        self._store = store
         try:
             self._kept = _output.begin(run_id, lambda folder: hold(folder, Note(run_id, uri, limit)))
         except OSError as error:
             _log.warning("The output of run %s is not kept: %s", run_id, error)
+        else:
+            self._thread = OutputThread(self._store_so_far)
+
+    def _store_so_far(self) -> int:
+        found = {} if self._kept is None else _output.so_far(self._kept, self._limit, self._seen)
+        if found:
+            self._store(_masked(found))
+        return sum(map(len, found.values()))
 
     def add_error(self, error: BaseException) -> None:
         """Keep the traceback of an error that ends the run: Python prints it only afterwards."""
@@ -39,6 +54,7 @@ class RunOutput:
         """Keep no more, and store what was kept with the run. Repeating it changes nothing."""
         if self._kept is None:
             return
+        self._thread.end()
         kept, self._kept = self._kept, None
         try:
             found = _output.end(kept, self._limit)
@@ -47,13 +63,17 @@ class RunOutput:
             return
         if self._error:
             found["stderr"] = found.get("stderr", b"") + self._error
-        for name, content in found.items():
-            store_text(artifacts, f"{FOLDER}/{name}.txt", content)
+        store_texts(artifacts, found)
 
 
-def store_text(files: ArtifactFolder, path: str, content: bytes) -> None:
-    """Store what was printed, with secrets masked."""
-    files.put(path, io.BytesIO(mask(content).text))
+def store_texts(files: ArtifactFolder, found: Mapping[str, bytes]) -> None:
+    """Store what was printed, by the names of the streams, with secrets masked."""
+    for path, content in _masked(found).items():
+        files.put(path, io.BytesIO(content))
+
+
+def _masked(found: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {f"{FOLDER}/{name}.txt": mask(content).text for name, content in found.items()}
 
 
 def output_folder(run_id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import io
 import logging
 import os
 import sys
@@ -81,8 +82,9 @@ def start_run(
             `enable_system_metrics_logging` or the environment says.
         fork_from: Go on, in a new run, from another run: it gets that run's series.
         fork_step: Up to and including this step; all of them when None.
-        log_output: Keep what the process prints while the run lasts, as `siglum/stdout.txt` and `siglum/stderr.txt`;
-            None: as `SIGLUM_LOG_OUTPUT` says. A nested run prints into its parent's output, too.
+        log_output: Keep what the process prints while the run lasts, as `siglum/stdout.txt` and `siglum/stderr.txt`,
+            stored every few seconds and at the end; None: as `SIGLUM_LOG_OUTPUT` says. A nested run prints into its
+            parent's output, too.
         log_diff: Keep the uncommitted change of the code, with secrets masked; else only its SHA-256. None: as
             `SIGLUM_LOG_DIFF` says, and yes without it.
         sync: `each` has every call return only when the store has what it wrote (or, while a server is away, when the
@@ -137,7 +139,16 @@ def start_run(
 def _keep_output(scope: RunScope, options: CaptureOptions) -> RunOutput:
     from siglum.client.run_output import RunOutput  # only for who asks for it
 
-    return RunOutput(scope.run_id, scope.session.stores.uri, options.max_output)
+    def store(printed: Mapping[str, bytes]) -> None:
+        queue = scope.session.queue
+        if queue.offline or queue.is_away:
+            return  # it is on this machine, and copies of it would pile up
+        files = scope.session.stores.artifacts_for(scope.run.info.artifact_uri)
+        for path, content in printed.items():
+            files.put(path, io.BytesIO(content))
+        queue.send(scope.run_id)  # as fast as the server takes it
+
+    return RunOutput(scope.run_id, scope.session.stores.uri, options.max_output, store)
 
 
 def _finish_output(scope: RunScope) -> None:
