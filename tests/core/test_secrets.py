@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
+from siglum.core.secret_forms import FORMS, Text
 from siglum.core.secrets import MARK, mask, mask_arguments, mask_text
 
 # Made up, and put together here so that no scanner takes this file for a leak.
@@ -84,3 +87,20 @@ def test_no_text_takes_long(unit: str) -> None:
     """A regular expression that goes back over the text would take hours for one of these: the time limit finds it."""
     text = (unit * (200_000 // len(unit))).encode()
     assert len(mask(text).text) > 100_000
+
+
+PIECES = [
+    *(AWS, GITHUB, JWT, PEM, "passw", "ord", "hunter2", "API_KEY", "api-key", "_", "x", "oauth", "://u:", "@", "{"),
+    *(" = ", ": ", '"', "'", "=", "\n", "\n+", "\r\n", "Authorization", "Bearer ", "AccountKey=", "0123456789abcdef"),
+    *("TOKEN", "sk_live_", "ghx"),
+]
+
+
+def test_nothing_is_missed_where_only_some_places_are_looked_at() -> None:
+    """Masking finds what each form finds when it is tried at every place."""
+    random = Random(0)
+    for _ in range(2000):
+        text = Text("".join(random.choices(PIECES, k=random.randrange(1, 40))).encode())
+        for form in FORMS:
+            places = set(form.places(text))
+            assert {match.start() for match in form.pattern.finditer(text.content)} <= places, form.pattern
