@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siglum.tracking.segment import encode_segment, open_segment
-from siglum.tracking.series import Point, summary_of
+from siglum.tracking.segment import open_segment, pack
+from siglum.tracking.series import Point
 from siglum.tracking.windows import WindowBuilder, window
 
 points = st.lists(
@@ -86,12 +86,11 @@ def _compare(segments: Sequence[list[Point]], waiting: list[Point], buckets: int
     """Take segments as a whole, or by what is known of them, and all points alone: it is the same window."""
     by_blocks, by_summaries, expected = (WindowBuilder(first, last, buckets) for _ in range(3))
     for segment in segments:
-        opened = open_segment(encode_segment(segment))
+        packed = pack(segment)
+        opened = open_segment(packed.data)
         by_blocks.add_segment(opened)
-        steps = [step for step, _, _ in segment]
-        latest, low, high = summary_of(segment, steps)
-        if not by_summaries.add_whole(min(steps), latest, low, high, len(segment)):
-            by_summaries.add_segment(opened, latest)
+        if not by_summaries.add_whole(packed.first_step, packed.last, *packed.bounds, len(segment)):
+            by_summaries.add_segment(opened, packed.last)
         expected.add_points(segment)
     for builder in (by_blocks, by_summaries, expected):
         builder.add_points(waiting)

@@ -27,9 +27,11 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
+import msgspec
+
 from siglum.core.errors import IntegrityError
 from siglum.tracking.packed_column import BLOCK, Column, encode_column, little_endian, open_column
-from siglum.tracking.series import Point, point_order, step_order
+from siglum.tracking.series import Point, in_point_order, point_order, step_order
 
 Bounds: TypeAlias = tuple[float | None, float | None]
 """The least and the greatest value; None when all are NaN."""
@@ -104,9 +106,7 @@ class Segment:
                 edges += self._values.part(last * BLOCK, end)
             lows = self._bounds[first:last].tolist() + edges
             highs = self._bounds[blocks + first : blocks + last].tolist() + edges
-        if self._flags & _HAS_NAN:  # which compares with nothing
-            lows, highs = [low for low in lows if low == low], [high for high in highs if high == high]
-        return min(lows, default=None), max(highs, default=None)
+        return _whole(lows, highs, self._flags)
 
     def points(self) -> list[Point]:
         """Return all points, sorted by `point_order`."""
@@ -123,25 +123,45 @@ class Segment:
         return steps, timestamps, values
 
 
-def encode_segment(points: Sequence[Point]) -> bytes:
+class Packed(msgspec.Struct, frozen=True, gc=False):
+    """A segment in bytes, and what is known of it without opening it; `last` is its last point by `step_order`."""
+
+    data: bytes
+    first_step: int
+    last: Point
+    times: tuple[int, int]
+    bounds: Bounds
+
+
+def pack(points: Sequence[Point]) -> Packed:
     """Pack at least one point as a segment."""
-    ordered = sorted(points, key=point_order)
-    by_time = _grow([point[0] for point in ordered])
-    if not by_time:
-        ordered.sort(key=step_order)
-    steps, timestamps, values = zip(*ordered, strict=True)
-    flags = (_BY_TIME if by_time else 0) | (_HAS_NAN if _has_nan(values) else 0)
+    by_time = in_point_order(points)
+    steps, times, values = zip(*by_time, strict=True)
+    ends = times[0], times[-1]
+    flags = _HAS_NAN if _has_nan(values) else 0
+    if _grow(steps):
+        flags |= _BY_TIME
+    else:
+        steps, times, values = zip(*sorted(points, key=step_order), strict=True)
+    lows, highs = _bounds_of_blocks(values, flags)
     body = b"".join(
         (
             len(points).to_bytes(4, "little"),
             flags.to_bytes(1, "little"),
             encode_column(steps),
-            encode_column(timestamps),
+            encode_column(times),
             _encode_values(values),
-            little_endian(_bounds_of_blocks(values)).tobytes(),
+            little_endian(array("d", lows + highs)).tobytes(),
         )
     )
-    return _VERSION.to_bytes(1, "little") + zlib.crc32(body).to_bytes(4, "little") + body
+    data = _VERSION.to_bytes(1, "little") + zlib.crc32(body).to_bytes(4, "little") + body
+    last = steps[-1], times[-1], values[-1]
+    return Packed(data, steps[0], last, ends, _whole(lows, highs, flags))
+
+
+def encode_segment(points: Sequence[Point]) -> bytes:
+    """Return a segment's bytes alone."""
+    return pack(points).data
 
 
 def open_segment(data: bytes) -> Segment:
@@ -172,7 +192,8 @@ def _open_first_version(data: bytes, count: int) -> Segment:
     numbers, doubles = steps.numbers(), values.all()
     if _grow(numbers):
         flags = _BY_TIME | (_HAS_NAN if _has_nan(doubles) else 0)
-        return Segment(steps, timestamps, values, _bounds_of_blocks(doubles), flags)
+        lows, highs = _bounds_of_blocks(doubles, flags)
+        return Segment(steps, timestamps, values, array("d", lows + highs), flags)
     return open_segment(encode_segment(list(zip(numbers, timestamps.numbers(), doubles, strict=True))))
 
 
@@ -184,12 +205,19 @@ def _has_nan(values: Iterable[float]) -> bool:
     return math.isnan(sum(values)) and any(map(math.isnan, values))
 
 
-def _bounds_of_blocks(values: Sequence[float]) -> array[float]:
-    """Return the least value of each block, then the greatest of each."""
+def _bounds_of_blocks(values: Sequence[float], flags: int) -> tuple[list[float], list[float]]:
+    """Return the least value of each block, and the greatest of each."""
     blocks = [values[start : start + BLOCK] for start in range(0, len(values), BLOCK)]
-    if _has_nan(values):
-        blocks = [[value for value in block if value == value] for block in blocks]
-    return array("d", (choose(block, default=math.nan) for choose in (min, max) for block in blocks))
+    if flags & _HAS_NAN:
+        blocks = [[value for value in block if value == value] or [math.nan] for block in blocks]
+    return list(map(min, blocks)), list(map(max, blocks))
+
+
+def _whole(lows: list[float], highs: list[float], flags: int) -> Bounds:
+    """Return the least and the greatest of all: NaN compares with nothing."""
+    if flags & _HAS_NAN:
+        lows, highs = [low for low in lows if low == low], [high for high in highs if high == high]
+    return min(lows, default=None), max(highs, default=None)
 
 
 def _encode_values(values: Sequence[float]) -> bytes:

@@ -7,6 +7,7 @@ write. Its format is private to the database. Older points are in a `segment`.
 from __future__ import annotations
 
 import itertools
+import operator
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
@@ -28,19 +29,17 @@ def point_order(point: Point) -> tuple[int, int, float, bool]:
     return timestamp, step, 0.0 if nan else value, nan
 
 
+def in_point_order(points: Sequence[Point]) -> Sequence[Point]:
+    """Return points sorted by `point_order`. Most often they are, by their times alone, which is quick to see."""
+    times = [point[1] for point in points]
+    return points if all(map(operator.lt, times, times[1:])) else sorted(points, key=point_order)
+
+
 def step_order(point: Point) -> tuple[int, int, float, bool]:
     """Sort key of a chart's points: by step, timestamp, value; NaN counts as 0, and comes after it, as in MLflow."""
     step, timestamp, value = point
     nan = value != value
     return step, timestamp, 0.0 if nan else value, nan
-
-
-def summary_of(points: Sequence[Point], steps: Sequence[int]) -> tuple[Point, float | None, float | None]:
-    """Return the last point by `step_order`, the least and the greatest value; NaN is left out, None when all are."""
-    end = max(steps)
-    last = points[steps.index(end)] if steps.count(end) == 1 else max(points, key=step_order)
-    values = [value for _, _, value in points if value == value]
-    return last, min(values, default=None), max(values, default=None)
 
 
 def point_bytes(point: Point) -> bytes:

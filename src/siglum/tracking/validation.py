@@ -45,21 +45,22 @@ def group_metrics(metrics: Iterable[Metric], good_keys: Container[str] = ()) -> 
     """Return points by key, each checked, in the order given. `good_keys` are known to be right."""
     series: dict[str, list[Point]] = {}
     for i, metric in enumerate(metrics):
-        points = series.get(metric.key)
-        if points is None:
-            if metric.key not in good_keys:
-                check_key(metric.key, f"metrics[{i}].name")
-            points = series[metric.key] = []
-        step, timestamp = metric.step, metric.timestamp
-        if timestamp < 0:
-            raise InvalidInputError(
-                f"Invalid value {timestamp} for parameter 'metrics[{i}].timestamp' supplied: negative."
-            )
-        if timestamp > INT64_MAX or not INT64_MIN <= step <= INT64_MAX:
+        key, step, timestamp = metric.key, metric.step, metric.timestamp
+        if not (0 <= timestamp <= INT64_MAX and INT64_MIN <= step <= INT64_MAX):
+            if timestamp < 0:
+                raise InvalidInputError(
+                    f"Invalid value {timestamp} for parameter 'metrics[{i}].timestamp' supplied: negative."
+                )
             check_int64(timestamp, f"metrics[{i}].timestamp")
             check_int64(step, f"metrics[{i}].step")
         value = float(metric.value)
-        points.append((step, timestamp, value + 0.0 if value == value else math.nan))
+        point = step, timestamp, value + 0.0 if value == value else math.nan
+        if key in series:
+            series[key].append(point)
+        else:
+            if key not in good_keys:
+                check_key(key, f"metrics[{i}].name")
+            series[key] = [point]
     return series
 
 

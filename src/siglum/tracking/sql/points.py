@@ -28,6 +28,9 @@ _SUMMARY_TYPES: Final = {
     "max_step": "BIGINT",
 }
 _SUMMARY_COLUMNS: Final = ", ".join(_SUMMARY_TYPES)
+_SPARSE: Final = 4
+"""Rows of so many keys are passed by rather than to look for one."""
+
 _ADD_SUMMARY: Final = f"""
     INSERT INTO metric_summaries ({_SUMMARY_COLUMNS}, run_key, key_id)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""  # noqa: S608  only constants
@@ -59,27 +62,26 @@ def append_points(
 ) -> dict[str, int]:
     """Add points to series of one run, exact duplicates once. Returns ids of keys that `known_keys` did not have."""
     new_keys = _intern_keys(sql, [key for key in points if key not in known_keys])
-    by_id = {new_keys[key] if key in new_keys else known_keys[key]: series for key, series in points.items()}
+    key_ids = {**known_keys, **new_keys} if new_keys else known_keys
+    by_id = {key_ids[key]: series for key, series in points.items()}
     stored = _read_states(sql, run_key, list(by_id))
-    fresh = _without_duplicates(sql, run_key, by_id, stored)
     added: list[tuple[object, ...]] = []
-    changed: list[tuple[object, ...]] = []
-    for key_id, series in fresh.items():
+    changed, records, others = _continued(run_key, by_id, stored)
+    long: dict[int, list[Point]] = {}
+    for key_id, series in _without_duplicates(sql, run_key, others, stored).items():
         row = stored.get(key_id)
         (added if row is None else changed).append((*_summarise(row, series), run_key, key_id))
+        if len(series) >= FINAL_POINTS:
+            long[key_id] = list(series)  # as long as a segment gets: no need to wait for more
+        else:
+            records.extend([(key_id, *point) for point in series])
     if added:
         sql.many(_ADD_SUMMARY, added)
     if changed:
         # apart from adding, which has to look up what the row refers to: most points continue a series
         sql.update("metric_summaries", _SUMMARY_TYPES, ("run_key", "key_id"), changed)
-    records: list[tuple[int, int, int, float]] = []
-    for key_id, series in fresh.items():
-        if len(series) >= FINAL_POINTS:
-            add_segments(sql, run_key, key_id, list(series))  # as long as a segment gets: no need to wait for more
-        elif len(series) == 1:
-            records.append((key_id, *series[0]))
-        else:
-            records.extend([(key_id, *point) for point in series])
+    if long:
+        add_segments(sql, run_key, long)
     if records:
         add_to_journal(sql, run_key, records)
         pack_long_journal(sql, run_key)
@@ -99,11 +101,15 @@ def _intern_keys(sql: Sql, keys: Sequence[str]) -> dict[str, int]:
 
 
 def _read_states(sql: Sql, run_key: int, key_ids: Sequence[int]) -> dict[int, Row]:
-    """Return the columns of summaries by key."""
+    """Return the columns of summaries by key; of others, too, where reading through them takes less."""
+    first, last = min(key_ids, default=0), max(key_ids, default=0)
+    if last - first < _SPARSE * len(key_ids):
+        which, values = "key_id BETWEEN ? AND ?", [first, last]
+    else:
+        which, values = f"key_id IN ({marks(len(key_ids))})", list(key_ids)
     rows = sql.all(
-        f"""SELECT {_SUMMARY_COLUMNS}, key_id FROM metric_summaries
-            WHERE run_key = ? AND key_id IN ({marks(len(key_ids))})""",  # noqa: S608
-        (run_key, *key_ids),
+        f"SELECT {_SUMMARY_COLUMNS}, key_id FROM metric_summaries WHERE run_key = ? AND {which}",  # noqa: S608
+        (run_key, *values),
     )
     return {row[8]: row for row in rows}
 
@@ -157,22 +163,42 @@ def _last_order(point: Point) -> tuple[int, int, float]:
     return step, timestamp, value if value == value else 0.0
 
 
+def _continued(
+    run_key: int, by_id: Mapping[int, Sequence[Point]], stored: Mapping[int, Row]
+) -> tuple[list[tuple[object, ...]], list[tuple[int, int, int, float]], dict[int, Sequence[Point]]]:
+    """Take the common case, one more point of a series, later than all before: changed summaries, and what to store.
+
+    The third is all that is left to look at: whether it is new, and what it makes of its summary.
+    """
+    changed: list[tuple[object, ...]] = []
+    records: list[tuple[int, int, int, float]] = []
+    others: dict[int, Sequence[Point]] = {}
+    for key_id, series in by_id.items():
+        row = stored.get(key_id)
+        if row is None or len(series) != 1:
+            others[key_id] = series
+            continue
+        count, last_step, last_timestamp, _, low, low_step, high, high_step, _ = row
+        step, timestamp, value = series[0]
+        if low is None or step < last_step or (step == last_step and timestamp <= last_timestamp):
+            others[key_id] = series
+            continue
+        if value < low:  # NaN is neither below nor above anything
+            low, low_step = value, step
+        if value > high:
+            high, high_step = value, step
+        changed.append((count + 1, step, timestamp, value, low, low_step, high, high_step, run_key, key_id))
+        records.append((key_id, step, timestamp, value))
+    return changed, records, others
+
+
 def _summarise(row: Row | None, fresh: Sequence[Point]) -> tuple[object, ...]:
     """Return the summary's columns with the points added."""
-    if len(fresh) == 1:
+    if row is None and len(fresh) == 1:
         step, timestamp, value = fresh[0]
-        if row is None:
-            if value != value:
-                return 1, step, timestamp, value, None, None, None, None
-            return 1, step, timestamp, value, value, step, value, step
-        count, last_step, last_timestamp, _, low, low_step, high, high_step, _ = row
-        if (step > last_step or (step == last_step and timestamp > last_timestamp)) and low is not None:
-            # the common case, one more point of a series: NaN is neither below nor above anything
-            if value < low:
-                low, low_step = value, step
-            if value > high:
-                high, high_step = value, step
-            return count + 1, step, timestamp, value, low, low_step, high, high_step
+        if value != value:
+            return 1, step, timestamp, value, None, None, None, None
+        return 1, step, timestamp, value, value, step, value, step
     last = fresh[0] if len(fresh) == 1 else max(fresh, key=_last_order)
     if row is None:
         count, low, low_step, high, high_step = 0, None, None, None, None

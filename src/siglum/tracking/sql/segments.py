@@ -7,17 +7,17 @@ life. When a run ends, all that is left small is merged, and series of a few poi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from siglum.tracking.segment import decode_segment, encode_segment
+from siglum.tracking.segment import decode_segment, pack
 from siglum.tracking.series import (
     RECORD_BYTES,
     Point,
     decode_journal,
     encode_journal,
-    point_order,
-    summary_of,
+    in_point_order,
 )
 from siglum.tracking.sql.port import Sql, marks
 
@@ -44,9 +44,10 @@ def read_journal(sql: Sql, run_key: int) -> Iterator[tuple[int, int, int, float]
 
 
 def _journal_by_key(sql: Sql, run_key: int) -> dict[int, list[Point]]:
-    series: dict[int, list[Point]] = {}
-    for key_id, step, timestamp, value in read_journal(sql, run_key):
-        series.setdefault(key_id, []).append((step, timestamp, value))
+    series: defaultdict[int, list[Point]] = defaultdict(list)
+    for (data,) in sql.all("SELECT data FROM metric_journal WHERE run_key = ?", (run_key,)):
+        for key_id, step, timestamp, value in decode_journal(data):
+            series[key_id].append((step, timestamp, value))
     return series
 
 
@@ -55,8 +56,7 @@ def pack_long_journal(sql: Sql, run_key: int) -> None:
     row = sql.one("SELECT count(*), sum(count) FROM metric_journal WHERE run_key = ?", (run_key,))
     if row is None or (row[0] < JOURNAL_ENTRIES and row[1] < JOURNAL_POINTS):
         return
-    for key_id, points in _journal_by_key(sql, run_key).items():
-        add_segments(sql, run_key, key_id, points)
+    add_segments(sql, run_key, _journal_by_key(sql, run_key))
     _clear_journal(sql, run_key, *row)
 
 
@@ -66,21 +66,16 @@ def pack_ended_run(sql: Sql, run_key: int) -> None:
         "SELECT count(*), coalesce(max(count), 0), coalesce(sum(count), 0) FROM metric_journal WHERE run_key = ?",
         (run_key,),
     )
-    small: dict[int, int] = dict(
-        sql.all(
-            f"SELECT key_id, count(*) FROM metric_segments WHERE run_key = ? AND {_SMALL} GROUP BY key_id",  # noqa: S608
-            (run_key,),
-        )
-    )
-    if row is None or (row[0] <= 1 and row[1] < SPARSE_POINTS and all(count == 1 for count in small.values())):
+    small = _small_segments(sql, run_key)
+    if row is None or (row[0] <= 1 and row[1] < SPARSE_POINTS and all(len(of_key) == 1 for of_key in small.values())):
         return
     waiting = _journal_by_key(sql, run_key)
     sparse = {
         key_id: points for key_id, points in waiting.items() if len(points) < SPARSE_POINTS and key_id not in small
     }
-    for key_id in (waiting.keys() | small.keys()) - sparse.keys():
-        if key_id in waiting or small[key_id] > 1:
-            add_segments(sql, run_key, key_id, waiting.get(key_id, []), merge_all=True)
+    parted = {key_id for key_id, of_key in small.items() if len(of_key) > 1}
+    ending = {key_id: waiting.get(key_id, []) for key_id in sorted((waiting.keys() | parted) - sparse.keys())}
+    add_segments(sql, run_key, ending, merge_all=True)
     if len(sparse) < len(waiting) or row[0] > 1:
         _clear_journal(sql, run_key, row[0], row[2])
         _write_journal(sql, run_key, sparse)
@@ -105,33 +100,54 @@ def add_to_journal(sql: Sql, run_key: int, records: list[tuple[int, int, int, fl
     )
 
 
-def add_segments(sql: Sql, run_key: int, key_id: int, points: list[Point], *, merge_all: bool = False) -> None:
-    """Store points as segments, merged with the small ones once they are enough together, or in any case."""
-    small = sql.all(
-        f"SELECT segment_id, count FROM metric_segments WHERE run_key = ? AND key_id = ? AND {_SMALL}",  # noqa: S608
-        (run_key, key_id),
+def add_segments(sql: Sql, run_key: int, series: Mapping[int, list[Point]], *, merge_all: bool = False) -> None:
+    """Store points of some keys as segments, merged with the small ones once they are enough together, or in any case.
+
+    The lists may be changed.
+    """
+    small = _small_segments(sql, run_key, next(iter(series)) if len(series) == 1 else None)
+    merged: list[int] = []
+    rows: list[tuple[object, ...]] = []
+    for key_id, points in series.items():
+        of_key = small.get(key_id, [])
+        enough = len(points) < FINAL_POINTS and sum(count for _, count in of_key) + len(points) >= SEGMENT_POINTS
+        if of_key and (enough or merge_all):
+            ids = [segment_id for segment_id, _ in of_key]
+            select = f"SELECT data FROM metric_segments WHERE segment_id IN ({marks(len(ids))})"  # noqa: S608
+            for (data,) in sql.all(select, ids):
+                points.extend(decode_segment(data))
+            merged += ids
+        rows += ((run_key, key_id, *columns) for columns in _packed(points))
+    sql.many("DELETE FROM metric_segments WHERE segment_id = ?", [(segment_id,) for segment_id in merged])
+    sql.many(
+        """INSERT INTO metric_segments
+           (run_key, key_id, count, min_step, max_step, min_timestamp, max_timestamp, data,
+            last_timestamp, last_value, min_value, max_value)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        rows,
     )
-    enough = len(points) < FINAL_POINTS and sum(count for _, count in small) + len(points) >= SEGMENT_POINTS
-    if small and (enough or merge_all):
-        ids = [segment_id for segment_id, _ in small]
-        where = f"WHERE segment_id IN ({marks(len(ids))})"
-        for (data,) in sql.all(f"SELECT data FROM metric_segments {where}", ids):  # noqa: S608
-            points.extend(decode_segment(data))
-        sql.run(f"DELETE FROM metric_segments {where}", ids)  # noqa: S608
-    points.sort(key=point_order)
-    pieces = max(1, round(len(points) / SEGMENT_POINTS))
-    size = -(-len(points) // pieces)
-    for start in range(0, len(points), size):
-        piece = points[start : start + size]
-        steps = [p[0] for p in piece]
-        (_, last_timestamp, last_value), low, high = summary_of(piece, steps)
-        sql.run(
-            """INSERT INTO metric_segments
-               (run_key, key_id, count, min_step, max_step, min_timestamp, max_timestamp, data,
-                last_timestamp, last_value, min_value, max_value)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            (
-                *(run_key, key_id, len(piece), min(steps), max(steps), piece[0][1], piece[-1][1]),
-                *(encode_segment(piece), last_timestamp, last_value, low, high),
-            ),
+
+
+def _small_segments(sql: Sql, run_key: int, key_id: int | None = None) -> dict[int, list[tuple[int, int]]]:
+    """Return the segments that may still be merged, of one key or all: id and count, by key."""
+    where, values = ("AND key_id = ?", (run_key, key_id)) if key_id is not None else ("", (run_key,))
+    found: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    statement = f"SELECT key_id, segment_id, count FROM metric_segments WHERE run_key = ? {where} AND {_SMALL}"  # noqa: S608
+    for of_key, segment_id, count in sql.all(statement, values):
+        found[of_key].append((segment_id, count))
+    return found
+
+
+def _packed(points: Sequence[Point]) -> Iterator[tuple[object, ...]]:
+    """Yield the columns of a segment's row, from `count` on, for each about 1,000 points."""
+    ordered = in_point_order(points)
+    pieces = max(1, round(len(ordered) / SEGMENT_POINTS))
+    size = -(-len(ordered) // pieces)
+    for start in range(0, len(ordered), size):
+        piece = ordered[start : start + size]
+        packed = pack(piece)
+        last_step, last_timestamp, last_value = packed.last
+        yield (
+            *(len(piece), packed.first_step, last_step, *packed.times, packed.data),
+            *(last_timestamp, last_value, *packed.bounds),
         )
