@@ -37,6 +37,14 @@ def test_the_first_run_and_the_second(two: Project) -> None:
     assert lines(two.root / "log") == ["p", "t"]
 
 
+def test_rules_stand_in_the_order_of_the_outputs(project: Project) -> None:
+    """As DVC writes them: outputs first, then metrics and plots, each as it stands in the file."""
+    outs = "plots: [p], metrics: [m, b], outs: [z, c: {persist: true}, a]"
+    project.write("dvc.yaml", f"stages: {{s: {{cmd: 'echo 1 | tee z a m c b > p', {outs}}}}}")
+    project.repro()
+    assert project.read(".gitignore").split() == ["/z", "/c", "/a", "/m", "/b", "/p"]
+
+
 def test_only_what_changed_runs(two: Project) -> None:
     two.repro()
     two.write("params.yaml", "lr: 2\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import bisect
 import os
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 
 from siglum.core.errors import ConflictError, NotFoundError
 from siglum.pipeline.definition.stages import Stage
@@ -91,7 +92,7 @@ class _RulesFile:
     def add(self, name: str, rank: int) -> None:
         line = os.fsencode(entry_for(name))
         if all(line != added for _, added in self._added):
-            bisect.insort(self._added, (rank, line))
+            bisect.insort(self._added, (rank, line), key=itemgetter(0))
             self._dirty = True
 
     def flush(self) -> None:
