@@ -389,7 +389,7 @@ class Repo(SourceMethods):
         )
         with repo.lock():
             remotes = Remotes(repo, remote, jobs)
-            done = fetch_data(repo, names, remotes, scope=scope, run_cache=run_cache)
+            done = fetch_data(repo, names, remotes, scope=scope, run_cache=run_cache, allow_missing=allow_missing)
             wanted = [*placed_data(repo, names, remotes, scope), *done.kept_promises]
             placed = checkout(repo, wanted, force=force)
         if not allow_missing:

@@ -99,9 +99,22 @@ def test_a_remote_that_is_not_there(project: DataProject) -> None:
         assert "There is no remote 'stroe'. Did you mean 'store'?" in clone.fails("pull", "-r", "stroe")
     project.done("remote", "modify", "store", "url", "../not/there/at/all")
     assert "nor the folder above it exists" in project.fails("push")
+
+
+def test_without_a_default_remote_there_is_what_the_cache_has(project: DataProject) -> None:
     project.done("remote", "default", "-u")
     assert "there is no default" in project.fails("push")
-    assert "siglum remote add -d" in project.fails("pull")
+    os.unlink(project.root / "f")
+    for command in (["fetch"], ["fetch", "-A"], ["pull"]):
+        ended = project.run(*command)
+        assert (ended.status, "There is no default remote" in ended.err) == (0, True), command
+    assert project.read("f")
+    clone = clone_of(project)
+    clone.done("remote", "default", "-u")
+    with clone.unchanged():
+        for command in (["fetch"], ["pull", "f"]):
+            assert "siglum remote add -d" in clone.fails(*command)
+    assert clone.run("pull", "--allow-missing").status == 0
 
 
 def test_a_remote_of_a_kind_that_is_not_supported(project: DataProject) -> None:

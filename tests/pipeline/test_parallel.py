@@ -291,6 +291,12 @@ def test_missing_things_come_from_the_remote(project: Project, tmp_path: Path) -
     subprocess.run(["rm", "-r", ".dvc/cache"], check=True)
     assert project.repro(pull=True) == {"a": "restored", "n": "restored"}, "from the run cache of the remote"
     assert project.read("dvc.lock") == lock
+    project.write(".dvc/config", "")
+    project.write("in", "2")
+    heard: list[str] = []
+    with listening(heard.append):
+        assert project.repro(pull=True) == {"a": "ran", "n": "ran"}, "nothing is missing, as in DVC"
+    assert heard == ["There is no default remote: results of earlier runs are not fetched."]
 
 
 # Interruption

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from siglum.workspace.repository import Repository
 
 F = TypeVar("F", bound=Callable[..., Any])
+_UP_TO_DATE = "Everything is up to date."
 
 
 def _transfer_options(function: F) -> F:
@@ -58,6 +59,8 @@ def push(
             _say_plan(console, planned)
             return
         done = _carry_out(console, repo, planned, remotes)
+    if _is_nothing(done):
+        console.say(_UP_TO_DATE)
     console.result(_value(done))
     done.raise_failures()
 
@@ -95,6 +98,8 @@ def fetch(
         remotes, span = Remotes(repo, remote_name, jobs), TransferScope(**scope, max_size=max_size, kinds=wanted_kinds)
         done = _fetch(console, repo, targets, remotes, span, run_cache=run_cache, dry_run=dry_run)
     if done is not None:
+        if _is_nothing(done):
+            console.say(_UP_TO_DATE)
         console.result(_value(done))
         done.raise_failures()
 
@@ -124,11 +129,14 @@ def pull(
     repo = Repository.open()
     with repo.lock():
         remotes, span = Remotes(repo, remote_name, jobs), TransferScope(**scope)
-        done = _fetch(console, repo, targets, remotes, span, run_cache=run_cache, dry_run=dry_run)
+        options = {"run_cache": run_cache, "dry_run": dry_run, "allow_missing": allow_missing}
+        done = _fetch(console, repo, targets, remotes, span, **options)
         if done is None:
             return
         wanted = [*placed_data(repo, targets, remotes, span), *done.kept_promises]
         placed = checkout(repo, wanted, force=force)
+    if _is_nothing(done) and not placed.changed and not failures_of(placed):
+        console.say(_UP_TO_DATE)
     for each in placed.changed:
         console.say(f"{each.outcome:9} {repo.shown(each.path)} ({count(each.files, 'file')})")
     console.result(_value(done) | {"changed": [repo.shown(each.path) for each in placed.changed]})
@@ -146,11 +154,21 @@ def _fetch(
     *,
     run_cache: bool,
     dry_run: bool,
+    allow_missing: bool = False,
 ) -> Transferred | None:
     """Fetch and say so; None when that was only tried. The caller looks at the failures when it did what it can."""
     from siglum.pipeline.data.transfers import plan_transfer
 
-    planned = plan_transfer(repo, targets, remotes, sending=False, scope=scope, run_cache=run_cache, dry_run=dry_run)
+    planned = plan_transfer(
+        repo,
+        targets,
+        remotes,
+        sending=False,
+        scope=scope,
+        run_cache=run_cache,
+        dry_run=dry_run,
+        allow_missing=allow_missing,
+    )
     if dry_run:
         _say_plan(console, planned)
         return None
@@ -181,9 +199,11 @@ def _carry_out(console: Console, repo: Repository, planned: Transfer, remotes: R
         if fetched.data is not None:
             files = count(fetched.data.nfiles or 1, "file")
             console.say(f"{verb} {files} ({size(fetched.data.size)}) {way} {fetched.wanted.source}.")
-    if not done.count and not done.failures:
-        console.say("Everything is up to date.")
     return done
+
+
+def _is_nothing(done: Transferred) -> bool:
+    return not done.count and not done.failures
 
 
 def _say_plan(console: Console, planned: Transfer) -> None:
@@ -206,7 +226,7 @@ def _say_plan(console: Console, planned: Transfer) -> None:
         value.append({"import": wanted.path, "source": wanted.source})
         console.say(f"Would fetch {wanted.path} {way} {wanted.source}.")
     if not value:
-        console.say("Everything is up to date.")
+        console.say(_UP_TO_DATE)
     failed = [failure for each in planned.planned for failure in each.plan.failures]
     console.result({"planned": value, "failed": [{"oid": each.oid, "reason": each.reason} for each in failed]})
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from siglum.core.hashes import DataHash
+from siglum.core.notices import notify
 from siglum.pipeline.data import run_cache_transfer
 from siglum.pipeline.data.wanted import TransferScope, wanted_data, wanted_imports
 from siglum.pipeline.sources.import_fetch import (
@@ -23,6 +24,7 @@ from siglum.storage.transfer import Progress, TransferFailure, fetch_manifest, k
 from siglum.workspace.checkout import DataAt
 from siglum.workspace.cloud_status import cloud_status
 from siglum.workspace.manifests import Manifests
+from siglum.workspace.outputs import is_cached
 from siglum.workspace.remote_index import RemoteIndex
 from siglum.workspace.remotes import open_configured_remote
 from siglum.workspace.repository import Repository
@@ -113,6 +115,11 @@ class Remotes:
         return self.asked_jobs or (int(configured) if configured else None)
 
     @property
+    def lacks_default(self) -> bool:
+        """Whether no remote was named, and none is the default one."""
+        return self.name is None and self._repo.config.get("core.remote") is None
+
+    @property
     def names(self) -> list[str]:
         """The names of the remotes that were opened."""
         return [remote.name for remote in self._opened.values()]
@@ -141,8 +148,12 @@ def plan_transfer(
     scope: TransferScope | None = None,
     run_cache: bool = False,
     dry_run: bool = False,
+    allow_missing: bool = False,
 ) -> Transfer:
     """Return what a push or fetch must move.
+
+    A fetch without a default remote is none, as long as the cache has all that it is about; with `allow_missing` even
+    when it has not.
 
     Before a fetch, damaged objects of the cache are moved to quarantine, and entries of the run cache are fetched,
     since they say what else is wanted; not with `dry_run`, which changes nothing.
@@ -152,7 +163,12 @@ def plan_transfer(
     wanted = wanted_data(repo, targets, remotes.read_manifest, scope)
     by_remote = routes(wanted, remotes.name, sending=sending)
     imports = () if sending else missing_imports(repo, wanted_imports(repo, targets, wanted, scope))
-    if (not by_remote and not any(each.is_elsewhere for each in wanted) and not imports) or run_cache:
+    if not sending and not run_cache and remotes.lacks_default:
+        mine = by_remote.get(None, [])
+        if mine and (allow_missing or all(is_cached(repo, each.hash) for each in mine)):
+            notify("There is no default remote: what there is, is in the cache.")
+            del by_remote[None]
+    elif (not by_remote and not any(each.is_elsewhere for each in wanted) and not imports) or run_cache:
         by_remote.setdefault(remotes.name, [])  # so that a remote that cannot be opened is noticed in any case
     runs = []
     if run_cache:
@@ -211,9 +227,12 @@ def fetch_data(
     *,
     scope: TransferScope | None = None,
     run_cache: bool = False,
+    allow_missing: bool = False,
 ) -> Transferred:
     """Get what the cache lacks. The caller holds the lock and looks at the failures."""
-    planned = plan_transfer(repo, targets, remotes, sending=False, scope=scope, run_cache=run_cache)
+    planned = plan_transfer(
+        repo, targets, remotes, sending=False, scope=scope, run_cache=run_cache, allow_missing=allow_missing
+    )
     return carry_out(repo, planned, remotes)
 
 

@@ -23,7 +23,9 @@ class Missing:
         """Fetch the run cache of the default remote, where wanted and possible."""
         self._repo = repo
         self._remotes = Remotes(repo, None)
-        if run_cache:
+        if run_cache and self._remotes.lacks_default:
+            notify("There is no default remote: results of earlier runs are not fetched.")
+        elif run_cache:
             remote = self._remotes.open(self._remotes.name)
             try:
                 entries = run_cache_transfer.missing_here(repo.run_cache_dir, remote)
