@@ -102,6 +102,34 @@ def test_get_url(project: DataProject, tmp_path: Path) -> None:
     assert siglum.api.get_url("data/train.csv", config=str(tmp_path / "settings")).startswith("/elsewhere/")
 
 
+def test_without_a_remote_the_url_is_in_the_cache(project: DataProject, tmp_path: Path) -> None:
+    """Of a repository in a folder, as DVC does; of a bare one nobody knows the cache."""
+    project.done("remote", "default", "-u")
+    project.commit()
+    url = siglum.api.get_url("data/train.csv", rev="v2")
+    assert url == str(project.object_of(project.hash_of("data/train.csv").oid))
+    assert project.done("get", "--show-url", ".", "data/train.csv") == f"{url}\n"
+    project.git("clone", "-q", "--bare", ".", str(tmp_path / "bare"))
+    with pytest.raises(NotFoundError, match="there is no default"):
+        siglum.api.get_url("data/train.csv", repo=str(tmp_path / "bare"))
+
+
+def test_paths_from_a_folder(project: DataProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As from the root; what is not there, from the current folder: so a notebook reads with either tool."""
+    project.write({"notes/code.py": "mine", "notes/own": "own"})
+    monkeypatch.chdir(project.root / "notes")
+    for rev in (None, "v1"):
+        text = siglum.api.read("../data/train.csv", rev=rev)
+        assert text == siglum.api.read("data/train.csv", rev=rev) == ("first ü" if rev else "second ü")
+    assert siglum.api.get_url("../data/train.csv") == siglum.api.get_url("data/train.csv")
+    assert [siglum.api.read(path) for path in ("own", "code.py")] == ["own", project.read("code.py")]
+    with pytest.raises(InvalidInputError, match="outside the repository"):
+        siglum.api.read("../../x")
+    monkeypatch.chdir(project.root / "data")
+    (project.root / "data/train.csv").unlink()
+    assert siglum.api.read("train.csv") == "second ü"
+
+
 def test_what_is_not_there(project: DataProject, tmp_path: Path) -> None:
     for path, rev, said in (
         ("data/trian.csv", "v1", "There is no data 'data/trian.csv' at .* Did you mean 'data/train.csv'?"),

@@ -67,6 +67,9 @@ def test_names(without_cache: DataProject, rev: str | None) -> None:
     assert files.ls("", detail=False) == NAMES
     assert files.ls("siglum://folder/", detail=False) == ["folder/note", "folder/sub"]
     assert set(files.find("folder")) == {"folder/note", "folder/sub/big.parquet"}
+    recorded = {"empty", "folder/note", "folder/sub/big.parquet", "train.csv"}
+    assert set(files.find("", dvc_only=True)) == recorded
+    assert files.ls("", detail=False, dvc_only=True) == ["empty", "folder", "train.csv"]
     assert set(files.glob("**/*.parquet")) == {"folder/sub/big.parquet"}
     assert files.isdir("folder")
     assert not files.isfile("folder")

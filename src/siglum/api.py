@@ -57,7 +57,7 @@ def open(  # noqa: A001  -- the name that users know
     into a temporary file, and is verified against its hash before the first byte is given out.
 
     Args:
-        path: Relative to the repository's root, or absolute.
+        path: Relative to the repository's root, or absolute; what is not there may be relative to the current folder.
         repo: A folder in a repository, or a Git URL; by default the repository of the current folder.
         rev: A branch, tag or commit. By default the workspace of a folder, the default branch of a URL.
         remote: The name of the remote to read from.
@@ -112,7 +112,8 @@ def get_url(
 ) -> str:
     """Return where on its remote the recorded content of `path` is; of a folder, where its manifest is.
 
-    Whether it is there is not checked. Arguments are those of `open`.
+    Of a repository on disk that has no default remote, it is in its cache. Whether it is there is not checked.
+    Arguments are those of `open`.
 
     Raises:
         NotFoundError: `path` is not recorded (files that Git keeps are on no remote), or there is no remote.

@@ -121,15 +121,18 @@ class SiglumFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         except NotFoundError as error:
             raise FileNotFoundError(str(error)) from None
 
-    def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
-        """Return what is in a folder; of a file, the file itself."""
+    def ls(self, path: str, detail: bool = True, *, dvc_only: bool = False, **_: Any) -> list[Any]:
+        """Return what is in a folder; of a file, the file itself.
+
+        With `dvc_only`, as `find`, `walk` and `glob` take it too, only what `.dvc` files and pipelines record.
+        """
         key = self._strip_protocol(path)
         info = self.info(key)
         if info["type"] == "file":
             return [info] if detail else [key]
         with self._lock:
             repo, browser = self._browser()
-            children = browser.children(_in_tree(repo, key))
+            children = browser.children(_in_tree(repo, key), recorded_only=dvc_only)
             listed = [
                 _info(f"{key}/{name}" if key else name, entry, None if entry.is_dir else self._size(browser, entry))
                 for name, entry in children

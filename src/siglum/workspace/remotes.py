@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from siglum.core.errors import InvalidInputError
+from siglum.core.hashes import DataHash
+from siglum.storage.remote_objects import object_key
 from siglum.storage.remotes.base import Remote
 from siglum.storage.remotes.open import open_remote
 from siglum.workspace.repository import Repository
@@ -18,6 +20,17 @@ def open_configured_remote(repo: Repository, name: str | None = None) -> Remote:
     name, options = repo.config.remote(name.lower() if name is not None else None)
     url, inherited = _resolve(repo, name, options)
     return open_remote(name, url, inherited)
+
+
+def recorded_url(repo: Repository, data: DataHash, remote: str | None, *, is_here: bool) -> str:
+    """Return where content is or would be: on `remote`, else on the default one; nothing there is looked at.
+
+    Of a repository that `is_here`, in a folder, it is its cache where there is no remote, as in DVC. Raises as
+    `open_configured_remote`.
+    """
+    if is_here and remote is None and repo.config.get("core.remote") is None:
+        return repo.store_of(data).path_of(data.oid)
+    return f"{open_configured_remote(repo, remote).url}/{object_key(data.algorithm, data.oid)}"
 
 
 def remote_url(repo: Repository, reference: str) -> tuple[str, dict[str, str]]:

@@ -14,17 +14,17 @@ from functools import cached_property
 import msgspec
 
 from siglum.core.errors import InvalidInputError, NotFoundError
+from siglum.core.hashes import DataHash
 from siglum.core.text import did_you_mean
 from siglum.pipeline.inventory.inventory import Inventory, InventoryItem, read_inventory
 from siglum.storage.hashing import md5_bytes, md5_file
 from siglum.storage.manifest import decode_manifest, make_manifest
-from siglum.storage.transfer import key_of
 from siglum.workspace.addresses import with_settings
 from siglum.workspace.folder_contents import FolderContents
 from siglum.workspace.git import Git, without_password
 from siglum.workspace.git_sources import GitSources
 from siglum.workspace.pointers import DependencySpec, RepoSource
-from siglum.workspace.remotes import open_configured_remote
+from siglum.workspace.remotes import recorded_url
 from siglum.workspace.repository import Repository
 from siglum.workspace.snapshots import repository_at
 from siglum.workspace.source_tree import CommitTree, DiskTree, Leaf, SourceTree, is_within
@@ -113,7 +113,7 @@ class ExternalRepo:
         return Listing(path, True, tuple(parts), tuple(self._tree.repositories_below(key)))
 
     def url(self, path: str) -> str:
-        """Return where on its remote the recorded content of a path is; of a folder, where its manifest is.
+        """Return where the recorded content of a path is (see `recorded_url`); of a folder, where its manifest is.
 
         Whether it is there is not looked at. Raises NotFoundError for what is not recorded.
         """
@@ -131,7 +131,8 @@ class ExternalRepo:
             if within not in entries:
                 raise InvalidInputError(f"{path!r} is no file of the recorded folder.", hint="Name a file in it.")
             oid = entries[within]
-        return f"{open_configured_remote(self.repository(owner), item.remote).url}/{key_of(oid)}"
+        data = DataHash(oid, item.hash.legacy)
+        return recorded_url(self.repository(owner), data, item.remote, is_here=self.root is not None)
 
     def repository(self, owner: str) -> Repository:
         """Return a data repository of the tree: its settings, with those of the import, and its cache."""

@@ -74,5 +74,5 @@ def get(
 
 
 def get_url(source: RepoSource, path: str) -> str:
-    """Return where on its remote the recorded content of a path of another repository is; see `ExternalRepo.url`."""
+    """Return where the recorded content of a path of another repository is; see `ExternalRepo.url`."""
     return Externals().open(source, on_disk=True).url(path)

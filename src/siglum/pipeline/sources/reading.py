@@ -19,8 +19,9 @@ from siglum.core.hashes import DataHash
 from siglum.core.text import did_you_mean
 from siglum.pipeline.definition.stages import LOCK_FILE, PIPELINE_FILE
 from siglum.pipeline.inventory.outputs import recorded_outputs
+from siglum.pipeline.inventory.selection import folder_of
 from siglum.storage.hashing import md5_bytes
-from siglum.storage.remote_objects import fetch_object, object_key
+from siglum.storage.remote_objects import fetch_object
 from siglum.storage.remotes.base import Remote
 from siglum.workspace.clones import clone_of, is_git_url, local_path, resolve_in_clone
 from siglum.workspace.config import Config
@@ -30,9 +31,10 @@ from siglum.workspace.ini import parse_ini
 from siglum.workspace.manifests import Manifests
 from siglum.workspace.outputs import hash_path
 from siglum.workspace.pointers import POINTER_SUFFIX, Pointer, parse_pointer
-from siglum.workspace.remotes import open_configured_remote
+from siglum.workspace.remotes import open_configured_remote, recorded_url
 from siglum.workspace.repository import Repository, find_root
 from siglum.workspace.snapshots import repository_at
+from siglum.workspace.source_tree import is_within
 from siglum.workspace.transfer import pointers_at
 
 
@@ -57,8 +59,8 @@ class Opened(msgspec.Struct, frozen=True):
 class Source:
     """A repository at one state: a commit, or its workspace when `commit` is None.
 
-    Paths are relative to the repository's root, or absolute. `origin` is the address it was opened by, None for the one
-    that the current folder is in.
+    Paths are relative to the repository's root, or absolute; what is not there is looked for from the current folder,
+    too. `origin` is the address it was opened by, None for the one that the current folder is in.
     """
 
     def __init__(self, repo: Repository, commit: str | None, origin: str | None, remote: str | None = None) -> None:
@@ -69,7 +71,28 @@ class Source:
 
     def key_of(self, path: str) -> str:
         """Return a path relative to the root, posix. Raises InvalidInputError for one outside."""
-        return self.repo.key_of(os.path.normpath(os.path.join(self.repo.root, path)))
+        full = os.path.normpath(os.path.join(self.repo.root, path))
+        folder = folder_of(self.repo)
+        if folder and not os.path.isabs(path):
+            from_here = posixpath.normpath(posixpath.join(folder, path))
+            if not is_within(full, self.repo.root):
+                full = os.path.join(self.repo.root, from_here)
+            elif not self._has(self.repo.key_of(full)) and self._has(from_here):
+                return from_here
+        return self.repo.key_of(full)
+
+    def _has(self, key: str) -> bool:
+        if self.commit is None and os.path.lexists(os.path.join(self.repo.root, key)):
+            return True
+        if self.commit is not None and self._read_git(key) is not None:
+            return True
+        try:
+            self._record(key, key)
+        except NotFoundError:
+            return False
+        except InvalidInputError:
+            return True  # it is a folder
+        return True
 
     def open(self, path: str) -> Opened:
         """Open a file for reading: what the workspace has, else what Git has, else what is recorded.
@@ -94,16 +117,20 @@ class Source:
         return Opened(self._open_object(record), record.hash, record.pointer)
 
     def url(self, path: str) -> str:
-        """Return where on its remote the recorded content of `path` is or would be; nothing there is looked at.
+        """Return where the recorded content of `path` is or would be (see `recorded_url`); nothing there is looked at.
 
         For a folder, that of its manifest. Raises NotFoundError for what is not recorded, or when there is no remote.
         """
         record = self.record(path)
-        return f"{self._remote(record).url}/{object_key(record.hash.algorithm, record.hash.oid)}"
+        git = self.repo.git
+        is_here = git is None or is_within(os.path.realpath(self.repo.root), git.root)  # not the copy of a URL
+        return recorded_url(self.repo, record.hash, self._remote_name or record.remote, is_here=is_here)
 
     def record(self, path: str) -> Record:
         """Return what is recorded of a path, also of one inside a recorded folder. Raises NotFoundError."""
-        key = self.key_of(path)
+        return self._record(self.key_of(path), path)
+
+    def _record(self, key: str, path: str) -> Record:
         known: list[str] = []
         for record in self._records(key):
             if record.path == key:
