@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.cli.quick import QuickProject
 from tests.migration.stores import bring, migrate, state_of, unpack
@@ -20,15 +21,26 @@ from siglum.client.stores import open_stores
 from siglum.core.errors import InvalidInputError, NotSupportedError, UnavailableError
 from siglum.migration import server_sink
 from siglum.migration.export_reader import ExportReader
+from siglum.migration.siglum_sink import database_of
 from siglum.migration.sources import open_mlflow
 from siglum.migration.target import try_out
+from siglum.registry.entities import AuditEvent, Change
+from siglum.registry.sql import audit
+from siglum.registry.sql.webhooks import SqlWebhookStore
+from siglum.registry.webhook_secrets import SecretBox
+from siglum.registry.webhooks import MODEL_CREATED, WebhookChange
 from siglum.testing.server import ServerProcess
+from siglum.tracking.sql.port import Sql
 
 SOURCE = "sqlite:///mlflow.db"
 DIRECT = "sqlite:///direct/siglum.db"
 SERVED = "sqlite:///served/siglum.db"
 OWN = ("audit", "webhooks", "deleted in")
-"""What a server writes itself: its audit log, its webhooks, and when a run of unknown deletion was."""
+"""What a server writes itself: its audit log, secrets of webhooks, and when a run of unknown deletion was."""
+
+
+def read_log(sql: Sql) -> tuple[AuditEvent, ...]:
+    return audit.read(sql, name=None, max_results=1_000, before=None)
 
 
 @pytest.fixture
@@ -38,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(folder: Path) -> Iterator[ServerProcess]:
-    with ServerProcess(folder / "served") as running:
+    with ServerProcess(folder / "served", "--webhook-hosts", "127.0.0.1") as running:
         yield running
 
 
@@ -90,16 +102,46 @@ def test_what_siglum_exported_comes_into_a_server(folder: Path, server: ServerPr
         fill(stores, folder)
     with closing(ExportReader(str(export(folder)))) as reader:
         bring(reader, DIRECT, folder)
-    ended = QuickProject(folder).run("migrate", "siglum", "out", "--tracking-uri", server.url)
+    project = QuickProject(folder)
+    ended = project.run("migrate", "siglum", "out", "--tracking-uri", server.url)
     assert ended.status == 0, ended.err
-    assert "The audit log and webhooks stay behind" in ended.out
-    served, direct = records(SERVED, folder), records(DIRECT, folder)
-    counters = direct.pop("counters")
-    assert "doomed" in counters  # of a name that is gone, which only the audit log tells
-    assert served.pop("counters") == counters.replace("('doomed', 2), ", "")
-    assert served == direct
+    assert "A webhook stays behind: ci: its secret is encrypted" in ended.out
+    assert records(SERVED, folder) == records(DIRECT, folder)
     assert (folder / "served/artifacts/of/no run.txt").read_text() == "own\n"
-    assert "hush" not in state_of(SERVED, folder)["webhooks"]
+    # now with the key
+    ended = project.run("migrate", "siglum", "out", "--to", server.url, "--webhook-key", "webhook-key")
+    assert "With them came 0 entries of the audit log and 1 webhook." in ended.out
+    ended = project.run("migrate", "siglum", "out", "--to", server.url, "--webhook-key", "webhook-key")
+    assert "webhook" not in ended.out
+    with closing(open_stores(DIRECT, str(folder))) as direct, closing(open_stores(SERVED, str(folder))) as served:
+        their_log, log = database_of(direct).read(read_log), database_of(served).read(read_log)
+        assert served.registry.verify_audit_log() == len(log)  # type: ignore[attr-defined]
+        theirs = SqlWebhookStore(database_of(direct), SecretBox(str(folder / "webhook-key"), {}))
+        ours = SqlWebhookStore(database_of(served), SecretBox(str(folder / "served/siglum.db.webhook-key"), {}))
+        assert ours.list_webhooks() == theirs.list_webhooks()
+        assert ours.webhook_receivers(MODEL_CREATED) == theirs.webhook_receivers(MODEL_CREATED)
+    foreign = [event for event in log if event.action == "import_audit_entry"]
+    assert [msgspec.convert(event.after, AuditEvent) for event in foreign] == [*their_log]
+    assert {event.reason for event in foreign} == {f"migrated from {folder}/out"}
+
+
+@pytest.mark.slow
+def test_a_history_that_was_changed_and_a_webhook_to_within_are_refused(folder: Path, server: ServerProcess) -> None:
+    with closing(open_stores("sqlite:///own/siglum.db", str(folder))) as stores:
+        stores.registry.create_registered_model("m", change=Change("ann"))
+        stores.registry.create_model_version("m", "s3://bucket/x", change=Change("ann"))
+        hooks = SqlWebhookStore(database_of(stores), SecretBox(str(folder / "webhook-key"), {}))
+        hooks.create_webhook(WebhookChange(name="in", url="https://127.0.0.2:1/hook", events=(MODEL_CREATED,)))
+    out = export(folder, "sqlite:///own/siglum.db")
+    with closing(ExportReader(str(out))) as reader:
+        assert [text[:4] for text in bring(reader, server.url, folder).webhooks_left] == ["in: "]
+    path = out / "registry.json"
+    path.write_text(path.read_text().replace('"ann"', '"bob"', 1))
+    with (
+        closing(ExportReader(str(out))) as reader,
+        pytest.raises(InvalidInputError, match="entry 1 does not match its hash"),
+    ):
+        bring(reader, server.url, folder)
 
 
 class _OtherServer(http.server.BaseHTTPRequestHandler):

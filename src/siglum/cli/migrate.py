@@ -105,23 +105,43 @@ def export(console: Console, folder: str, parquet: bool, no_artifacts: bool, tra
 @_TO
 @_TO_ARTIFACTS
 @click.option("--no-artifacts", is_flag=True, help="Read records only, no files.")
+@click.option(
+    "--webhook-key",
+    metavar="FILE",
+    help="The key to the secrets of webhooks, for a server, which encrypts them with its own. Default: the key in"
+    " SIGLUM_WEBHOOK_SECRET_ENCRYPTION_KEY.",
+)
 @_DRY_RUN
 def from_siglum(
-    console: Console, folder: str, to: str | None, to_artifacts: str | None, no_artifacts: bool, dry_run: bool
+    console: Console,
+    folder: str,
+    to: str | None,
+    to_artifacts: str | None,
+    no_artifacts: bool,
+    webhook_key: str | None,
+    dry_run: bool,
 ) -> None:
     """Read back what 'siglum migrate export' wrote to FOLDER.
 
-    Into an empty database the audit log comes as it was; into another one, or a server, what is missing there is added,
-    and said in the audit log. The command may be ended and run again at any time.
+    Into an empty database the audit log comes as it was. Into another one, or a server, what is missing there is added
+    and said in the audit log, which then holds the entries of the other one, too, marked as such. The command may be
+    ended and run again at any time.
     """
     from siglum.migration.export_reader import ExportReader
 
     with closing(ExportReader(os.path.abspath(folder))) as reader:
-        _bring_over(console, reader, to, to_artifacts, files=not no_artifacts, dry_run=dry_run)
+        _bring_over(console, reader, to, to_artifacts, files=not no_artifacts, dry_run=dry_run, webhook_key=webhook_key)
 
 
 def _bring_over(
-    console: Console, reader: Reader, to: str | None, to_artifacts: str | None, *, files: bool, dry_run: bool
+    console: Console,
+    reader: Reader,
+    to: str | None,
+    to_artifacts: str | None,
+    *,
+    files: bool,
+    dry_run: bool,
+    webhook_key: str | None = None,
 ) -> None:
     from siglum.migration.target import try_out, write_to
 
@@ -129,7 +149,9 @@ def _bring_over(
     if dry_run:
         outcome = try_out(reader, to, os.getcwd(), to_artifacts, files=files, progress=live.show)
     else:
-        outcome = write_to(reader, to, os.getcwd(), to_artifacts, files=files, progress=live.show)
+        outcome = write_to(
+            reader, to, os.getcwd(), to_artifacts, files=files, progress=live.show, webhook_key=webhook_key
+        )
     live.clear()
     console.result({"source": reader.place, "dry_run": dry_run, "outcome": outcome})
     _report(console, outcome, dry_run=dry_run)
@@ -178,8 +200,11 @@ def _report(console: Console, outcome: Outcome, *, dry_run: bool) -> None:
     console.table(("", "found", "would be new" if dry_run else "new"), rows)
     for before, after in outcome.renumbered.items():
         console.say(f"Experiment {before} is {after} here: its id is taken, or its name was here already.")
-    if outcome.history_left:
-        console.say("The audit log and webhooks stay behind: a server takes them from its own database only.")
+    if outcome.audit_entries or outcome.webhooks:
+        entries = count(outcome.audit_entries, "entry", "entries")
+        console.say(f"With them came {entries} of the audit log and {count(outcome.webhooks, 'webhook')}.")
+    for left in outcome.webhooks_left:
+        console.say(f"A webhook stays behind: {left}")
     if outcome.left:
         console.say(f"The files of {count(outcome.left, 'run or model', 'runs and models')} stay where they are.")
 

@@ -14,6 +14,7 @@ from siglum.core.errors import AlreadyExistsError
 from siglum.core.failures import file_errors
 from siglum.migration import export_format as names
 from siglum.migration.local_files import proxied_path
+from siglum.migration.outcome import RegistryAdded
 from siglum.migration.point_files import JsonPointWriter, ParquetPointWriter, PointWriter
 from siglum.migration.reader import LoggedModelRecord, RegistryHistory, RunRecord, Series
 from siglum.registry.sql.bulk import ModelRecord
@@ -68,13 +69,13 @@ class ExportSink:
     def link_models(self, run: Run) -> None:
         """Do nothing: the line of a run says it."""
 
-    def add_registry(self, records: Sequence[ModelRecord], history: RegistryHistory | None) -> tuple[int, int]:
+    def add_registry(self, records: Sequence[ModelRecord], history: RegistryHistory | None) -> RegistryAdded:
         for record in records:
             self._write(names.REGISTERED_MODELS, record)
         path = os.path.join(self._folder, names.REGISTRY)
         with file_errors(path), open(path, "wb", opener=_private) as file:
             file.write(msgspec.json.encode(history or RegistryHistory()) + b"\n")
-        return len(records), sum(len(record.versions) for record in records)
+        return RegistryAdded(models=len(records), versions=sum(len(record.versions) for record in records))
 
     def add_file(self, folder: str, entry: ArtifactEntry, source: ArtifactStore) -> bool:
         below = "/".join(part for part in (proxied_path(folder), entry.path) if part)

@@ -23,6 +23,16 @@ def plus(total: int | None, count: int | None) -> int | None:
     return None if total is None or count is None else total + count
 
 
+class RegistryAdded(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a registry was new to a target. `webhooks_left` could not be taken, each with the reason."""
+
+    models: int
+    versions: int
+    audit_entries: int = 0
+    webhooks: int = 0
+    webhooks_left: tuple[str, ...] = ()
+
+
 class Outcome(msgspec.Struct, kw_only=True):
     """What the source holds, and what of it was new to the target, or would be."""
 
@@ -32,7 +42,11 @@ class Outcome(msgspec.Struct, kw_only=True):
     """Experiments whose id was taken by another, with the id that they got."""
     left: int = 0
     """Runs and models whose files stay where they are, because they cannot be reached from here."""
-    history_left: bool = False
-    """Whether the source has an audit log and webhooks that a server does not take."""
+    audit_entries: int = 0
+    """Entries of the source's audit log that came over."""
+    webhooks: int = 0
+    """Webhooks that came over."""
+    webhooks_left: list[str] = []
+    """Webhooks that could not be taken, each with the reason."""
     skipped: list[str] = []
     """Files that could not be taken, each with the reason."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from siglum.client.stores import Stores
-from siglum.migration.outcome import plus
+from siglum.migration.outcome import RegistryAdded, plus
 from siglum.migration.present import Present
 from siglum.migration.reader import LoggedModelRecord, RegistryHistory, RunRecord, Series
 from siglum.migration.sink import has_file
@@ -41,10 +41,13 @@ class DrySink:
     def link_models(self, run: Run) -> None:
         """Do nothing: a link is no record of its own."""
 
-    def add_registry(self, records: Sequence[ModelRecord], history: RegistryHistory | None) -> tuple[int, int]:  # noqa: ARG002
+    def add_registry(self, records: Sequence[ModelRecord], history: RegistryHistory | None) -> RegistryAdded:  # noqa: ARG002
         names = [record.model.name for record in records]
         versions = [each.version for record in records for each in record.versions]
-        return (len(names), len(versions)) if self._present is None else self._present.count_missing(names, versions)
+        if self._present is None:
+            return RegistryAdded(models=len(names), versions=len(versions))
+        missing = self._present.count_missing(names, versions)
+        return RegistryAdded(models=missing[0], versions=missing[1])
 
     def add_file(self, folder: str, entry: ArtifactEntry, source: ArtifactStore) -> bool:  # noqa: ARG002
         parse_artifact_path(entry.path)

@@ -1,7 +1,7 @@
 """A running server of Siglum's as a target, over HTTP: records in batches, so that many share one request and flush.
 
-What a server writes itself stays its own: the audit log says what was brought over, and does not become the source's;
-webhooks, with their secrets, stay behind.
+What a server writes itself stays its own: its audit log says what was brought over, and the entries of the source's log
+are there as part of that. Webhooks come with their secrets where the key of these is at hand.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ import msgspec
 
 from siglum.client.rest.imports import RestImports
 from siglum.client.stores import Stores
+from siglum.core.errors import ConflictError, InvalidInputError, NotSupportedError, PermissionDeniedError
+from siglum.migration.history_wire import webhooks_of, write_history
+from siglum.migration.outcome import RegistryAdded
 from siglum.migration.reader import LoggedModelRecord, RegistryHistory, RunRecord, Series
 from siglum.migration.sink import has_file
 from siglum.registry.entities import Change
 from siglum.registry.sql.bulk import ModelRecord
 from siglum.registry.sql.imports import NewRun
+from siglum.registry.webhook_secrets import SecretBox
 from siglum.storage.artifacts.base import ArtifactEntry, ArtifactStore
 from siglum.tracking.entities import Experiment, Run
 
@@ -26,12 +30,13 @@ _BATCH_MODELS: Final = 100
 
 
 class ServerSink:
-    """Implements `Sink`. `change` says who migrates, for the server's audit log."""
+    """Implements `Sink`. `change` says who migrates, for the audit log; `secrets` opens those of webhooks."""
 
-    def __init__(self, stores: Stores, imports: RestImports, change: Change) -> None:
+    def __init__(self, stores: Stores, imports: RestImports, change: Change, secrets: SecretBox | None) -> None:
         self._stores = stores
         self._imports = imports
         self._change = change
+        self._secrets = secrets
         self._waiting: list[NewRun] = []
         self._weight = 0
         self.points_added: int | None = 0
@@ -62,14 +67,34 @@ class ServerSink:
     def link_models(self, run: Run) -> None:
         self._imports.link_models(run)
 
-    def add_registry(self, records: Sequence[ModelRecord], history: RegistryHistory | None) -> tuple[int, int]:  # noqa: ARG002
+    def add_registry(self, records: Sequence[ModelRecord], history: RegistryHistory | None) -> RegistryAdded:
         self.finish()
         plain = [msgspec.structs.replace(record, key=None) for record in records]
         models = versions = 0
         for start in range(0, len(plain), _BATCH_MODELS):
             new = self._imports.add_models(plain[start : start + _BATCH_MODELS], self._change)
             models, versions = models + new[0], versions + new[1]
-        return models, versions
+        if history is None:
+            return RegistryAdded(models=models, versions=versions)
+        entries = self._imports.add_history(write_history(history), self._change)
+        webhooks, left = self._add_webhooks(history)
+        return RegistryAdded(
+            models=models, versions=versions, audit_entries=entries, webhooks=webhooks, webhooks_left=tuple(left)
+        )
+
+    def _add_webhooks(self, history: RegistryHistory) -> tuple[int, list[str]]:
+        """Send the webhooks one by one; return how many are new, and why others stay behind."""
+        added, left = 0, []
+        for webhook, kept in webhooks_of(history):
+            if kept and self._secrets is None:
+                left.append(f"{webhook.name}: its secret is encrypted; name the file of its key with --webhook-key.")
+                continue
+            try:
+                secret = self._secrets.open(kept) if kept and self._secrets is not None else None
+                added += self._imports.add_webhook(webhook, secret)
+            except (ConflictError, InvalidInputError, NotSupportedError, PermissionDeniedError) as error:
+                left.append(f"{webhook.name}: {error}")
+        return added, left
 
     def add_file(self, folder: str, entry: ArtifactEntry, source: ArtifactStore) -> bool:
         target = self._stores.artifacts_for(folder)

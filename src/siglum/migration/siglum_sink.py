@@ -10,10 +10,12 @@ from typing import Final
 
 from siglum.client.stores import Stores
 from siglum.core.errors import InvalidInputError
+from siglum.migration.outcome import RegistryAdded
 from siglum.migration.reader import LoggedModelRecord, RegistryHistory, RunRecord, Series
 from siglum.migration.sink import has_file
 from siglum.registry.entities import Change
 from siglum.registry.sql import bulk as registry_bulk
+from siglum.registry.sql import foreign_audit
 from siglum.registry.sql.audit import AuditLog
 from siglum.registry.sql.bulk import ModelRecord
 from siglum.storage.artifacts.base import ArtifactEntry, ArtifactStore
@@ -77,16 +79,25 @@ class SiglumSink:
     def link_models(self, run: Run) -> None:
         self._queue(lambda sql: bulk.link_models(sql, run), 5)
 
-    def add_registry(self, records: Sequence[ModelRecord], history: RegistryHistory | None) -> tuple[int, int]:
+    def add_registry(self, records: Sequence[ModelRecord], history: RegistryHistory | None) -> RegistryAdded:
         now = self._database.clock()
 
-        def add(sql: Sql) -> tuple[int, int]:
+        def add(sql: Sql) -> RegistryAdded:
             new = sum(not registry_bulk.has_model(sql, record.model.name) for record in records)
-            if history is not None and registry_bulk.is_empty(sql):
-                registry_bulk.restore_webhooks(sql, history.webhooks, history.webhook_events)
-                return new, registry_bulk.restore(sql, records, history.audit, history.counters)
             log = AuditLog(sql, self._change, now)
-            return new, sum(registry_bulk.add_model(sql, log, record) for record in records)
+            if history is None:
+                return RegistryAdded(
+                    models=new, versions=sum(registry_bulk.add_model(sql, log, record) for record in records)
+                )
+            if registry_bulk.is_empty(sql):
+                versions = registry_bulk.restore(sql, records, history.audit, history.counters)
+                entries = len(history.audit)
+            else:
+                versions = sum(registry_bulk.add_model(sql, log, record) for record in records)
+                foreign_audit.add_counters(sql, history.counters)
+                entries = foreign_audit.add_entries(sql, log, foreign_audit.read_rows(history.audit))
+            webhooks = registry_bulk.restore_webhooks(sql, history.webhooks, history.webhook_events)
+            return RegistryAdded(models=new, versions=versions, audit_entries=entries, webhooks=webhooks)
 
         return self._database.write(add, 1_000)
 

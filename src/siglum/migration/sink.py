@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from siglum.core.errors import NotFoundError
+from siglum.migration.outcome import RegistryAdded
 from siglum.migration.reader import LoggedModelRecord, RegistryHistory, RunRecord, Series
 from siglum.registry.sql.bulk import ModelRecord
 from siglum.storage.artifacts.base import ArtifactEntry, ArtifactStore
@@ -39,8 +40,8 @@ class Sink(Protocol):
         """Store which models a run read and made, once these are there."""
         ...
 
-    def add_registry(self, records: Sequence[ModelRecord], history: RegistryHistory | None) -> tuple[int, int]:
-        """Store all registered models; return how many models and how many versions are new."""
+    def add_registry(self, records: Sequence[ModelRecord], history: RegistryHistory | None) -> RegistryAdded:
+        """Store all registered models, and what there is of their history; return what is new."""
         ...
 
     def add_file(self, folder: str, entry: ArtifactEntry, source: ArtifactStore) -> bool:

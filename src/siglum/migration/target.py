@@ -22,19 +22,31 @@ from siglum.migration.siglum_reader import SiglumReader
 from siglum.migration.siglum_sink import SiglumSink, database_of
 from siglum.migration.sink import Sink
 from siglum.migration.transfer import Progress, execute
+from siglum.registry.webhook_secrets import VARIABLES, SecretBox
 
 
 def write_to(
-    reader: Reader, uri: str | None, cwd: str, artifact_root: str | None, *, files: bool, progress: Progress
+    reader: Reader,
+    uri: str | None,
+    cwd: str,
+    artifact_root: str | None,
+    *,
+    files: bool,
+    progress: Progress,
+    webhook_key: str | None = None,
 ) -> Outcome:
-    """Store what a source holds in what `uri` names, made if need be; None is the default one."""
+    """Store what a source holds in what `uri` names, made if need be; None is the default one.
+
+    `webhook_key` is the file with the key of the source's webhooks, if it is not that in the environment.
+    """
     with closing(_open(uri, cwd, artifact_root)) as stores:
         change = change_from_here(f"migrated from {reader.place}")
         imports = _imports(stores)
-        sink: Sink = SiglumSink(stores, change) if imports is None else ServerSink(stores, imports, change)
-        outcome = execute(reader, sink, files=files, progress=progress)
-        outcome.history_left = imports is not None and reader.history() is not None
-        return outcome
+        if imports is None:
+            sink: Sink = SiglumSink(stores, change)
+        else:
+            sink = ServerSink(stores, imports, change, _secrets(webhook_key))
+        return execute(reader, sink, files=files, progress=progress)
 
 
 def export_from(uri: str | None, cwd: str, folder: str, *, parquet: bool, files: bool, progress: Progress) -> Outcome:
@@ -63,6 +75,13 @@ def try_out(
         imports = _imports(stores)
         present = PresentInDatabase(database_of(stores)) if imports is None else PresentAtServer(stores, imports)
         return execute(reader, DrySink(stores, present), files=files, progress=progress)
+
+
+def _secrets(key_file: str | None) -> SecretBox | None:
+    """Return what opens the source's secrets: with the key of a file or the environment, None without either."""
+    if key_file is not None:
+        return SecretBox(key_file, {})
+    return SecretBox("", os.environ) if any(os.environ.get(name) for name in VARIABLES) else None
 
 
 def _imports(stores: Stores) -> RestImports | None:

@@ -117,9 +117,11 @@ class _Transfer:
         found, added = self.outcome.found, self.outcome.added
         found.registered_models += len(records)
         found.versions += sum(len(record.versions) for record in records)
-        models, versions = self._sink.add_registry(records, self._reader.history())
-        added.registered_models += models
-        added.versions += versions
+        new = self._sink.add_registry(records, self._reader.history())
+        added.registered_models += new.models
+        added.versions += new.versions
+        self.outcome.audit_entries, self.outcome.webhooks = new.audit_entries, new.webhooks
+        self.outcome.webhooks_left = list(new.webhooks_left)
         self._progress(self.outcome)
 
     def _with_new_places(self, record: ModelRecord) -> ModelRecord:

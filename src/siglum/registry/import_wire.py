@@ -6,6 +6,9 @@ of versions, life-cycle stages. What is there already stays as it is, so that ea
 
 from __future__ import annotations
 
+from typing import Any
+
+from siglum.registry.webhook_wire import WebhookMessage
 from siglum.registry.wire import ModelVersionMessage, RegisteredModelMessage
 from siglum.tracking.calls import RunIdRequest
 from siglum.tracking.messages import (
@@ -114,6 +117,54 @@ class ImportModels(Message, kw_only=True):
     """POST import/models: stored all or not at all, and said in the audit log."""
 
     models: list[ImportModel]
+
+
+class ImportAuditEntry(Message, kw_only=True, omit_defaults=False):
+    """An entry of another store's audit log, with what its hash is of."""
+
+    seq: Int64
+    time: Int64
+    actor: str
+    source: str
+    action: str
+    model_key: Int64
+    model: str
+    version: str | None = None
+    alias: str | None = None
+    reason: str | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    prev_hash: str
+    hash: str
+
+
+class ImportHistory(Message, kw_only=True):
+    """POST import/history: entries that follow each other in another store's audit log, kept as what came over.
+
+    `counters` are the next numbers of versions there, also of models that are gone.
+    """
+
+    entries: list[ImportAuditEntry] = []
+    counters: dict[str, Int64] = {}
+
+
+class ImportedHistory(Message, kw_only=True, omit_defaults=False):
+    """How many entries were new."""
+
+    entries: int
+
+
+class ImportWebhook(Message, kw_only=True):
+    """POST import/webhook: a webhook of another store under its own id, with its secret, which is kept encrypted."""
+
+    webhook: WebhookMessage
+    secret: str | None = None
+
+
+class ImportedWebhook(Message, kw_only=True, omit_defaults=False):
+    """Whether it was new."""
+
+    created: bool
 
 
 class ImportedModels(Message, kw_only=True, omit_defaults=False):

@@ -158,6 +158,10 @@ class WebhookStore(Protocol):
         """Keep a new webhook; `change` has a name, a URL and events. It is active unless it says otherwise."""
         ...
 
+    def take_webhook(self, webhook: Webhook, secret: str | None) -> bool:
+        """Keep a webhook of another store under its own id, with its times; whether it is new here, else it stays."""
+        ...
+
     def get_webhook(self, webhook_id: str) -> Webhook:
         """Return a webhook."""
         ...

@@ -12,6 +12,7 @@ from siglum.registry import import_wire
 from siglum.registry.entities import Change
 from siglum.registry.sql.bulk import ModelRecord, VersionRecord
 from siglum.registry.sql.imports import NewRun
+from siglum.registry.webhook_wire import WebhookMessage
 from siglum.registry.wire import write_model_version, write_registered_model
 from siglum.tracking.calls import Empty, RunIdRequest
 from siglum.tracking.entities import Experiment, LoggedModel, Run
@@ -23,7 +24,7 @@ from siglum.tracking.wire import write_experiment, write_logged_model, write_run
 MAX_BODY: Final = 8 * 1024 * 1024
 """Bytes of records that are put into one request, unless a single one is longer."""
 
-M = TypeVar("M", import_wire.ImportRun, import_wire.ImportModel)
+M = TypeVar("M", import_wire.ImportRun, import_wire.ImportModel, import_wire.ImportAuditEntry)
 
 _IMPORT: Final = f"{SIGLUM}import/"
 
@@ -84,6 +85,23 @@ class RestImports:
             models += answer.models
             versions += answer.versions
         return models, versions
+
+    def add_history(self, history: import_wire.ImportHistory, change: Change) -> int:
+        """Send entries of an audit log, and next numbers of versions; return how many entries are new."""
+        counters, added = history.counters, 0
+        for part in _parts(history.entries) if history.entries else [[]]:
+            request = import_wire.ImportHistory(entries=part, counters=counters)
+            answer = self._session.call(
+                "POST", f"{_IMPORT}history", request, import_wire.ImportedHistory, change=change
+            )
+            added += answer.entries
+            counters = {}
+        return added
+
+    def add_webhook(self, webhook: WebhookMessage, secret: str | None) -> bool:
+        """Store a webhook; return whether it is new. Raises InvalidInputError for a place that it may not send to."""
+        request = import_wire.ImportWebhook(webhook=webhook, secret=secret)
+        return self._session.call("POST", f"{_IMPORT}webhook", request, import_wire.ImportedWebhook).created
 
 
 def _parts(messages: Sequence[M]) -> Iterator[list[M]]:

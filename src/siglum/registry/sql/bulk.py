@@ -14,6 +14,7 @@ import msgspec
 from siglum.core.names import parse_version
 from siglum.registry.entities import ModelVersion, RegisteredModel, Stage
 from siglum.registry.sql.audit import AuditLog, verify_chain
+from siglum.registry.sql.foreign_audit import add_counters
 from siglum.tracking.sql.port import Row, Sql, marks
 
 AUDIT_COLUMNS = (
@@ -74,12 +75,7 @@ def add_model(sql: Sql, log: AuditLog | None, record: ModelRecord) -> int:
     added = sum(_add_version(sql, log, key, each) for each in record.versions)
     for alias, version in sorted(model.aliases.items()):
         _add_alias(sql, log, model.name, key, alias, parse_version(version))
-    sql.run(
-        """INSERT INTO version_counters (name, next_version) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET
-               next_version = CASE WHEN excluded.next_version > version_counters.next_version
-                                   THEN excluded.next_version ELSE version_counters.next_version END""",
-        (model.name, record.next_version),
-    )
+    add_counters(sql, {model.name: record.next_version})
     return added
 
 
@@ -176,15 +172,20 @@ def webhook_rows(sql: Sql) -> tuple[list[Row], list[Row]]:
     )
 
 
-def restore_webhooks(sql: Sql, webhooks: Sequence[Sequence[Any]], events: Sequence[Sequence[Any]]) -> None:
-    """Store webhooks; those that are here stay as they are."""
-    for row in webhooks:
+def restore_webhooks(sql: Sql, webhooks: Sequence[Sequence[Any]], events: Sequence[Sequence[Any]]) -> int:
+    """Store webhooks with their secrets as they are; return how many are new. Those that are here stay."""
+    here = {webhook_id for (webhook_id,) in sql.all("SELECT webhook_id FROM webhooks")}
+    new = [row for row in webhooks if row[0] not in here]
+    for row in new:
         sql.run(
-            f"INSERT INTO webhooks ({_WEBHOOK_COLUMNS}) VALUES ({marks(8)}) ON CONFLICT DO NOTHING",  # noqa: S608
+            f"INSERT INTO webhooks ({_WEBHOOK_COLUMNS}) VALUES ({marks(8)})",  # noqa: S608
             row,
         )
-    for row in events:
-        sql.run("INSERT INTO webhook_events (webhook_id, entity, action) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row)
+    sql.many(
+        "INSERT INTO webhook_events (webhook_id, entity, action) VALUES (?, ?, ?)",
+        [row for row in events if row[0] not in here],
+    )
+    return len(new)
 
 
 def restore(sql: Sql, records: Sequence[ModelRecord], audit: Sequence[Sequence[Any]], counters: dict[str, int]) -> int:

@@ -11,6 +11,7 @@ from siglum.registry.entities import Change
 from siglum.registry.sql import bulk as registry_bulk
 from siglum.registry.sql.audit import AuditLog
 from siglum.registry.sql.bulk import ModelRecord
+from siglum.registry.sql.foreign_audit import ForeignEntry, add_counters, add_entries
 from siglum.tracking.entities import Experiment, LoggedModel, Run
 from siglum.tracking.series import Point
 from siglum.tracking.sql import bulk, experiments
@@ -98,6 +99,16 @@ class SqlImports:
             return new, sum(registry_bulk.add_model(sql, log, record) for record in records)
 
         return self._database.write(add, 10 + sum(5 + 5 * len(record.versions) for record in records))
+
+    def add_history(self, entries: Sequence[ForeignEntry], counters: Mapping[str, int], change: Change) -> int:
+        """Keep entries of another store's audit log, and next numbers of versions; return how many entries are new."""
+        now = self._database.clock()
+
+        def add(sql: Sql) -> int:
+            add_counters(sql, counters)
+            return add_entries(sql, AuditLog(sql, change, now), entries)
+
+        return self._database.write(add, 10 + len(counters) + 2 * len(entries))
 
 
 def _check_numbers(records: Sequence[ModelRecord]) -> None:

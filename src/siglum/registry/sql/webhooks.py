@@ -57,26 +57,37 @@ class SqlWebhookStore:
 
     def create_webhook(self, change: WebhookChange) -> Webhook:
         change.check()
-        webhook_id, now = str(uuid.uuid4()), self.database.clock()
-        status = change.status or WebhookStatus.ACTIVE
-        secret = self._secrets.seal(change.secret) if change.secret else None
+        assert change.name is not None, "a new webhook has one"
+        assert change.url is not None, "a new webhook has one"
+        now = self.database.clock()
+        webhook = Webhook(
+            webhook_id=str(uuid.uuid4()),
+            name=change.name,
+            url=change.url,
+            events=change.events or (),
+            status=change.status or WebhookStatus.ACTIVE,
+            creation_timestamp=now,
+            last_updated_timestamp=now,
+            description=change.description,
+        )
+        self.take_webhook(webhook, change.secret)
+        return self.get_webhook(webhook.webhook_id)
 
-        def work(sql: Sql) -> Webhook:
+    def take_webhook(self, webhook: Webhook, secret: str | None) -> bool:
+        sealed = self._secrets.seal(secret) if secret else None
+
+        def work(sql: Sql) -> bool:
+            if sql.one("SELECT 1 FROM webhooks WHERE webhook_id = ?", (webhook.webhook_id,)):
+                return False
             sql.run(
                 f"INSERT INTO webhooks ({_COLUMNS}, secret) VALUES ({marks(8)})",  # noqa: S608
                 (
-                    webhook_id,
-                    change.name,
-                    change.description,
-                    change.url,
-                    status.value,
-                    now,
-                    now,
-                    secret,
+                    *(webhook.webhook_id, webhook.name, webhook.description, webhook.url, webhook.status.value),
+                    *(webhook.creation_timestamp, webhook.last_updated_timestamp, sealed),
                 ),
             )
-            _put_events(sql, webhook_id, change.events or ())
-            return _get(sql, webhook_id)
+            _put_events(sql, webhook.webhook_id, webhook.events)
+            return True
 
         return self.database.write(work)
 
