@@ -3,6 +3,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,9 @@ class Records:
 
     def get(self, path: str) -> tuple[int, str] | None:
         return self.files.get(path)
+
+    def get_many(self, paths: Sequence[str]) -> dict[str, tuple[int, str]]:
+        return {path: self.files[path] for path in paths if path in self.files}
 
     def remove(self, path_prefix: str) -> None:
         below = [path for path in self.files if path == path_prefix or path.startswith(f"{path_prefix}/")]

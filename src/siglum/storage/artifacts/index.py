@@ -27,6 +27,10 @@ class ArtifactIndex(Protocol):
         """Return the size and SHA-256 of the file at exactly this path, or None."""
         ...
 
+    def get_many(self, paths: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Return the size and SHA-256 of those of the files that are known, by path."""
+        ...
+
     def remove(self, path_prefix: str) -> None:
         """Forget the file at this path and all files below it as a folder; never `ab` when asked for `a`."""
         ...

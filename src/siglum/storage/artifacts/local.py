@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
+import msgspec
+
 from siglum.core.errors import ConflictError, NotFoundError
 from siglum.storage.artifacts.base import ArtifactEntry, ArtifactLayout
 from siglum.storage.artifacts.beneath import (
@@ -131,7 +133,19 @@ class LocalArtifactStore:
                         found.append(ArtifactEntry(path=below, is_dir=False, size=size))
         except NotFoundError:
             return []
-        return sorted(found, key=lambda entry: entry.path)
+        return self._with_hashes(sorted(found, key=lambda entry: entry.path))
+
+    def _with_hashes(self, entries: Sequence[ArtifactEntry]) -> Sequence[ArtifactEntry]:
+        """Return entries with the SHA-256 of those files that are known, so that nobody has to ask for each."""
+        if self._index is None:
+            return entries
+        known = self._index.get_many([entry.path for entry in entries if not entry.is_dir])
+        return [
+            msgspec.structs.replace(entry, sha256=known[entry.path][1])
+            if entry.path in known and known[entry.path][0] == entry.size
+            else entry
+            for entry in entries
+        ]
 
     def delete(self, path: str) -> None:
         segments = parse_artifact_path(path)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from siglum.storage.artifacts.index import UPLOAD
 from siglum.tracking.sql.database import Database
+from siglum.tracking.sql.port import Sql, marks
+
+_AT_ONCE: Final = 500
 
 
 class SqlArtifactIndex:
@@ -28,6 +34,19 @@ class SqlArtifactIndex:
             lambda sql: sql.one("SELECT size, sha256 FROM artifact_index WHERE path = ?", (path,))
         )
         return (row[0], row[1]) if row and not row[1].startswith(UPLOAD) else None
+
+    def get_many(self, paths: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Return size and SHA-256 of those that are known, by path."""
+
+        def read(sql: Sql) -> dict[str, tuple[int, str]]:
+            found: dict[str, tuple[int, str]] = {}
+            for start in range(0, len(paths), _AT_ONCE):
+                part = paths[start : start + _AT_ONCE]
+                select = f"SELECT path, size, sha256 FROM artifact_index WHERE path IN ({marks(len(part))})"  # noqa: S608
+                found |= {path: (size, own) for path, size, own in sql.all(select, part) if not own.startswith(UPLOAD)}
+            return found
+
+        return self._database.read(read) if paths else {}
 
     def remove(self, path_prefix: str) -> None:
         """Forget the file at this path and all files below it as a folder."""
