@@ -13,7 +13,7 @@ import pytest
 import siglum
 import siglum.pyfunc
 import siglum.sklearn
-from siglum.client import model_uris
+from siglum.client import model_download
 from siglum.client.model_logging import ModelInfo
 from siglum.core.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError, UntrustedError
 from siglum.tracking.entities import LoggedModelStatus
@@ -191,7 +191,7 @@ def test_a_failed_upload_is_on_record(project: Path, monkeypatch: pytest.MonkeyP
 
 def test_downloads_are_private_and_vanish(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    real = model_uris.download_model
+    real = model_download.download_model
 
     def watch(*arguments: object) -> str:
         folder = real(*arguments)  # type: ignore[arg-type]

@@ -16,7 +16,8 @@ from siglum.lineage.compare import (
     compare_patches,
     split_patch,
 )
-from siglum.lineage.environment import Environment, Package
+from siglum.lineage.environment import Environment
+from siglum.lineage.packages import Package
 from siglum.lineage.record import (
     CodeRecord,
     DataRecord,

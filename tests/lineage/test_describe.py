@@ -16,7 +16,8 @@ from siglum.lineage.describe import (
     layout,
     metric_row,
 )
-from siglum.lineage.environment import Environment, Package
+from siglum.lineage.environment import Environment
+from siglum.lineage.packages import Package
 from siglum.lineage.record import (
     CodeRecord,
     DataRecord,

@@ -7,18 +7,14 @@ import platform
 import re
 import socket
 import sys
+import zipfile
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from siglum.lineage.environment import (
-    Package,
-    capture_environment,
-    environment_digest,
-    installed_packages,
-    without_credentials,
-)
+from siglum.lineage.environment import capture_environment, environment_digest
+from siglum.lineage.packages import Package, installed_packages, without_credentials
 
 
 def install(folder: Path, name: str, version: str, direct_url: str | None = None) -> None:
@@ -82,8 +78,18 @@ def test_variables_that_were_asked_for() -> None:
 
 
 def test_the_same_packages_as_the_standard_library_finds() -> None:
-    names = {re.sub(r"[-_.]+", "-", each.name).lower() for each in importlib.metadata.distributions()}
-    assert {package.name for package in installed_packages()} == names
+    there = {re.sub(r"[-_.]+", "-", each.name).lower(): each.version for each in importlib.metadata.distributions()}
+    assert {package.name: package.version for package in installed_packages()} == there
+
+
+def test_what_older_tools_installed_and_what_is_in_an_archive(site: Path) -> None:
+    egg = site / "first" / "old_one.egg-info"
+    egg.mkdir(parents=True)
+    (egg / "PKG-INFO").write_text("Name: old.one\nVersion: 1\n")
+    install(site / "first", "beside", "2")
+    with zipfile.ZipFile(site / "second", "w") as archive:
+        archive.writestr("packed-3.dist-info/METADATA", "Name: packed\nVersion: 3\n")
+    assert installed_packages() == (Package("beside", "2"), Package("old-one", "1"), Package("packed", "3"))
 
 
 def test_what_the_digest_covers() -> None:

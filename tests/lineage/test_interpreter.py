@@ -12,7 +12,7 @@ import pytest
 
 import siglum
 from siglum.core.errors import NotFoundError
-from siglum.lineage.environment import Environment, Package, capture_environment
+from siglum.lineage.environment import Environment, capture_environment
 from siglum.lineage.interpreter import (
     EnvironmentMode,
     EnvironmentPlan,
@@ -20,6 +20,7 @@ from siglum.lineage.interpreter import (
     plan_environment,
     requirements,
 )
+from siglum.lineage.packages import Package
 from siglum.lineage.record import EnvironmentRecord
 
 COMMIT = "0123456789" * 4

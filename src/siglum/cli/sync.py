@@ -7,10 +7,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from siglum.cli.command import command
 from siglum.cli.console import Console
 from siglum.cli.spool import spools
+from siglum.core.addresses import shown_url
 from siglum.core.errors import UnavailableError
 from siglum.core.text import count
 
@@ -40,7 +42,8 @@ def sync(console: Console, to: str | None, spool_dir: str | None) -> None:
         opener = _Opener(stack, to)
         sent = send_leftovers(spools(spool_dir), to, opener, lambda each: _say(console, each))
         printed = [each for folder in output_folders() for each in store_left_output(folder, opener.files)]
-    console.result({"spools": sent, "outputs": printed})
+    shown = [structs.replace(each, uri=shown_url(each.uri)) for each in sent]
+    console.result({"spools": shown, "outputs": printed})
     for output in printed:
         if output.problem is None:
             console.say(f"Stored what run {output.run_id} had printed.")
@@ -75,7 +78,9 @@ class _Opener:
         from siglum.client.stores import open_for_sending
 
         if uri not in self._opened:
-            stores = open_for_sending(uri, os.getcwd(), create=uri == self._to)
+            # tables that the script would have made, had its database answered
+            create = uri == self._to or uri.startswith("postgres")
+            stores = open_for_sending(uri, os.getcwd(), create=create)
             self._stack.callback(stores.close)
             self._stores[uri] = stores
             self._opened[uri] = Delivery(stores.tracking, stores.artifacts_for), stores.tracking
@@ -92,8 +97,9 @@ class _Opener:
 
 
 def _say(console: Console, sent: Sent) -> None:
+    where = shown_url(sent.uri)
     for refused in sent.refused:
-        console.warn(f"Run {sent.run_id}: {sent.uri} did not take {refused}")
+        console.warn(f"Run {sent.run_id}: {where} did not take {refused}")
     if sent.refused:
         console.say("'siglum spool list' shows what was refused.")
     if _waits(sent):
@@ -101,4 +107,4 @@ def _say(console: Console, sent: Sent) -> None:
     if sent.problem is not None:
         console.warn(f"{sent.path}: {sent.problem}")
     end = ", and marked it KILLED" if sent.killed else ""
-    console.say(f"Sent {count(sent.records, 'record')} of run {sent.run_id} to {sent.uri}{end}.")
+    console.say(f"Sent {count(sent.records, 'record')} of run {sent.run_id} to {where}{end}.")

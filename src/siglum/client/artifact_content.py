@@ -8,8 +8,6 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from siglum.core.errors import InvalidInputError
 from siglum.storage.artifacts.base import ArtifactStore
 
@@ -32,6 +30,8 @@ def document_bytes(document: Mapping[str, Any] | list[Any], artifact_file: str) 
     """Return a mapping or list as YAML when the name ends in .yml or .yaml, else as JSON."""
     text = json.dumps(document, indent=2, default=_plain, ensure_ascii=False)
     if artifact_file.endswith((".yml", ".yaml")):
+        import yaml  # most documents are JSON
+
         # By way of JSON: numbers of NumPy and the like have no YAML form.
         text = yaml.safe_dump(json.loads(text), sort_keys=False, allow_unicode=True, default_flow_style=False)
     return text.encode()

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from siglum.client.artifact_places import is_in_object_store
 from siglum.core.addresses import shown_url
 from siglum.core.errors import InvalidInputError, NotSupportedError
 from siglum.storage.artifacts.base import ArtifactEntry, ArtifactLayout, ArtifactStore
@@ -17,13 +18,6 @@ from siglum.tracking.sql.artifact_index import SqlArtifactIndex
 from siglum.tracking.sql.artifact_root import recorded_root
 from siglum.tracking.sql.content_index import SqlContentIndex
 from siglum.tracking.sql.database import Database
-
-_OBJECT_SCHEMES = ("s3", "gs", "azure", "wasb", "wasbs", "abfs", "abfss")
-
-
-def is_in_object_store(root: str) -> bool:
-    """Whether artifacts are to be kept in an object store. Imports nothing, as most are not."""
-    return "://" in root and root.partition("://")[0].lower() in _OBJECT_SCHEMES
 
 
 def open_artifact_root(

@@ -12,7 +12,8 @@ from typing import TypeVar
 import msgspec
 
 from siglum.client import state
-from siglum.client.model_uris import ResolvedModel, download_model, resolve_model
+from siglum.client.model_download import download_model
+from siglum.client.model_uris import ResolvedModel, resolve_model
 from siglum.models.layout import CODE
 from siglum.models.mlmodel import Model, read_model
 

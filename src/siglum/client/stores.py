@@ -9,20 +9,11 @@ import contextlib
 import os
 import re
 import urllib.parse
-from typing import Protocol
-
-import msgspec
 
 from siglum.client.artifact_folder import ArtifactFolder
-from siglum.client.artifact_root import is_in_object_store, open_recorded_root
-from siglum.client.rest.artifacts import RestArtifactStore
-from siglum.client.rest.registry import RestRegistryStore
-from siglum.client.rest.session import Credentials, RestSession
-from siglum.client.rest.tracking import RestTrackingStore
-from siglum.client.spool.offline import OfflineSession
-from siglum.client.spool.places import is_offline
+from siglum.client.artifact_places import is_in_object_store
+from siglum.client.opened import Closable, Opened
 from siglum.client.tracking_uri import (
-    EMBEDDED_FOLDER,
     DatabaseLocation,
     Location,
     PostgresLocation,
@@ -32,22 +23,14 @@ from siglum.client.tracking_uri import (
     parse_tracking_uri,
 )
 from siglum.core.errors import InvalidInputError, NotFoundError, NotSupportedError
-from siglum.core.failures import file_errors
 from siglum.lineage.isolation import ISOLATION_VARIABLE
-from siglum.registry.sql.store import SqlRegistryStore
 from siglum.registry.store import RegistryStore
 from siglum.storage.artifacts.base import ArtifactStore
 from siglum.storage.artifacts.local import LocalArtifactStore
-from siglum.tracking.sql.database import open_database
-from siglum.tracking.sql.store import SqlTrackingStore
 from siglum.tracking.store import TrackingStore
 
 PROXY_SCHEME = "mlflow-artifacts"
 _PROXY_PATH = re.compile(r"(?P<base>https?://.+?)/(ajax-)?api/2\.0/mlflow-artifacts/artifacts(?P<path>/.*)?\Z")
-
-
-class _Closable(Protocol):
-    def close(self) -> None: ...
 
 
 class Stores:
@@ -59,7 +42,7 @@ class Stores:
         tracking: TrackingStore,
         registry: RegistryStore,
         proxied: ArtifactStore,
-        closing: tuple[_Closable, ...] = (),
+        closing: tuple[Closable, ...] = (),
     ) -> None:
         self.uri = uri
         self.tracking = tracking
@@ -125,20 +108,19 @@ class Stores:
         return "https" if self.uri.startswith("https:") else "http"
 
     def _remote(self, url: str) -> ArtifactStore:
-        if urllib.parse.urlsplit(url).netloc != urllib.parse.urlsplit(self.uri).netloc:
-            return RestArtifactStore(RestSession(url))  # a record may name any host: credentials stay with ours
-        return RestArtifactStore(_session(url))
+        # Only where files are at a server.
+        from siglum.client.servers import artifacts_at
 
-
-class _Opened(msgspec.Struct, frozen=True):
-    tracking: TrackingStore
-    registry: RegistryStore
-    proxied: ArtifactStore
-    closing: tuple[_Closable, ...]
+        return artifacts_at(url, self.uri)
 
 
 def open_stores(
-    uri: str | None = None, cwd: str | None = None, *, registry_uri: str | None = None, create: bool = True
+    uri: str | None = None,
+    cwd: str | None = None,
+    *,
+    registry_uri: str | None = None,
+    create: bool = True,
+    late: bool = False,
 ) -> Stores:
     """Open what a tracking URI names; None means the environment, else the project's embedded store.
 
@@ -151,6 +133,7 @@ def open_stores(
         cwd: What relative paths and the embedded store are found from; the current folder when None.
         registry_uri: Where models are registered; the tracking URI when None and none is in the environment.
         create: Whether a database that was named may be created: not by who only looks, for whom it is a typo.
+        late: Whether a database on a server may be away: then what is asked of it is what raises UnavailableError.
 
     Raises:
         NotFoundError: A named database is not there, without `create`.
@@ -166,22 +149,25 @@ def open_stores(
     elsewhere = parse_tracking_uri(registry_uri, cwd) if registry_uri else location
     if not create:
         _check_is_there(location, parse_tracking_uri(default_tracking_uri({}, cwd), cwd))
-    opened = _open(location, create=create)
+    opened = _open(location, create=create, late=late)
     if elsewhere == location:
-        return Stores(location.uri, opened.tracking, opened.registry, opened.proxied, opened.closing)
-    other = _open(elsewhere, create=create)
-    closing: tuple[_Closable, ...] = (opened.registry, other.tracking, *opened.closing, *other.closing)
+        return stores_of(location.uri, opened)
+    other = _open(elsewhere, create=create, late=late)
+    closing: tuple[Closable, ...] = (opened.registry, other.tracking, *opened.closing, *other.closing)
     return Stores(location.uri, opened.tracking, other.registry, opened.proxied, closing)
 
 
-def _open(location: Location, *, create: bool) -> _Opened:
+def _open(location: Location, *, create: bool, late: bool) -> Opened:
+    # A training script speaks to a server or to a database, and need not wait until the other is imported.
     if isinstance(location, ServerLocation):
-        session = _session(location.url)
-        return _Opened(RestTrackingStore(session), RestRegistryStore(session), RestArtifactStore(session), (session,))
-    prepare_location(location)
-    database = open_database(location.uri, create=create or isinstance(location, DatabaseLocation))
-    artifacts = open_recorded_root(location.artifact_root, database)
-    return _Opened(SqlTrackingStore(database), SqlRegistryStore(database), artifacts, (database,))
+        from siglum.client.servers import open_server
+
+        return open_server(location.url)
+    from siglum.client.databases import open_late, open_location
+
+    if late and isinstance(location, PostgresLocation):
+        return open_late(location)
+    return open_location(location, create=create)
 
 
 def open_for_sending(uri: str, cwd: str, *, create: bool = False) -> Stores:
@@ -189,9 +175,15 @@ def open_for_sending(uri: str, cwd: str, *, create: bool = False) -> Stores:
     location = parse_tracking_uri(uri, cwd)
     if not isinstance(location, ServerLocation):
         return open_stores(uri, cwd, registry_uri=uri, create=create)
-    session = RestSession(location.url, Credentials.from_environment(os.environ), repeats=False)
-    tracking, registry = RestTrackingStore(session), RestRegistryStore(session)
-    return Stores(location.uri, tracking, registry, RestArtifactStore(session), (session,))
+    # Only where it is needed, as above.
+    from siglum.client.servers import open_server_for_sending
+
+    return stores_of(location.uri, open_server_for_sending(location.url))
+
+
+def stores_of(uri: str, opened: Opened) -> Stores:
+    """Return the stores that one location has opened."""
+    return Stores(uri, opened.tracking, opened.registry, opened.proxied, opened.closing)
 
 
 def _check_is_there(location: Location, embedded: Location) -> None:
@@ -200,27 +192,3 @@ def _check_is_there(location: Location, embedded: Location) -> None:
             f"There is no database {location.path}.",
             hint="Check the tracking URI: sqlite:///relative/path.db or sqlite:////absolute/path.db.",
         )
-
-
-def _session(url: str) -> RestSession:
-    if is_offline(os.environ):
-        return OfflineSession(url)
-    return RestSession(url, Credentials.from_environment(os.environ))
-
-
-def prepare_location(location: DatabaseLocation | PostgresLocation) -> None:
-    """Create the folder that a database, or the files that belong to it, are in."""
-    path = location.path if isinstance(location, DatabaseLocation) else location.artifact_root
-    prepare_folder(os.path.dirname(path))
-
-
-def prepare_folder(folder: str) -> None:
-    """Create the folder of a database; the embedded one keeps itself out of Git."""
-    with file_errors(folder):
-        os.makedirs(folder, exist_ok=True)
-        if os.path.basename(folder) != EMBEDDED_FOLDER:
-            return
-        ignore = os.path.join(folder, ".gitignore")
-        if not os.path.exists(ignore):
-            with open(ignore, "w", encoding="utf-8") as file:
-                file.write("*\n")

@@ -10,7 +10,7 @@ import msgspec
 
 from siglum.core.secrets import mask
 from siglum.core.text import count, size
-from siglum.lineage.environment import without_credentials
+from siglum.lineage.packages import without_credentials
 from siglum.workspace.git import Git
 
 MAX_DIFF_BYTES = 10 * 1024 * 1024

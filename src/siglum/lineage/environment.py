@@ -9,11 +9,8 @@ from __future__ import annotations
 import fnmatch
 import os
 import platform
-import re
 import sys
 import sysconfig
-import threading
-import urllib.parse
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -21,24 +18,13 @@ import msgspec
 from siglum.core.hashes import canonical_json, sha256_hex
 from siglum.core.secrets import mask_arguments
 from siglum.lineage.hardware import Hardware, capture_hardware
+from siglum.lineage.packages import Package, installed_packages
 
 RECORDED_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS", "PYTHONHASHSEED", "CUBLAS_WORKSPACE_CONFIG", "CUDA_VISIBLE_DEVICES",
     "TF_DETERMINISTIC_OPS", "TZ", "LC_ALL", "LANG",
 )  # fmt: skip
-
-_NAME = re.compile(r"^Name:\s*(.+?)\s*$", re.MULTILINE | re.IGNORECASE)
-_VERSION = re.compile(r"^Version:\s*(.+?)\s*$", re.MULTILINE | re.IGNORECASE)
-
-
-class Package(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
-    """An installed distribution under its normalised name. `origin` says where one not from an index came from."""
-
-    name: str
-    version: str
-    origin: str | None = None
-    editable: bool = False
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +56,7 @@ def environment_digest(packages: tuple[Package, ...], python: str, platform_tag:
 
 
 def capture_environment(environ: Mapping[str, str], also: Sequence[str] = ()) -> Environment:
-    """Return the environment of this process. Takes some 50 ms the first time, next to nothing after that.
+    """Return the environment of this process. Takes some 10 ms the first time, next to nothing after that.
 
     Args:
         environ: The environment variables.
@@ -97,75 +83,3 @@ def _allowed(environ: Mapping[str, str], also: Sequence[str]) -> dict[str, str]:
             (shown,) = mask_arguments([f"{name}={environ[name]}"])
             found[name] = shown.partition("=")[2]
     return found
-
-
-_lock = threading.Lock()
-_listed: dict[tuple[tuple[str, int], ...], tuple[Package, ...]] = {}
-"""The last list, by the folders that were looked into and their times: these change with what is installed."""
-
-
-def installed_packages() -> tuple[Package, ...]:
-    """Return what is installed on `sys.path`, by name; of several copies the one that an import finds."""
-    folders = tuple((folder, _modified(folder)) for folder in sys.path)
-    with _lock:
-        if folders not in _listed:
-            _listed.clear()
-            _listed[folders] = _list_packages()
-        return _listed[folders]
-
-
-def _modified(folder: str) -> int:
-    try:
-        return os.stat(folder or ".").st_mtime_ns
-    except OSError:
-        return -1
-
-
-def _list_packages() -> tuple[Package, ...]:
-    found: dict[str, Package] = {}
-    # Imported here: it brings the whole of `email`, half of what a repro imports before its first command starts.
-    from importlib.metadata import distributions
-
-    for distribution in distributions():
-        metadata = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
-        name, version = _NAME.search(metadata), _VERSION.search(metadata)
-        if name is None or version is None:
-            continue  # a left-over folder without metadata: nothing that can be named
-        normalised = re.sub(r"[-_.]+", "-", name[1]).lower()
-        if normalised not in found:
-            origin, editable = _origin(distribution.read_text("direct_url.json"))
-            found[normalised] = Package(normalised, version[1], origin, editable)
-    return tuple(sorted(found.values()))
-
-
-class _DirectUrl(msgspec.Struct):
-    """PEP 610's record of a distribution that was not taken from an index."""
-
-    url: str = ""
-    dir_info: dict[str, bool] | None = None
-    vcs_info: dict[str, str] | None = None
-
-
-def _origin(text: str | None) -> tuple[str | None, bool]:
-    if not text:
-        return None, False
-    try:
-        direct = msgspec.json.decode(text.encode(), type=_DirectUrl)
-    except msgspec.MsgspecError:
-        return None, False
-    commit = (direct.vcs_info or {}).get("commit_id")
-    url = without_credentials(direct.url)
-    return (f"{url}@{commit}" if commit else url), bool((direct.dir_info or {}).get("editable"))
-
-
-def without_credentials(url: str) -> str:
-    """Return a URL without user name, password, query and fragment: what may be shown to others.
-
-    The user of `git@host:path` and `ssh://git@host/path` stays: it is part of the address, and no secret.
-    """
-    parts = urllib.parse.urlsplit(url)
-    if not parts.scheme or not parts.netloc:
-        return url
-    user, at, host = parts.netloc.rpartition("@")
-    keep = user + at if parts.scheme in ("ssh", "git+ssh") and ":" not in user else ""
-    return urllib.parse.urlunsplit((parts.scheme, keep + host, parts.path, "", ""))

@@ -16,7 +16,8 @@ import msgspec
 import siglum
 from siglum.core.errors import ConflictError, NotFoundError, SiglumError
 from siglum.lineage.compare import FieldChange, compare_environments
-from siglum.lineage.environment import Environment, Package
+from siglum.lineage.environment import Environment
+from siglum.lineage.packages import Package
 from siglum.lineage.record import EnvironmentRecord
 
 OWN_NAME = "siglum"

@@ -9,13 +9,13 @@ from typing import TypeVar
 import msgspec
 
 from siglum.core import limits
-from siglum.core.errors import AlreadyExistsError, ConflictError, NotFoundError, NotSupportedError
+from siglum.core.errors import AlreadyExistsError, NotSupportedError
 from siglum.lineage.datasets import dataset_input
 from siglum.lineage.inputs import DataInput
+from siglum.lineage.named_experiment import find_experiment
 from siglum.lineage.operations import CreateRun, EndRun, LogInputs, LogToRun, Operation, PutFile
 from siglum.lineage.trace import PARENT_TAG, RecordSource
-from siglum.tracking.entities import LifecycleStage, Param, Tag
-from siglum.tracking.store import TrackingStore
+from siglum.tracking.entities import Param, Tag
 
 T = TypeVar("T")
 
@@ -116,21 +116,6 @@ class StoreWriter:
         if run_id not in self._artifacts:
             self._artifacts[run_id] = self._source.tracking.get_run(run_id).info.artifact_uri
         return self._artifacts[run_id]
-
-
-def find_experiment(tracking: TrackingStore, name: str) -> str:
-    """Return the id of an experiment, which is made when it is not there. Raises ConflictError for a deleted one."""
-    found = tracking.get_experiment_by_name(name)
-    if found is None:
-        try:
-            return tracking.create_experiment(name)
-        except AlreadyExistsError:  # by another process, meanwhile
-            found = tracking.get_experiment_by_name(name)
-            if found is None:
-                raise NotFoundError(f"There is no experiment {name!r}.") from None
-    if found.lifecycle_stage is LifecycleStage.DELETED:
-        raise ConflictError(f"The experiment {name!r} has been deleted.", hint="Restore it, or name another.")
-    return found.experiment_id
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

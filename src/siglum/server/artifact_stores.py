@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from siglum.client.artifact_root import is_in_object_store, local_folder, open_artifact_root
+from siglum.client.artifact_places import is_in_object_store
+from siglum.client.artifact_root import local_folder, open_artifact_root
 from siglum.storage.artifacts.base import ArtifactLayout, ArtifactStore, DirectTransfers
 from siglum.tracking.sql.artifact_root import record_root
 from siglum.tracking.sql.content_index import SqlContentIndex

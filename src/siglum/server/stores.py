@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from siglum.client.stores import prepare_location
+from siglum.client.databases import prepare_location
 from siglum.client.tracking_uri import (
     DatabaseLocation,
     PostgresLocation,

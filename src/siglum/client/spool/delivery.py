@@ -41,7 +41,7 @@ from siglum.core.errors import (
     SiglumError,
     UnauthenticatedError,
 )
-from siglum.lineage.store_writer import find_experiment
+from siglum.lineage.named_experiment import find_experiment
 from siglum.tracking.entities import Metric, Param, Run, Tag
 from siglum.tracking.store import TrackingStore
 

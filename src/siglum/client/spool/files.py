@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 from siglum.client.artifact_folder import ArtifactFolder
 from siglum.client.spool.queue import SpoolQueue
 from siglum.client.spool.records import Append, File
-from siglum.core.errors import NotSupportedError, SiglumError
+from siglum.core.errors import NotSupportedError, SiglumError, UnavailableError
 from siglum.storage.artifacts.base import ArtifactEntry
 from siglum.storage.artifacts.paths import parse_artifact_path
 from siglum.storage.links import FICLONE
@@ -29,16 +29,23 @@ _log = logging.getLogger("siglum")
 
 
 class SpooledFolder(ArtifactFolder):
-    """The files of one run; `find` returns where the server keeps them."""
+    """The files of one run; `find` returns where they are kept. With `direct`, only what cannot go is copied."""
 
-    def __init__(self, queue: SpoolQueue, run_id: str, uri: str, find: Callable[[], ArtifactFolder]) -> None:
+    def __init__(
+        self, queue: SpoolQueue, run_id: str, uri: str, find: Callable[[], ArtifactFolder], *, direct: bool = False
+    ) -> None:
         self.uri = uri
         self._queue = queue
         self._run_id = run_id
         self._find = find
+        self._direct = direct
 
     def put(self, path: str, source: BinaryIO) -> ArtifactEntry:
         path, start = _checked(path), source.tell() if source.seekable() else None
+        if self._direct and start is not None and (stored := self._stored(lambda files: files.put(path, source))):
+            return stored
+        if start is not None:
+            source.seek(start)
         first = source.read(INLINE_BYTES + 1)
         if len(first) <= INLINE_BYTES:
             self._queue.put_record(self._run_id, File(path, first))
@@ -58,6 +65,8 @@ class SpooledFolder(ArtifactFolder):
         return self._keep(path, write, put_there)
 
     def put_file(self, path: str, local_path: str) -> ArtifactEntry:
+        if self._direct and (stored := self._stored(lambda files: files.put_file(path, local_path))):
+            return stored
         with open(local_path, "rb") as source:
             if os.fstat(source.fileno()).st_size <= INLINE_BYTES:
                 return self.put(path, source)
@@ -69,21 +78,22 @@ class SpooledFolder(ArtifactFolder):
 
     def append(self, path: str, rows: bytes) -> None:
         """Add rows to a table, or make it, when they are sent."""
-        path = _checked(path)
+        self._queue.put_record(self._run_id, self._rows(_checked(path), rows))
+        if self._direct:
+            self._queue.settle_named(self._run_id)
+
+    def _rows(self, path: str, rows: bytes) -> Append:
         if len(rows) <= INLINE_BYTES:
-            self._queue.put_record(self._run_id, Append(path, rows))
-            return
+            return Append(path, rows)
 
         def write(copy: str) -> None:
             with open(copy, "xb") as target:
                 target.write(rows)
 
         try:
-            name = self._queue.keep_copy(self._run_id, write)
+            return Append(path, copy=self._queue.keep_copy(self._run_id, write))
         except OSError:  # where there is no room for a copy, the record waits in memory
-            self._queue.put_record(self._run_id, Append(path, rows))
-        else:
-            self._queue.put_record(self._run_id, Append(path, copy=name))
+            return Append(path, rows)
 
     def open(self, path: str) -> AbstractContextManager[BinaryIO]:
         return self._there().open(path)
@@ -102,6 +112,16 @@ class SpooledFolder(ArtifactFolder):
 
     def delete(self, path: str) -> None:
         self._there().delete(path)
+
+    def _stored(self, store: Callable[[ArtifactFolder], ArtifactEntry]) -> ArtifactEntry | None:
+        """Store a file now; None when the server does not answer, which is said."""
+        if self._queue.is_away:
+            return None
+        try:
+            return store(self._there())
+        except UnavailableError as error:
+            self._queue.note_away(error)
+            return None
 
     def _there(self) -> ArtifactFolder:
         self._queue.send(self._run_id)

@@ -12,6 +12,7 @@ import msgspec
 from siglum.client.spool.journal import SUFFIX, Journal
 from siglum.client.spool.places import OFFLINE_URL
 from siglum.client.spool.records import Create, Record, Update, decode
+from siglum.core.addresses import shown_url
 from siglum.core.errors import BusyError, FileFormatError, NotFoundError, SiglumError
 
 
@@ -89,7 +90,7 @@ def look(path: str) -> Waiting | None:
     return Waiting(
         path=path,
         run_id=header.run_id,
-        uri="" if header.uri == OFFLINE_URL else header.uri,
+        uri="" if header.uri == OFFLINE_URL else shown_url(header.uri),
         host=header.host,
         pid=header.pid,
         program=header.program,

@@ -28,6 +28,7 @@ from siglum.client.spool.records import (
     Tags,
     Update,
 )
+from siglum.core.addresses import shown_url
 from siglum.core.clock import now_ms
 from siglum.core.errors import SiglumError
 
@@ -74,7 +75,7 @@ def note(path: str, header: Header, records: Sequence[Record], end: int, error: 
         refusals[place] = msgspec.structs.replace(refusals[place], records=refusals[place].records + new.records)
     else:
         refusals.append(new)
-    made = Refused(run_id=header.run_id, uri=header.uri, upto=end, refusals=tuple(refusals))
+    made = Refused(run_id=header.run_id, uri=shown_url(header.uri), upto=end, refusals=tuple(refusals))
     with contextlib.suppress(OSError):  # a full disk: it has been said all the same
         descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "wb") as file:

@@ -14,6 +14,7 @@ from siglum.client.spool.losses import Losses
 from siglum.client.spool.open_spools import OpenSpools
 from siglum.client.spool.records import Record
 from siglum.client.spool.run_spool import RunSpool
+from siglum.core.addresses import shown_url
 from siglum.core.errors import InternalError, SiglumError, UnavailableError
 from siglum.core.text import count
 
@@ -168,7 +169,7 @@ class Sender:
         )
 
     def _shown(self) -> str:
-        return self._uri.rpartition("@")[2] or "a server"
+        return shown_url(self._uri) or "a server"
 
     def note_away(self, error: UnavailableError) -> None:
         """Take note that the store did not answer somebody else: nothing is sent for some seconds."""

@@ -8,11 +8,9 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from siglum.client.parameters import OnConflict
-from siglum.client.rest.session import RestSession
-from siglum.client.rest.tracking import RestTrackingStore
 from siglum.client.spool.queue import SpoolQueue
 from siglum.client.spool.records import (
     NAMED,
@@ -22,6 +20,7 @@ from siglum.client.spool.records import (
     Inputs,
     Outputs,
     Params,
+    Record,
     Tags,
     Update,
 )
@@ -43,25 +42,32 @@ from siglum.tracking.entities import (
     ViewType,
 )
 from siglum.tracking.run_names import random_run_name
-from siglum.tracking.store import Page
+from siglum.tracking.store import Page, TrackingStore
 from siglum.tracking.table import RunTable, Window
 from siglum.tracking.validation import check_batch_sizes, check_dataset_input, check_params, check_tags, group_metrics
 
 _NAME_TAG: Final = "mlflow.runName"
 
 
-class SpooledTrackingStore(RestTrackingStore):
-    """Runs of one server. Values that can never be stored are refused at once, as the server would.
+class SpooledTrackingStore:
+    """A `TrackingStore`: runs of one store. Values that can never be stored are refused at once, as the store would.
+
+    What is not written here is asked of the store itself.
 
     Whether a run is there, has been deleted, or has a parameter with another value is known when the server has
     answered: `SpoolQueue.flush` and `settle` raise it.
     """
 
-    def __init__(self, session: RestSession, queue: SpoolQueue) -> None:
-        super().__init__(session)
+    def __init__(self, store: TrackingStore, queue: SpoolQueue, *, waits: bool = False) -> None:
+        """Write by way of `queue`; with `waits`, return when the store has it, if it answers, but for metric points."""
+        self._store = store
+        self._waits = waits
         self._queue = queue
         self._expected: set[str] = set()
         self._replaces: bool | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
     def is_expected(self, run_id: str) -> bool:
         """Whether a run was begun here without the server, so that where its files will be is not known."""
@@ -100,7 +106,7 @@ class SpooledTrackingStore(RestTrackingStore):
             return _expected(run_id, experiment_id, user_id, name, began, by_key)
         if problem is not None:
             raise problem
-        made = self._queue.made(run_id) or super().get_run(run_id)
+        made = self._queue.made(run_id) or self._store.get_run(run_id)
         if made.info.run_id != run_id:  # a server that chooses ids: the run goes by that one from now on
             self._queue.end(run_id)
             self._queue.open(made.info.run_id, owner=True)
@@ -115,7 +121,7 @@ class SpooledTrackingStore(RestTrackingStore):
         run_name: str | None = None,
     ) -> RunInfo:
         """Change what is not None, and return no more than what was given."""
-        self._queue.put_record(run_id, Update(status, end_time, run_name))
+        self._put(run_id, Update(status, end_time, run_name))
         return RunInfo(
             run_id=run_id,
             run_name=run_name or "",
@@ -143,13 +149,13 @@ class SpooledTrackingStore(RestTrackingStore):
         self._check_known(run_id, values)
         kinds = bool(metrics) + bool(params) + bool(tags)
         if kinds > 1:
-            self._queue.put_record(run_id, Batch(tuple(metrics), tuple(params), tuple(tags)))
+            self._put(run_id, Batch(tuple(metrics), tuple(params), tuple(tags)))
         elif metrics:
             self._queue.put_many(run_id, metrics)
         elif params:
-            self._queue.put_record(run_id, Params(values))
+            self._put(run_id, Params(values))
         elif tags:
-            self._queue.put_record(run_id, Tags(by_key))
+            self._put(run_id, Tags(by_key))
         self._queue.known_params(run_id).update(values)
 
     def put_params(self, run_id: str, params: Sequence[Param], on_conflict: OnConflict) -> None:
@@ -159,14 +165,14 @@ class SpooledTrackingStore(RestTrackingStore):
             self._check_known(run_id, values)
         elif on_conflict == "replace":
             self._check_replaces(run_id)
-        self._queue.put_record(run_id, Params(values, on_conflict))
+        self._put(run_id, Params(values, on_conflict))
         known.update({key: value for key, value in values.items() if on_conflict == "replace" or key not in known})
 
     def replace_params(self, run_id: str, params: Sequence[Param]) -> None:
         self.put_params(run_id, params, "replace")
 
     def delete_tag(self, run_id: str, key: str) -> None:
-        self._queue.put_record(run_id, DropTag(key))
+        self._put(run_id, DropTag(key))
         self._queue.settle(run_id)
 
     def log_inputs(
@@ -175,10 +181,15 @@ class SpooledTrackingStore(RestTrackingStore):
         for number, item in enumerate(datasets):
             check_dataset_input(item, f"datasets[{number}]")
         if datasets or models:
-            self._queue.put_record(run_id, Inputs(tuple(datasets), tuple(models)))
+            self._put(run_id, Inputs(tuple(datasets), tuple(models)))
 
     def log_outputs(self, run_id: str, models: Sequence[LoggedModelOutput]) -> None:
-        self._queue.put_record(run_id, Outputs(tuple(models)))
+        self._put(run_id, Outputs(tuple(models)))
+
+    def _put(self, run_id: str, record: Record) -> None:
+        self._queue.put_record(run_id, record)
+        if self._waits:
+            self._queue.settle_named(run_id)
 
     def _check_replaces(self, run_id: str) -> None:
         """Ask the server, once, whether it replaces parameters at all. Raises NotSupportedError when it does not.
@@ -188,7 +199,7 @@ class SpooledTrackingStore(RestTrackingStore):
         if self._replaces or self._queue.is_away:
             return
         try:
-            super().replace_params(run_id, ())
+            self._store.replace_params(run_id, ())
         except UnavailableError as error:
             self._queue.note_away(error)
             return
@@ -209,7 +220,7 @@ class SpooledTrackingStore(RestTrackingStore):
     # -- asked of the server, after what was written ---------------------------------------------------------
     def get_run(self, run_id: str) -> Run:
         self._sent(run_id)
-        run = super().get_run(run_id)
+        run = self._store.get_run(run_id)
         self._queue.learn_params(run_id, run.data.params)
         return run
 
@@ -224,7 +235,7 @@ class SpooledTrackingStore(RestTrackingStore):
         page_token: str | None = None,
     ) -> Page[Run]:
         self._sent(None)
-        return super().search_runs(
+        return self._store.search_runs(
             experiment_ids,
             filter_string=filter_string,
             view_type=view_type,
@@ -245,7 +256,7 @@ class SpooledTrackingStore(RestTrackingStore):
         page_token: str | None = None,
     ) -> RunTable:
         self._sent(None)
-        return super().run_table(
+        return self._store.run_table(
             experiment_ids,
             columns,
             filter_string=filter_string,
@@ -259,22 +270,22 @@ class SpooledTrackingStore(RestTrackingStore):
         self, run_id: str, key: str, *, max_results: int | None = None, page_token: str | None = None
     ) -> Page[Metric]:
         self._sent(run_id)
-        return super().metric_history(run_id, key, max_results=max_results, page_token=page_token)
+        return self._store.metric_history(run_id, key, max_results=max_results, page_token=page_token)
 
     def metric_window(
         self, run_id: str, key: str, buckets: int, *, start_step: int | None = None, end_step: int | None = None
     ) -> Window:
         self._sent(run_id)
-        return super().metric_window(run_id, key, buckets, start_step=start_step, end_step=end_step)
+        return self._store.metric_window(run_id, key, buckets, start_step=start_step, end_step=end_step)
 
     def delete_run(self, run_id: str) -> None:
         self._sent(run_id)
-        super().delete_run(run_id)
+        self._store.delete_run(run_id)
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
         """Return an experiment; when the server does not answer, one that is looked up or made when it does."""
         try:
-            return super().get_experiment_by_name(name)
+            return self._store.get_experiment_by_name(name)
         except UnavailableError as error:
             self._queue.note_away(error)
             return Experiment(
