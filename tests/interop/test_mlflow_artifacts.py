@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.storage.azure_server import AzureServer
+from tests.storage.gcs_server import GcsServer
 
 from siglum.client.rest.artifacts import RestArtifactStore
 from siglum.client.rest.session import RestSession
@@ -44,6 +45,8 @@ def test_files_in_object_stores(mlflow_python: str, tmp_path: Path, monkeypatch:
     with ExitStack() as stack:
         s3 = stack.enter_context(S3Server(["bucket"]))
         azure = stack.enter_context(AzureServer(["box"]))
+        google = stack.enter_context(GcsServer(["bucket"], logins=False))
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", google.url)  # at an emulator nobody logs in, so nothing is signed
         monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", s3.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
@@ -53,6 +56,7 @@ def test_files_in_object_stores(mlflow_python: str, tmp_path: Path, monkeypatch:
             for name, place, options in (
                 ("s3", "s3://bucket/ml", ()),
                 ("azure", "wasbs://box@acct.blob.core.windows.net/ml", ("--artifact-layout", "plain")),
+                ("google", "gs://bucket/ml", ()),
                 ("s3-proxied", "s3://bucket/proxied", ("--no-presigned",)),
             )
         ]
@@ -68,8 +72,10 @@ def test_files_in_object_stores(mlflow_python: str, tmp_path: Path, monkeypatch:
         assert logs == ""
         runs = json.loads(done.stdout.splitlines()[-1])
         assert parts_sent_to(s3.web) == parts_sent_to(azure.web) == 3
+        assert parts_sent_to(google.web) == 0
         # By content one object each; plain, each at its path.
-        assert sum(key.startswith("ml/.objects/") for key in s3.contents("bucket")) == 3
+        for store in (s3, google):
+            assert sum(key.startswith("ml/.objects/") for key in store.contents("bucket")) == 3
         assert f"ml/0/{runs[1]}/artifacts/of the run/large model.bin" in azure.contents("box")
         for server, run in zip(servers, runs, strict=True):
             session = RestSession(server.url)
