@@ -28,6 +28,7 @@ FACES = {
     "pyfunc": {"PyFuncModel", "PythonModel", "get_model_dependencies", "load_model", "log_model", "save_model"},
     "artifacts": {"download_artifacts", "list_artifacts", "load_dict", "load_text"},
     "data": {"from_numpy", "from_pandas"},
+    "entities": {"Metric", "ModelVersion", "Param", "Run", "RunStatus", "RunTag", "ViewType"},
     "models": {"Model", "ModelSignature", "infer_signature"},
 }
 

@@ -177,7 +177,8 @@ _WHERE = dict.fromkeys(__all__, "siglum.client.fluent") | {
     "open": "siglum.client.data_files",
 }
 _SUBMODULES = (
-    "api", "artifacts", "data", "lightgbm", "models", "optuna", "pyfunc", "repo", "sklearn", "tracking", "xgboost",
+    "api", "artifacts", "data", "entities", "lightgbm", "models", "optuna", "pyfunc", "repo", "sklearn", "tracking",
+    "xgboost",
 )  # fmt: skip
 
 

@@ -39,6 +39,10 @@ class PagedList(Listed[T]):
         super().__init__(page.items)
         self.token = page.next_token
 
+    def to_list(self) -> list[T]:
+        """Return the results without their token."""
+        return list(self)
+
 
 def collect(
     fetch: Callable[[int, str | None], Page[T]], max_results: int | None, page_size: int = PAGE_SIZE

@@ -9,7 +9,7 @@ import msgspec
 
 from siglum.core.html import card, charts
 from siglum.core.text import timestamp
-from siglum.tracking.entities import Entity, linked
+from siglum.tracking.entities import Entity, Metric, Param, linked
 from siglum.tracking.surroundings import surroundings
 
 
@@ -40,6 +40,16 @@ class ModelVersion(Entity, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     aliases: tuple[str, ...] = ()
     model_id: str | None = None
+
+    @property
+    def metrics(self) -> list[Metric] | None:
+        """None, as MLflow's clients have it of every server: the logged model `model_id` has what was measured."""
+        return None
+
+    @property
+    def params(self) -> list[Param] | None:
+        """None, as `metrics`: the logged model `model_id` has its parameters."""
+        return None
 
     def table_row(self) -> dict[str, Any]:
         """Return what a table of versions shows."""

@@ -2,90 +2,26 @@
 
 from __future__ import annotations
 
-import enum
-from typing import Any
-
-import msgspec
+from typing import Any, ClassVar
 
 from siglum.core.html import Link, card, charts
 from siglum.core.text import timestamp
+from siglum.tracking.entity import Entity, Metric, Param, Tag
+from siglum.tracking.states import LifecycleStage, LoggedModelStatus, RunStatus, ViewType
 from siglum.tracking.surroundings import surroundings
+
+__all__ = [
+    "Dataset", "DatasetInput", "DatasetSummary", "Entity", "Experiment", "ExperimentTag", "FileInfo", "InputTag",
+    "LifecycleStage", "LoggedModel", "LoggedModelInput", "LoggedModelOutput", "LoggedModelParameter",
+    "LoggedModelStatus", "LoggedModelTag", "Metric", "Param", "Run", "RunData", "RunInfo", "RunInputs", "RunOutputs",
+    "RunStatus", "RunTag", "Tag", "ViewType", "linked",
+]  # fmt: skip
+
+RunTag = ExperimentTag = InputTag = LoggedModelTag = Tag
+LoggedModelParameter = Param
 
 _CHARTS = 8
 """Series of a run that a notebook shows."""
-
-
-class RunStatus(enum.StrEnum):
-    """The life of a run. The last three are final."""
-
-    RUNNING = "RUNNING"
-    SCHEDULED = "SCHEDULED"
-    FINISHED = "FINISHED"
-    FAILED = "FAILED"
-    KILLED = "KILLED"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether a run in this status has ended."""
-        return self in (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED)
-
-
-class LifecycleStage(enum.StrEnum):
-    """Whether something is there or has been deleted and can be restored."""
-
-    ACTIVE = "active"
-    DELETED = "deleted"
-
-
-class ViewType(enum.IntEnum):
-    """Which life-cycle stages a search looks at."""
-
-    ACTIVE_ONLY = 1
-    DELETED_ONLY = 2
-    ALL = 3
-
-
-class LoggedModelStatus(enum.StrEnum):
-    """The life of a logged model's files."""
-
-    UNSPECIFIED = "LOGGED_MODEL_STATUS_UNSPECIFIED"
-    PENDING = "LOGGED_MODEL_PENDING"
-    READY = "LOGGED_MODEL_READY"
-    FAILED = "LOGGED_MODEL_UPLOAD_FAILED"
-
-
-class Entity(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all entities: frozen, compared by value, built by keyword."""
-
-
-class Metric(msgspec.Struct, frozen=True, gc=False):
-    """One point of a series. `value` may be NaN or infinite; `step` may be negative."""
-
-    key: str
-    value: float
-    timestamp: int
-    step: int = 0
-    model_id: str | None = None
-    dataset_name: str | None = None
-    dataset_digest: str | None = None
-    run_id: str | None = None
-
-
-class Param(msgspec.Struct, frozen=True, gc=False):
-    """A parameter of a run or logged model; values are strings."""
-
-    key: str
-    value: str
-
-
-class Tag(msgspec.Struct, frozen=True, gc=False):
-    """A tag of anything that has tags."""
-
-    key: str
-    value: str
-
-
-RunTag = ExperimentTag = InputTag = LoggedModelTag = Tag
 
 
 def linked(*path: str) -> dict[str, Link]:
@@ -96,6 +32,8 @@ def linked(*path: str) -> dict[str, Link]:
 
 class Experiment(Entity, frozen=True, kw_only=True):
     """A named set of runs. `experiment_id` is an integer as a string, "0" the default experiment."""
+
+    DEFAULT_EXPERIMENT_NAME: ClassVar[str] = "Default"
 
     experiment_id: str
     name: str
@@ -144,6 +82,10 @@ class RunData(Entity, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     latest: tuple[Metric, ...] = ()
 
+    def to_dictionary(self) -> dict[str, Any]:
+        """Return it as plain values, without the points that are only the latest."""
+        return {"metrics": self.metrics, "params": self.params, "tags": self.tags}
+
 
 class Dataset(Entity, frozen=True, kw_only=True):
     """A data set that a run read: `digest` identifies its content, `source` (JSON) says where it came from."""
@@ -170,6 +112,10 @@ class DatasetInput(Entity, frozen=True, kw_only=True):
 
     dataset: Dataset
     tags: tuple[Tag, ...] = ()
+
+    def to_dictionary(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {"dataset": self.dataset.to_dictionary(), "tags": {tag.key: tag.value for tag in self.tags}}
 
 
 class LoggedModelInput(Entity, frozen=True, kw_only=True):
