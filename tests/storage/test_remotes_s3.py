@@ -69,7 +69,11 @@ class TestS3RemoteAtMoto(BulkRemoteContract):
 
 @pytest.fixture(scope="module")
 def moto_url() -> Iterator[str]:
-    """The address of a moto server."""
+    """The address of a moto server.
+
+    It never answers a body of the type application/x-www-form-urlencoded, which urllib gives to all it sends: moto 5.2
+    reads it as a form, and then waits for it to come once more. Another type has to be named; obstore names another.
+    """
     from moto.server import ThreadedMotoServer  # here, since importing it takes two seconds
 
     running = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
