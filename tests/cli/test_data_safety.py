@@ -334,6 +334,20 @@ def test_missing_rights(shell: Shell, locked: str) -> None:
     assert not (shell.root / ".gitignore").exists()
 
 
+def test_what_a_remote_does_not_show_is_not_absent(shell: Shell, tmp_path: Path) -> None:
+    (shell.root / "f").write_text("precious")
+    shell("add", "f")
+    shell("remote", "add", "-d", "r", str(tmp_path / "remote"))
+    shell("push")
+    place = tmp_path / "remote/files"
+    place.chmod(0o000)
+    try:
+        done = as_nobody(" ".join([*SIGLUM, "status", "-c"]), shell.root)
+    finally:
+        place.chmod(0o755)
+    assert (done.returncode, "permission denied" in done.stderr) == (1, True)
+
+
 def test_odd_names(shell: Shell) -> None:
     names = ["sp ace", "new\nline", "ünï", "文件", "-dash", "#h", "'q'", '"', "\\", "a: b", "n" * 251, "\t", "*"]
     for name in names:

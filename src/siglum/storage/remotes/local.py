@@ -6,6 +6,7 @@ Bytes are hashed on their way, both ways; they are flushed before they get their
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -28,6 +29,7 @@ _OBJECT_MODE = 0o444
 # What the run cache holds is no object: DVC leaves it writable.
 _RUNS, _RUN_MODE = "runs/", 0o666
 _FULL = (27, 28, 122)  # EFBIG, ENOSPC, EDQUOT
+_ABSENT = (FileNotFoundError, NotADirectoryError)
 # From so many keys on, listing their folders is cheaper than asking for each.
 _LIST_FROM = 512
 
@@ -55,14 +57,14 @@ class LocalRemote:
         self._check_can_be_made()
         with self._errors():
             if len(asked) < _LIST_FROM:
-                return {key for key in asked if os.path.isfile(self._path(key))}
+                return {key for key in asked if _is_file(self._path(key))}
             listed: dict[str, frozenset[str]] = {}
             found = set()
             for key in asked:
                 folder, _, name = self._path(key).rpartition("/")
                 names = listed.get(folder)
                 if names is None:
-                    names = listed[folder] = frozenset(os.listdir(folder) if os.path.isdir(folder) else ())
+                    names = listed[folder] = _names_in(folder)
                 if name in names:
                     found.add(key)
             return found
@@ -71,7 +73,7 @@ class LocalRemote:
         self.check()
         top = self._path(prefix.rstrip("/")) if prefix.strip("/") else self.url
         with self._errors():
-            for folder, _, names in os.walk(top):
+            for folder, _, names in os.walk(top, onerror=_raise_unless_absent):
                 below = os.path.relpath(folder, self.url)
                 for name in names:
                     if not is_temporary(name):
@@ -238,3 +240,23 @@ class LocalRemote:
                     f"Remote {self.name!r}: no room left at {self.url}.", hint="Free some space, then try again."
                 ) from e
             raise
+
+
+# What may not be looked at is not absent, as `os.path` and `os.walk` have it: it would be sent again, or taken for lost.
+def _is_file(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except _ABSENT:
+        return False
+
+
+def _names_in(folder: str) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))
+    except _ABSENT:
+        return frozenset()
+
+
+def _raise_unless_absent(error: OSError) -> None:
+    if not isinstance(error, _ABSENT):
+        raise error
