@@ -242,7 +242,7 @@ class LocalRemote:
             raise
 
 
-# What may not be looked at is not absent, as `os.path` and `os.walk` have it: it would be sent again, or taken for lost.
+# What may not be looked at is not absent, as `os.path` and `os.walk` have it: it would be sent again, or be lost.
 def _is_file(path: str) -> bool:
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
