@@ -138,11 +138,15 @@ def test_relink(project: QuickProject) -> None:
 
 
 def test_force(project: QuickProject) -> None:
-    project.write({"f": "1", "g": "1"})
-    project.done("add", "f", "g")
-    project.write({"f": "mine"})
+    project.write({"f": "1", "g": "1", "d/a": "1", "d/s/b": "2"})
+    project.done("add", "f", "g", "d")
+    project.write({"f": "mine", "d/s/b": "mine too"})
     (project.root / "g").unlink()
-    assert "f has changes that are in no cache" in project.fails("checkout")
+    assert "f has changes that are in no cache" in project.fails("checkout", "f", "g")
+    assert "d/s/b has changes that are in no cache" in project.fails("checkout", "d")
+    project.write({"d/own": "mine alone"})
+    assert "d/s/b and 1 other file have changes that are in no cache" in project.fails("checkout", "d")
+    project.done("checkout", "-f", "d")
     assert (project.read("f"), project.read("g")) == ("mine", "1")
     assert project.done("checkout", "--force") == "M       f\n"
     assert project.read("f") == "1"

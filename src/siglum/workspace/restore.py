@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -108,8 +108,8 @@ def _checkout_folder(
     to_remove = [name for name in have if name not in wanted]
     _check_objects(path, store, to_place.values())
     if not force:
-        replaced = {have[name].oid for name, oid in to_place.items() if name in have and have[name].oid != oid}
-        _check_objects_kept(path, store, {*replaced, *(have[name].oid for name in to_remove)})
+        replaced = [name for name, oid in to_place.items() if name in have and have[name].oid != oid]
+        _check_objects_kept(path, store, {f"{path}/{name}": have[name].oid for name in (*replaced, *to_remove)})
         if os.path.isdir(path):
             check_ways(repo, path, to_place, have)
     if os.path.lexists(path) and not os.path.isdir(path):
@@ -149,17 +149,19 @@ def _check_objects(path: str, store: ObjectStore, oids: Iterable[str]) -> None:
 def _check_kept(repo: Repository, path: str, found: PathState | None) -> None:
     """Raise WouldLoseDataError unless what is at a path is in the cache, sound."""
     if found is None or not is_cached(repo, found.hash):
-        raise _would_lose(path)
-    store, oids = repo.store_of(found.hash), {found.hash.oid}
+        raise _would_lose([path])
+    store, files = repo.store_of(found.hash), {path: found.hash.oid}
     if found.hash.is_dir:
-        oids |= {entry.oid for entry in store.read_manifest(found.hash.oid).entries}
-    _check_objects_kept(path, store, oids)
+        files |= {f"{path}/{entry.relpath}": entry.oid for entry in store.read_manifest(found.hash.oid).entries}
+    _check_objects_kept(path, store, files)
 
 
-def _check_objects_kept(path: str, store: ObjectStore, oids: Collection[str]) -> None:
-    """Raise WouldLoseDataError unless these contents, which the workspace is about to lose, are in the cache, sound."""
-    if store.missing(oids):
-        raise _would_lose(path)
+def _check_objects_kept(path: str, store: ObjectStore, files: Mapping[str, str]) -> None:
+    """Raise WouldLoseDataError unless files that are about to go, given with their hashes, are in the cache, sound."""
+    oids = set(files.values())
+    missing = frozenset(store.missing(oids))
+    if missing:
+        raise _would_lose([name for name, oid in files.items() if oid in missing])
     try:
         _require_sound(store, oids)
     except IntegrityError as error:
@@ -259,8 +261,10 @@ def _remove_empty_folders(root: str, folder: str) -> None:
         folder = os.path.dirname(folder)
 
 
-def _would_lose(path: str) -> WouldLoseDataError:
+def _would_lose(paths: Sequence[str]) -> WouldLoseDataError:
+    first, others = os.path.relpath(paths[0]), len(paths) - 1
+    which = f"{first} and {count(others, 'other file')} have" if others else f"{first} has"
     return WouldLoseDataError(
-        f"{os.path.relpath(path)} has changes that are in no cache.",
+        f"{which} changes that are in no cache.",
         hint="Keep them with 'siglum add' or 'siglum commit', or give them up with --force.",
     )
