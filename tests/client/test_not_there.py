@@ -54,7 +54,7 @@ def test_what_needs_an_answer_of_a_server_that_is_down(
         call()
     assert str(caught.value) == (
         f"No server answers at {NO_SERVER} (connection refused). "
-        "Start it with 'siglum server', or check the tracking URI."
+        "Its answer is needed here: start it with 'siglum server', check the tracking URI, or repeat this later."
     )
     assert siglum.active_run() is None
     assert not (project / ".siglum").exists()

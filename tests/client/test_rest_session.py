@@ -121,7 +121,8 @@ def test_nobody_there(start: Start, sessions: Sessions) -> None:
     with pytest.raises(UnavailableError) as failed:
         RestTrackingStore(sessions(url)).get_experiment("0")
     assert str(failed.value) == (
-        f"No server answers at {url} (connection refused). Start it with 'siglum server', or check the tracking URI."
+        f"No server answers at {url} (connection refused). "
+        "Its answer is needed here: start it with 'siglum server', check the tracking URI, or repeat this later."
     )
 
 

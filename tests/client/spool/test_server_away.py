@@ -345,6 +345,10 @@ def test_a_model_that_is_logged_while_the_server_is_away(server: ServerProcess, 
     try:
         with siglum.start_run():
             logged = siglum.pyfunc.log_model(name="m", python_model=lambda model_input: [1] * len(model_input))
+            with pytest.raises(
+                UnavailableError, match=r"This needs an answer of the server: No server answers .* Repeat"
+            ):
+                siglum.register_model(logged.model_uri, "late")
     finally:
         server.start()
     siglum.flush()

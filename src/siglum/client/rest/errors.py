@@ -92,7 +92,7 @@ def refused_connection(url: str, reason: str) -> UnavailableError:
     """Return the error for a server that cannot be reached at all."""
     return UnavailableError(
         f"No server answers at {url} ({reason}).",
-        hint="Start it with 'siglum server', or check the tracking URI.",
+        hint="Its answer is needed here: start it with 'siglum server', check the tracking URI, or repeat this later.",
     )
 
 

@@ -99,12 +99,16 @@ class SpoolQueue:
 
     def catch_up(self, run_id: str | None = None) -> None:
         """Do what `flush` does, before something is asked of the store; not for long while it is known to be away."""
-        self.flush(run_id, patience=0 if self.is_away else PATIENCE_SECONDS)
+        self.send(run_id)
+        self._sender.losses.raise_first(run_id)
 
     def send(self, run_id: str | None = None) -> None:
         """Do what `flush` does before something is asked of the store; what was refused is left for `flush` to say."""
         for spool in self._open.chosen(run_id):
-            self._sender.flush(spool, 0 if self.is_away else PATIENCE_SECONDS)
+            try:
+                self._sender.flush(spool, 0 if self.is_away else PATIENCE_SECONDS)
+            except UnavailableError as error:
+                raise self._sender.unanswered(spool) from error
 
     def settle(self, run_id: str | None = None) -> bool:
         """Wait for the store as long as it answers, and return whether it has all; never raise because it is away.

@@ -168,6 +168,19 @@ class Sender:
             hint=f"{kept} until then; 'siglum sync' sends {it}, too.",
         )
 
+    def unanswered(self, spool: RunSpool) -> UnavailableError:
+        """Return what there is to say to who asks something of the store before it has what was logged."""
+        if self.offline:
+            return UnavailableError(
+                "SIGLUM_OFFLINE is set, and this needs an answer of the server.",
+                hint="Runs are recorded all the same; 'siglum sync' sends them later.",
+            )
+        why = spool.problem.message if spool.problem is not None else "it has not answered yet."
+        return UnavailableError(
+            f"This needs an answer of the server: {why}",
+            hint=f"Repeat it when the server answers; what is logged until then is kept in {self._folder}.",
+        )
+
     def _shown(self) -> str:
         return shown_url(self._uri) or "a server"
 
