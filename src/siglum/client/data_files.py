@@ -21,19 +21,23 @@ TRACKED_TAG = "siglum.data.tracked_by"
 """On an input: `dvc` (a pointer file names its content), `git`, or `nothing`."""
 
 _log = logging.getLogger("siglum")
+_said: set[str] = set()
+"""Paths of which it has been said that nobody keeps track of them."""
 
 
 def tracked_tag(item: DataInput) -> Tag:
-    """Return the tag that says who keeps track of an input; a warning says so when nobody does."""
+    """Return the tag that says who keeps track of an input; a warning says so, once, when nobody does."""
     if item.pointer is not None or item.repo is not None:
         return Tag(TRACKED_TAG, "dvc")
     path = os.path.realpath(os.path.join(project_root(os.getcwd()), item.path))
     git = Git.find(os.path.dirname(path))
     if git is not None and git.tracked([os.path.relpath(path, os.path.realpath(git.root))]):
         return Tag(TRACKED_TAG, "git")
-    _log.warning(
-        "%s is not tracked: its hash is on record, its content is kept nowhere. 'siglum add' keeps it.", item.path
-    )
+    if path not in _said:
+        _said.add(path)
+        _log.warning(
+            "%s is not tracked: its hash is on record, its content is kept nowhere. 'siglum add' keeps it.", item.path
+        )
     return Tag(TRACKED_TAG, "nothing")
 
 

@@ -107,8 +107,8 @@ class SpoolQueue:
         for spool in self._open.chosen(run_id):
             try:
                 self._sender.flush(spool, 0 if self.is_away else PATIENCE_SECONDS)
-            except UnavailableError as error:
-                raise self._sender.unanswered(spool) from error
+            except UnavailableError:
+                raise self._sender.unanswered(spool) from None
 
     def settle(self, run_id: str | None = None) -> bool:
         """Wait for the store as long as it answers, and return whether it has all; never raise because it is away.

@@ -138,7 +138,7 @@ class Sender:
                     deadline, last = time.monotonic() + patience, spool.acked
                 pause = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
                 if time.monotonic() + pause > deadline:
-                    raise self.unsent(error) from error
+                    raise self.unsent(error) from None
                 time.sleep(pause)
         finally:
             spool.sending.release()
