@@ -175,13 +175,13 @@ def test_checkout_on_a_full_disk(project: DataProject) -> None:
 
 INTERRUPTED = """
 import os, signal, sys
-import siglum.storage.durability as durability
+import siglum.storage.durable_batch as durable_batch
 from siglum.cli import app
-before = durability.DurableBatch.commit
+before = durable_batch.DurableBatch.commit
 def commit(self):
     os.kill(os.getpid(), signal.{signal})
     before(self)
-durability.DurableBatch.commit = commit
+durable_batch.DurableBatch.commit = commit
 sys.exit(app.run(["add", "d"]))
 """
 

@@ -13,7 +13,7 @@ import yaml
 from tests.faults.world import CACHE, REMOTE, Entry, Snapshot
 
 _OBJECT = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?\Z")
-_TEMPORARY = re.compile(r"(?:.*/)?\.[A-Za-z0-9_-]{22}\.tmp\Z")
+_TEMPORARY = re.compile(r"(?:.*/)?\.[A-Za-z0-9_-]{22}\.tmp(?:/|\Z)")
 
 
 def at_any_instant(before: Snapshot, now: Snapshot, after: Snapshot, damaged: Iterable[str] = ()) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from siglum.storage import durability, hashing, index, links, placing, transfer, trash
+from siglum.storage import durability, durable_batch, hashing, index, links, placing, transfer, trash
 from siglum.storage.objects import ObjectStore
 from siglum.storage.remotes.local import LocalRemote
 from siglum.workspace import commit, documents
@@ -53,32 +53,35 @@ def replace_method(owner: type, name: str, planted: Callable[..., Any]) -> None:
 def rename_before_flush() -> None:
     """Make a batch visible, then flush it."""
 
-    def made_visible(batch: durability.DurableBatch) -> None:
+    def made_visible(batch: durable_batch.DurableBatch) -> None:
+        for new in batch._new.values():
+            new.put_in_place()
         staged = dict(batch._staged)
         for final, temporary in staged.items():
+            os.makedirs(os.path.dirname(final), exist_ok=True)
             os.rename(temporary, final)
         batch._staged.clear()
         batch._flush(staged)
 
-    replace_method(durability.DurableBatch, "commit", made_visible)
+    replace_method(durable_batch.DurableBatch, "commit", made_visible)
 
 
 def never_flush() -> None:
     """Leave it to the kernel when bytes and names reach the disk."""
-    replace_method(durability.DurableBatch, "_flush", lambda batch, paths: None)
+    replace_method(durable_batch.DurableBatch, "_flush", lambda batch, paths: None)
 
 
 def flush_again_after_failure() -> None:
     """Try a failed flush again: the kernel has dropped the pages meanwhile, and says that all is well."""
-    real = durability.DurableBatch._flush
+    real = durable_batch.DurableBatch._flush
 
-    def flush(batch: durability.DurableBatch, paths: Any) -> None:
+    def flush(batch: durable_batch.DurableBatch, paths: Any) -> None:
         try:
             real(batch, paths)
         except OSError:
             real(batch, paths)
 
-    replace_method(durability.DurableBatch, "_flush", flush)
+    replace_method(durable_batch.DurableBatch, "_flush", flush)
 
 
 def pointer_before_object() -> None:
@@ -120,11 +123,13 @@ def trust_by_mode() -> None:
 
 
 def manifest_before_files() -> None:
-    """Send the manifests first."""
+    """Send the manifests first, on their own."""
     real = transfer._Runner.move
 
     def move(runner: transfer._Runner, oids: Any) -> None:
-        real(runner, [*(manifest.oid for manifest in runner.plan.manifests if not runner.moved), *oids])
+        if not runner.moved:
+            real(runner, [manifest.oid for manifest in runner.plan.manifests])
+        real(runner, oids)
 
     replace_method(transfer._Runner, "move", move)
 

@@ -19,6 +19,7 @@ from tests.faults.invariants import outputs_of
 from tests.faults.world import CACHE, REMOTE, Snapshot
 
 _OBJECT = re.compile(r"(?P<store>.+/files/md5)/(?P<two>[0-9a-f]{2})/(?P<rest>[0-9a-f]{30}(\.dir)?)\Z")
+_OBJECT_FOLDER = re.compile(r"(?P<store>.+/files/md5)/[0-9a-f]{2}\Z")
 _STORES = (CACHE, REMOTE)
 _PRIVATE = "project/.dvc/tmp/"
 
@@ -37,6 +38,7 @@ class _Checker:
         self._after = after
         self._unflushed: set[str] = set()  # files whose bytes may be lost
         self._unnamed: set[str] = set()  # files whose names may be lost
+        self._aside: set[str] = set()  # files that are no records where they were written
         self._awaited = {path for path in after.files.keys() - before.files.keys() if _is_object(path)}
 
     def see(self, call: Call) -> None:
@@ -50,9 +52,10 @@ class _Checker:
             self._unflushed.clear()
             self._unnamed.clear()
         elif call.name in ("rename", "replace", "link", "exchange"):
-            self._appear(*call.paths[:2])
+            self._move(*call.paths[:2])
         elif call.name in ("unlink", "remove"):
             self._unflushed.discard(call.paths[0])
+            self._aside.discard(call.paths[0])
             self._touch(call.paths[0])
 
     def at_the_end(self) -> list[str]:
@@ -64,6 +67,17 @@ class _Checker:
         self._unflushed.add(path)
         if _is_record(path):
             self.broken.append(f"written in place: {path}")
+        else:
+            self._aside.add(path)
+
+    def _move(self, source: str, target: str) -> None:
+        """A file gets another name; or a folder, with all that is in it."""
+        inside = sorted(path for path in self._aside if path.startswith(f"{source}/"))
+        for path in inside:
+            self._aside.discard(path)
+            self._appear(path, target + path.removeprefix(source))
+        if not inside:
+            self._appear(source, target)
 
     def _appear(self, source: str, target: str) -> None:
         if source in self._unflushed:
@@ -116,7 +130,13 @@ def _is_record(path: str) -> bool:
 
 def makes_record(call: Call) -> bool:
     """Whether a call makes an object or a file for Git visible."""
-    return call.name in ("rename", "replace", "link") and _is_record(call.paths[1])
+    return call.name in ("rename", "replace", "link") and (_is_record(call.paths[1]) or _is_folder(call.paths[1]))
+
+
+def _is_folder(path: str) -> bool:
+    """Whether a path is that of a store's folder of objects, which gets its name with all objects in it."""
+    match = _OBJECT_FOLDER.match(path)
+    return match is not None and match["store"] in _STORES
 
 
 def strace() -> str | None:

@@ -13,7 +13,7 @@ import pytest
 
 from siglum.core.errors import ConflictError, PermissionDeniedError
 from siglum.core.failures import file_errors
-from siglum.storage import bulk, durability, workers
+from siglum.storage import bulk, durable_batch, workers
 from siglum.storage.bulk import FileToRead, read_many
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.objects import ObjectStore
@@ -70,7 +70,8 @@ def oids(folder: Path) -> list[str]:
 
 
 def litter(store: ObjectStore) -> list[str]:
-    return [name for _, _, names in os.walk(store.root) for name in names if name.startswith(".")]
+    """Return what is in the store's folder and no object: temporaries, and what is in new folders."""
+    return [name for folder, _, names in os.walk(store.root) for name in names if "/." in f"{folder}/{name}"]
 
 
 @pytest.mark.usefixtures("_three_workers")
@@ -119,7 +120,7 @@ def test_what_many_files_hold_is_flushed_while_more_is_prepared_and_once_more_at
         flushed.append(len(litter(store)))
         return True
 
-    monkeypatch.setattr(durability, "_syncfs", flush)
+    monkeypatch.setattr(durable_batch, "sync_file_system", flush)
     with store.batch() as batch:
         read_many(small_files(folder), batch)
         batch.add_bytes(b"later", md5(b"later").hexdigest())
@@ -138,7 +139,7 @@ def test_a_flush_ahead_that_fails_makes_nothing_visible_and_is_not_tried_again(
         calls.append(fd)
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(durability, "_syncfs", fail)
+    monkeypatch.setattr(durable_batch, "sync_file_system", fail)
     with store.batch() as batch:
         read_many(small_files(folder), batch)
         with pytest.raises(OSError, match="Input/output"):
@@ -162,14 +163,15 @@ def test_objects_that_are_there_are_not_written_again(folder: Path, store: Objec
 def test_a_worker_that_dies_costs_time_and_nothing_else(
     folder: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch, forks: list[int]
 ) -> None:
-    write, parent = IngestBatch.write, os.getpid()
+    write, parent = IngestBatch.write_aside, os.getpid()
 
-    def dying(batch: IngestBatch, temporary: str, data: bytes) -> None:
-        write(batch, temporary, data)
+    def dying(batch: IngestBatch, data: bytes, oid: str) -> bytes | None:
+        digest = write(batch, data, oid)
         if os.getpid() != parent and data == b"20":
             os.kill(os.getpid(), signal.SIGKILL)
+        return digest
 
-    monkeypatch.setattr(IngestBatch, "write", dying)
+    monkeypatch.setattr(IngestBatch, "write_aside", dying)
     with store.batch() as batch:
         assert None in read_many(small_files(folder), batch)
         assert litter(store)
@@ -187,15 +189,15 @@ def test_a_worker_that_dies_costs_time_and_nothing_else(
 def test_an_interrupt_stops_the_workers(
     folder: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch, forks: list[int]
 ) -> None:
-    write, parent = IngestBatch.write, os.getpid()
+    write, parent = IngestBatch.write_aside, os.getpid()
 
-    def interrupted(batch: IngestBatch, temporary: str, data: bytes) -> None:
-        write(batch, temporary, data)
+    def interrupted(batch: IngestBatch, data: bytes, oid: str) -> None:
+        write(batch, data, oid)
         if os.getpid() == parent:
             raise KeyboardInterrupt
         signal.pause()
 
-    monkeypatch.setattr(IngestBatch, "write", interrupted)
+    monkeypatch.setattr(IngestBatch, "write_aside", interrupted)
     with pytest.raises(KeyboardInterrupt), store.batch() as batch:
         read_many(small_files(folder), batch)
     assert len(forks) == 2
@@ -221,11 +223,12 @@ def test_what_a_worker_cannot_write_is_said_once(
 ) -> None:
     met: list[str] = []
 
-    def refusing(batch: IngestBatch, temporary: str, data: bytes) -> None:
-        met.append(temporary)
-        raise PermissionError(13, "Permission denied", temporary)
+    def refusing(batch: IngestBatch, data: bytes, oid: str) -> None:
+        met.append(oid)
+        raise PermissionError(13, "Permission denied", store.root)
 
-    monkeypatch.setattr(IngestBatch, "write", refusing)
+    monkeypatch.setattr(IngestBatch, "write_aside", refusing)
+    monkeypatch.setattr(IngestBatch, "write", lambda batch, temporary, data: refusing(batch, data, temporary))
     with pytest.raises(PermissionDeniedError), file_errors("the cache"), store.batch() as batch:
         scan_tree(str(folder), into=batch)
     assert len(met) == 2  # once in this process's part, once when the first file was looked at on its own

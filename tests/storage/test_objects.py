@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from siglum.core.errors import ConflictError, FileFormatError, IntegrityError, InvalidInputError, NotFoundError
-from siglum.storage import durability, objects
+from siglum.storage import durable_batch, objects
 from siglum.storage.durability import is_temporary, temporary_name
 from siglum.storage.hashing import LARGE_FILE
 from siglum.storage.index import StatIndex
@@ -95,7 +95,7 @@ def test_a_failed_flush_makes_nothing_visible(
         calls.append(fd)
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(durability, "_syncfs", fail)
+    monkeypatch.setattr(durable_batch, "sync_file_system", fail)
     with pytest.raises(OSError, match="Input/output"):
         store.ingest([(str(tmp_path / "a"), None)])
     assert len(calls) == 1
@@ -125,8 +125,8 @@ def test_without_syncfs_each_file_and_folder_is_flushed(
     store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[str] = []
-    monkeypatch.setattr(durability, "_syncfs", lambda fd: False)
-    monkeypatch.setattr(durability, "fsync_path", flushed.append)
+    monkeypatch.setattr(durable_batch, "sync_file_system", lambda fd: False)
+    monkeypatch.setattr(durable_batch, "fsync_path", flushed.append)
     oid = add(store, tmp_path, b"a")
     temporary, *folders = flushed
     assert is_temporary(os.path.basename(temporary))

@@ -44,6 +44,15 @@ def test_a_folder_has_one_state_however_many_look_at_it(folder: Path, shared: li
     assert folder_state(str(folder)) != before
 
 
+def test_two_processes_find_what_one_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "may_fork", lambda: False)
+    alone = list_files(str(folder))
+    monkeypatch.setattr(walk, "may_fork", lambda: True)
+    monkeypatch.setattr(walk, "_MANY_FILES", 3)
+    assert list_files(str(folder)) == alone
+    assert sum(len(listing.names) for listing in alone) == 30
+
+
 def test_what_a_worker_comes_across_is_raised(folder: Path, shared: list[int]) -> None:
     for number in range(4):  # in every part
         (folder / f"{number}/gone").symlink_to("nowhere")

@@ -11,13 +11,14 @@ import os
 import stat as stat_bits
 import time
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from siglum.storage.durability import flush_file_system
 from siglum.storage.index import FACT_SIZE, Status, fingerprint, is_settled_content
 from siglum.storage.ingest import OBJECT_MODE, IngestBatch
 from siglum.storage.objects import ObjectStore
-from siglum.storage.workers import run_parts, share_out
+from siglum.storage.workers import cut_up, run_parts
 
 _FILES_BETWEEN_LOOKS = 64
 # A worker's answer for one file: one of these bytes, then the fingerprint of the object.
@@ -86,7 +87,7 @@ def _adopt_files(store: ObjectStore, files: Sequence[SavedFile]) -> set[str]:
     flush_file_system(store.root)
     for prefix in {each.oid[:2] for each in files}:
         os.makedirs(f"{store.root}/{prefix}", exist_ok=True)
-    parts = share_out(files, 0)
+    parts = cut_up(sorted(files, key=attrgetter("oid")), 0)  # a folder's objects by one process
     answers = run_parts(parts, lambda _number, part, keep_going: _adopt_part(store, part, keep_going))
     adopted: set[str] = set()
     for part, answer in zip(parts, answers, strict=True):

@@ -6,22 +6,29 @@ clean up, and nothing a worker does is visible before the parent's commit.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from siglum.core.hashes import DIR_SUFFIX
+from siglum.storage.durability import Temporaries
 from siglum.storage.hashing import LARGE_FILE, READ_FLAGS, hash_file, md5, md5_digest
 from siglum.storage.index import StatIndex, Status, fingerprint
+from siglum.storage.sound_objects import DIGEST_SIZE
 from siglum.storage.workers import A_LOOK, run_parts, share_out
 
 if TYPE_CHECKING:
     from siglum.storage.ingest import IngestBatch
     from siglum.storage.objects import ObjectStore
 
-# A worker's answer for one file: one of these bytes, then the MD5.
-_LEFT, _READ, _WRITTEN = 0, 1, 2
-_ANSWER_SIZE = 17
+# A worker's answer for one file: one of these bytes, the MD5, and for one that was put aside what stands for it as a
+# sound object.
+_LEFT, _READ, _WRITTEN, _ASIDE = 0, 1, 2, 3
+_MD5_END = 17
+_ANSWER_SIZE = _MD5_END + DIGEST_SIZE
+_NO_DIGEST = bytes(DIGEST_SIZE)
 _NO_ANSWER = bytes(_ANSWER_SIZE)
 _FILES_BETWEEN_LOOKS = 64
 # For fewer, what is done meanwhile would be over before the disk has begun.
@@ -105,6 +112,32 @@ def on_record(store: ObjectStore, oids: Sequence[str]) -> list[bool]:
     return known
 
 
+def sound_each(store: ObjectStore, oids: Sequence[str]) -> list[bool]:
+    """Return for each object whether it is there and sound. Reads those that are not on record; remembers those."""
+    sound = on_record(store, oids)
+    unknown = []
+    for oid, there in zip(oids, sound, strict=True):
+        if not there:
+            with contextlib.suppress(OSError):
+                path = store.path_of(oid)
+                unknown.append(FileToRead(oid, path, os.stat(path)))
+    read = read_files_again(store, unknown)
+    return [there or oid in read for oid, there in zip(oids, sound, strict=True)]
+
+
+def read_files_again(store: ObjectStore, objects: Sequence[FileToRead]) -> set[str]:
+    """Read small objects; return those whose bytes are what their names say, and remember them."""
+    small = [file for file in objects if file.status.st_size < LARGE_FILE]
+    read_at = time.time_ns()
+    sound = set()
+    for file, found in zip(small, read_many(small), strict=True):
+        if found is not None and found == file.relpath.removesuffix(DIR_SUFFIX):
+            sound.add(file.relpath)
+            if store.index is not None:
+                store.index.note_sound(file.status, file.relpath, read_at)
+    return sound
+
+
 def _look(root: str, oid: str, is_known: Callable[[os.stat_result, str], bool]) -> bool:
     try:
         return is_known(os.stat(f"{root}/{oid[:2]}/{oid[2:]}"), oid)
@@ -121,18 +154,26 @@ def read_many(files: Sequence[FileToRead], into: IngestBatch | None = None) -> l
     if into is not None:
         into.await_flush()  # whose thread would keep this process from forking
     parts = share_out(files, sum(file.status.st_size for file in files))
-    temporaries = [[] if into is None else into.reserve(len(part), number) for number, part in enumerate(parts)]
-    answers = run_parts(parts, lambda number, part, keep_going: _read_part(part, temporaries[number], into, keep_going))
+    reserved = [] if into is None else [into.reserve(len(part), number) for number, part in enumerate(parts)]
+    answers = run_parts(
+        parts,
+        lambda number, part, keep_going: _read_part(part, reserved[number] if reserved else None, into, keep_going),
+    )
     oids: list[str | None] = [None] * len(files)
-    for number, (part, names, answer) in enumerate(zip(parts, temporaries, answers, strict=True)):
-        oids[number :: len(parts)] = _take_over(answer or _NO_ANSWER * len(part), names, into)
+    for number, (part, answer) in enumerate(zip(parts, answers, strict=True)):
+        oids[number :: len(parts)] = _oids_in(answer or _NO_ANSWER * len(part))
+        if into is not None and answer is not None:  # what a worker wrote that died is removed at the end
+            _take_over(answer, reserved[number], into)
     if into is not None and len(files) >= _WORTH_FLUSHING_AHEAD:
         into.flush_ahead()
     return oids
 
 
 def _read_part(
-    files: Sequence[FileToRead], temporaries: list[str], into: IngestBatch | None, keep_going: Callable[[], None]
+    files: Sequence[FileToRead],
+    temporaries: Temporaries | None,
+    into: IngestBatch | None,
+    keep_going: Callable[[], None],
 ) -> bytes:
     """Read files one after the other; return an answer for each."""
     answers = bytearray()
@@ -145,18 +186,26 @@ def _read_part(
             if data is None:
                 answers += _NO_ANSWER
                 continue
-            digest = md5_digest(data)
+            digest, mark = md5_digest(data), _NO_DIGEST
             kind = _READ
-            if into is not None and digest not in written and not into.has(digest.hex()):
-                into.write(temporaries[number], data)
+            if (
+                into is not None
+                and temporaries is not None
+                and digest not in written
+                and not into.has(oid := digest.hex())
+            ):
+                aside = into.write_aside(data, oid)
+                if aside is None:
+                    into.write(temporaries[number], data)
+                kind, mark = (_WRITTEN, _NO_DIGEST) if aside is None else (_ASIDE, aside)
                 written.add(digest)
-                kind = _WRITTEN
         except OSError:
             # The caller comes across it again, and says what it is. One full disk is not met for each file.
             answers += _NO_ANSWER * (len(files) - number)
             break
         answers.append(kind)
         answers += digest
+        answers += mark
     return bytes(answers)
 
 
@@ -171,20 +220,19 @@ def _bytes_of(path: str, status: Status) -> bytes | None:
     return data if len(data) == status.st_size and fingerprint(after) == fingerprint(status) else None
 
 
-def _take_over(answers: bytes, temporaries: list[str], into: IngestBatch | None) -> list[str | None]:
-    """Read a part's answers; its temporaries go into the batch, which removes what a dead worker wrote."""
-    oids: list[str | None] = []
-    unused = []
-    for start in range(0, len(answers), _ANSWER_SIZE):
-        kind = answers[start]
-        oid = answers[start + 1 : start + _ANSWER_SIZE].hex() if kind != _LEFT else None
-        oids.append(oid)
-        if into is not None and oid is not None:
-            temporary = temporaries[start // _ANSWER_SIZE]
-            if kind == _WRITTEN:
-                into.stage(temporary, oid)
-            else:
-                unused.append(temporary)
-    if into is not None:
-        into.release(unused)
-    return oids
+def _oids_in(answers: bytes) -> list[str | None]:
+    starts = range(0, len(answers), _ANSWER_SIZE)
+    return [answers[at + 1 : at + _MD5_END].hex() if answers[at] != _LEFT else None for at in starts]
+
+
+def _take_over(answers: bytes, temporaries: Temporaries, into: IngestBatch) -> None:
+    """Have what a part wrote go into the batch."""
+    for number, oid in enumerate(_oids_in(answers)):
+        at = number * _ANSWER_SIZE
+        if oid is None:
+            continue
+        if answers[at] == _WRITTEN:
+            into.stage(temporaries[number], oid)
+        elif answers[at] == _ASIDE:
+            into.stage_aside(oid, answers[at + _MD5_END : at + _ANSWER_SIZE])
+    into.release(temporaries)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.durability import write_all
 from siglum.storage.hashing import LARGE_FILE, READ_FLAGS, md5_bytes
-from siglum.storage.workers import run_parts, share_out
+from siglum.storage.workers import cut_up, run_parts
 
 _ONE_READ = 1 << 16
 _FILES_BETWEEN_LOOKS = 64
@@ -55,17 +55,21 @@ def copy_small(copy: Copy) -> int | None:
 
 
 def copy_many(copies: Sequence[Copy]) -> list[int | None]:
-    """Do `copy_small` for many; None, and no file, also for one that met an error, which doing it again will tell."""
-    parts = share_out(copies, 0)
+    """Do `copy_small` for many; None, and no file, also for one that met an error, which doing it again will tell.
+
+    Fastest where those with targets in one folder follow each other.
+    """
+    parts = cut_up(copies, 0)
     answers = run_parts(parts, lambda _number, part, keep_going: _copy_part(part, keep_going))
-    sizes: list[int | None] = [None] * len(copies)
-    for number, (part, answer) in enumerate(zip(parts, answers, strict=True)):
+    sizes: list[int | None] = []
+    for part, answer in zip(parts, answers, strict=True):
         if answer is None:
             for copy in part:  # by a worker that died
                 _discard(copy.target)
+            sizes += [None] * len(part)
             continue
         found = [answer[start : start + _ANSWER_SIZE] for start in range(0, len(answer), _ANSWER_SIZE)]
-        sizes[number :: len(parts)] = [None if size == _LEFT else int.from_bytes(size, "big") for size in found]
+        sizes += [None if size == _LEFT else int.from_bytes(size, "big") for size in found]
     return sizes
 
 

@@ -5,17 +5,15 @@ changes its ctime, which no program can set, a matching stat means unchanged byt
 twice within one tick of the clock. Hence Git's racy-clean rule: an entry is kept only when the file's times are older
 than the moment its reading began, by more than the tick of its file system. Such a file is just read again next time.
 
-The same entries say which cache objects were verified. They are keyed by inode, not by path: a moved file stays known,
-and two names of one inode are one entry.
+The same entries say which cache objects were verified; those that Siglum wrote itself are in `objects`, which takes
+less room. Entries are keyed by inode, not by path: a moved file stays known, and two names of one inode are one entry.
 
-The file is private, a cache of what can be computed again: one that is damaged or of another version counts as empty.
-It is replaced whole by a rename, so that a reader sees the old one or the new one. Two processes that save at once
-may lose each other's additions, which costs time later and nothing else.
+The file is private (see `index_file`). Two processes that save at once may lose each other's additions, which costs
+time later and nothing else.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import struct
 import threading
@@ -28,11 +26,10 @@ import msgspec
 
 from siglum.core.failures import FORBIDDEN
 from siglum.core.hashes import DIR_SUFFIX
-from siglum.storage.durability import discard, temporary_name, write_all
+from siglum.storage.index_file import read_body, write_body
+from siglum.storage.sound_objects import SoundObjects, sound_digest
 
-# Magic with the format's version, then SHA-256 of all that follows.
 _MAGIC = b"siglum stat index 2\n"
-_HEADER_SIZE = len(_MAGIC) + 32
 # Key: device, inode, size, mtime, ctime. Value: MD5, whether it is a folder's manifest, day last used (since 1970, two
 # bytes, the high one first).
 _KEY = struct.Struct("<QQQqq")
@@ -48,7 +45,8 @@ _NANOSECONDS_A_DAY = 86_400 * 1_000_000_000
 _FORGET_AFTER_DAYS = 60
 # The kernel stamps files with a clock that ticks 100 to 1000 times a second.
 TICK_NS = 20_000_000
-# A file system whose times have no fraction ticks once in one or two seconds.
+# A file system whose times are multiples of this, in nanoseconds, ticks once in one or two seconds.
+COARSE_CLOCK = 1_000_000_000
 _COARSE_TICK_NS = 2_100_000_000
 
 
@@ -56,7 +54,7 @@ _COARSE_TICK_NS = 2_100_000_000
 _MODES: dict[int, int] = {}
 
 
-class FileStatus(msgspec.Struct, frozen=True, gc=False):
+class FileStatus(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What a stat said of a file, in a quarter of the room of an `os.stat_result`: commands hold one for every file."""
 
     fingerprint: bytes
@@ -100,7 +98,7 @@ def compact(status: os.stat_result) -> FileStatus:
 
 def is_settled(status: Status, now_ns: int) -> bool:
     """Whether a change made from now on would show in these times: they are older than a tick of their file system."""
-    tick = _COARSE_TICK_NS if status.st_ctime_ns % 1_000_000_000 == 0 else TICK_NS
+    tick = _COARSE_TICK_NS if status.st_ctime_ns % COARSE_CLOCK == 0 else TICK_NS
     return max(status.st_mtime_ns, status.st_ctime_ns) + tick < now_ns
 
 
@@ -109,7 +107,7 @@ def is_settled_content(status: Status, swapped_at_ns: int) -> bool:
 
     Giving it the name set its ctime, but its mtime is older by a tick: a write from that moment on would show there.
     """
-    tick = _COARSE_TICK_NS if status.st_mtime_ns % 1_000_000_000 == 0 else TICK_NS
+    tick = _COARSE_TICK_NS if status.st_mtime_ns % COARSE_CLOCK == 0 else TICK_NS
     return status.st_mtime_ns + tick < swapped_at_ns
 
 
@@ -125,11 +123,13 @@ def fingerprint(status: Status) -> bytes:
 class StatIndex:
     """Fingerprints of files and the hashes of their bytes. Read on first use, written by `save` or on leaving `with`.
 
-    `path` is the index's own file; its folder is made when needed. Several threads may use it at once.
+    `path` is the index's own file; its folder is made when needed, and `objects` has its file beside it. Several
+    threads may use it at once.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self.objects = SoundObjects(f"{path}-objects")
         self._entries: dict[bytes, bytes] | None = None
         self._body: bytes | None = None
         self._searches = 0
@@ -169,7 +169,7 @@ class StatIndex:
         if self._searches > _MOST_SEARCHES:
             return self._loaded().get(key)
         if self._body is None:
-            self._body = _read(self._path)
+            self._body = _entries_of(self._path)
         # From the end: what a command asks for first, the states of whole folders, is what the last one put last.
         at = self._body.rfind(key)
         while at % _ENTRY_SIZE and at >= 0:
@@ -183,13 +183,23 @@ class StatIndex:
 
     def reader(self) -> Callable[[os.stat_result, str], bool]:
         """Return what tells quickly, for many files, whether the one with this stat has this hash."""
-        entries = self._loaded()
+        entries, is_sound = self._loaded(), self.objects.reader()
 
         def is_known(status: os.stat_result, oid: str) -> bool:
-            value = entries.get(fingerprint(status))
-            return value is not None and value[:_DAY_AT] == _value_of(oid)
+            key = fingerprint(status)
+            value = entries.get(key)
+            return is_sound(key, oid) if value is None else value[:_DAY_AT] == _value_of(oid)
 
         return is_known
+
+    def is_sound(self, status: os.stat_result, oid: str) -> bool:
+        """Whether the object with this stat was verified."""
+        return self.get(status) == oid or self.objects.has(sound_digest(fingerprint(status), oid))
+
+    def note_sound(self, status: Status, oid: str, read_at_ns: int) -> None:
+        """Remember that an object with this stat was verified, unless the racy-clean rule forbids it."""
+        if is_settled(status, read_at_ns):
+            self.objects.note(sound_digest(fingerprint(status), oid))
 
     def put(self, status: Status, oid: str, read_at_ns: int) -> bool:
         """Remember that the file with this stat has this hash; return False when the racy-clean rule forbids it.
@@ -212,8 +222,10 @@ class StatIndex:
         self._loaded()[key] = _value_of(oid) + self._today
         self._dirty = True
 
-    def forget(self, status: Status) -> None:
-        """Drop what is known of the file with this stat."""
+    def forget(self, status: Status, oid: str | None = None) -> None:
+        """Drop what is known of the file with this stat. For one of an object, `oid` names it."""
+        if oid is not None:
+            self.objects.forget(sound_digest(fingerprint(status), oid))
         if self._loaded().pop(fingerprint(status), None) is not None:
             self._dirty = True
 
@@ -222,42 +234,27 @@ class StatIndex:
 
         Where it may not be written, it is not: the next command hashes again, and a repository can be read by others.
         """
-        if self._entries is None or not self._dirty:
-            return
-        oldest_kept = int.from_bytes(self._today, "big") - _FORGET_AFTER_DAYS
-        kept = oldest_kept.to_bytes(_DAY_SIZE, "big")
-        # The last entry for an inode is the one that was put last.
-        latest = {
-            key[:_INODE_SIZE]: key + value for key, value in list(self._entries.items()) if value[_DAY_AT:] >= kept
-        }
-        body = b"".join(latest.values())
         try:
-            self._write(_MAGIC + hashlib.sha256(body).digest() + body)
+            self.objects.save()
+            if self._entries is not None and self._dirty:
+                self._save(self._entries)
         except OSError as error:
             if error.errno not in FORBIDDEN:
                 raise
         self._dirty = False
 
-    def _write(self, data: bytes) -> None:
-        folder = os.path.dirname(self._path)
-        os.makedirs(folder, exist_ok=True)
-        temporary = f"{folder}/{temporary_name()}"
-        try:
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            try:
-                write_all(fd, data)
-            finally:
-                os.close(fd)
-            os.replace(temporary, self._path)
-        except BaseException:
-            discard(temporary)
-            raise
+    def _save(self, entries: dict[bytes, bytes]) -> None:
+        oldest_kept = int.from_bytes(self._today, "big") - _FORGET_AFTER_DAYS
+        kept = oldest_kept.to_bytes(_DAY_SIZE, "big")
+        # The last entry for an inode is the one that was put last.
+        latest = {key[:_INODE_SIZE]: key + value for key, value in list(entries.items()) if value[_DAY_AT:] >= kept}
+        write_body(self._path, _MAGIC, b"".join(latest.values()))
 
     def _loaded(self) -> dict[bytes, bytes]:
         if self._entries is None:
             with self._loading:
                 if self._entries is None:
-                    body = _read(self._path) if self._body is None else self._body
+                    body = _entries_of(self._path) if self._body is None else self._body
                     self._entries = dict(_ENTRY.iter_unpack(body))
                     self._body = None
         return self._entries
@@ -268,18 +265,6 @@ def _value_of(oid: str) -> bytes:
     return bytes.fromhex(oid[: 2 * _DIGEST_SIZE]) + (b"\1" if oid.endswith(DIR_SUFFIX) else b"\0")
 
 
-def _read(path: str) -> bytes:
-    """Return the entries of an index's file, none where it is not sound."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError:
-        return b""
-    body = data[_HEADER_SIZE:]
-    if (
-        not data.startswith(_MAGIC)
-        or len(body) % _ENTRY_SIZE
-        or hashlib.sha256(body).digest() != data[len(_MAGIC) : _HEADER_SIZE]
-    ):
-        return b""
-    return body
+def _entries_of(path: str) -> bytes:
+    body = read_body(path, _MAGIC)
+    return b"" if len(body) % _ENTRY_SIZE else body

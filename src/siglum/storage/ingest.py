@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from siglum.core.errors import ConflictError, NotFoundError
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.background_write import hash_and_write
-from siglum.storage.bulk import on_record
-from siglum.storage.durability import DurableBatch, write_all
+from siglum.storage.bulk import sound_each
+from siglum.storage.durability import Temporaries, write_all
+from siglum.storage.durable_batch import DurableBatch
 from siglum.storage.hashing import (
     BLOCK_SIZE,
     LARGE_FILE,
@@ -24,7 +25,8 @@ from siglum.storage.hashing import (
     md5_bytes,
     open_regular,
 )
-from siglum.storage.index import StatIndex, fingerprint, is_settled_content
+from siglum.storage.index import COARSE_CLOCK, TICK_NS, StatIndex, fingerprint, is_settled_content
+from siglum.storage.sound_objects import DIGEST_SIZE, sound_digest
 
 if TYPE_CHECKING:
     from siglum.storage.objects import ObjectStore
@@ -40,12 +42,14 @@ class IngestBatch:
         self._store = store
         self._files = DurableBatch(store.root)
         self._oids: set[str] = set()
-        self._folders: set[str] = set()
         # Names of the store's folders as they were when first asked for: one listing is cheaper than many misses. An
         # object that another process adds meanwhile is written once more, which is harmless.
         self._listed: dict[str, frozenset[str]] = {}
         self._umask_spares_mode: bool | None = None
-        self._large: list[str] = []
+        # What was written here, by its name, or, where that is known already, by what stands for it.
+        self._written: list[str] = []
+        self._digests = bytearray()
+        self._aside_at_ns = 0
 
     def __enter__(self) -> Self:
         return self
@@ -64,7 +68,7 @@ class IngestBatch:
 
     def has_each(self, oids: Sequence[str]) -> list[bool]:
         """Do as `has` for many objects."""
-        known = on_record(self._store, oids)
+        known = sound_each(self._store, oids)
         return [there or self.has(oid) for oid, there in zip(oids, known, strict=True)]
 
     def add_file(self, path: str, expected: str | None = None) -> FileHash:
@@ -105,18 +109,26 @@ class IngestBatch:
         temporary = self._files.temporary_for(self._store.root)
         self.write(temporary, data)
         self.stage(temporary, oid)
+        self._written.append(oid)
 
-    def reserve(self, count: int, worker: int = 0) -> list[str]:
-        """Return paths for `write`; each is then to be `stage`d or `release`d, or is removed at the end.
+    def reserve(self, count: int, worker: int = 0) -> Temporaries:
+        """Return paths for `write`; what was written is then to be `stage`d, and the rest `release`d, or is removed.
 
         Those for each worker are in a folder of its own: the kernel makes files of one folder one after the other, so
         that two processes would get no more done there than one.
         """
+        self._files.new_folders(self._store.root)  # before there are forked processes that ask
         folder = self._store.root
         if worker:
             folder = f"{folder}/{worker:02x}"
             os.makedirs(folder, exist_ok=True)
-        return self._files.temporaries_for(folder, count)
+        return self._files.reserve(folder, count)
+
+    def places_for(self, oids: Sequence[str]) -> list[str]:
+        """Return where to write objects, each to be handed to `received` then; else it is removed at the end."""
+        new = self._files.new_folders(self._store.root)
+        aside = [None if oid.endswith(DIR_SUFFIX) else new.place_for(oid[:2], oid[2:]) for oid in oids]
+        return [place or self._files.temporary_for(self._store.root) for place in aside]
 
     def flush_ahead(self) -> None:
         """Begin to flush what is in the batch, while more is prepared; `commit` flushes the rest."""
@@ -126,9 +138,9 @@ class IngestBatch:
         """Wait for the flush that was begun, if one was. Raises OSError when it failed."""
         self._files.await_flush()
 
-    def release(self, temporaries: Iterable[str]) -> None:
-        """Give back reserved paths to which nothing was written."""
-        self._files.release(temporaries)
+    def release(self, reserved: Temporaries) -> None:
+        """Give back reserved paths: what was written was staged."""
+        self._files.release(reserved)
 
     def write(self, temporary: str, data: bytes) -> None:
         """Write an object's bytes to a reserved path. A forked process may do this for its parent."""
@@ -139,6 +151,34 @@ class IngestBatch:
         finally:
             os.close(fd)
 
+    def write_aside(self, data: bytes, oid: str) -> bytes | None:
+        """Write an object into a new folder of the store; return what is to be handed to `stage_aside`.
+
+        None when it has no new folder, or another process has written it there. A forked process may do this.
+        """
+        path = self._files.new_folders(self._store.root).place_for(oid[:2], oid[2:])
+        if path is None:
+            return None
+        try:
+            fd = os.open(path, _CREATE, OBJECT_MODE)
+        except FileExistsError:
+            return None
+        try:
+            write_all(fd, data)
+            self._make_read_only(fd)
+            status = os.fstat(fd)
+        finally:
+            os.close(fd)
+        return bytes(DIGEST_SIZE) if status.st_ctime_ns % COARSE_CLOCK == 0 else sound_digest(fingerprint(status), oid)
+
+    def stage_aside(self, oid: str, digest: bytes) -> None:
+        """Have `commit` put the new folder in place in which this object was written."""
+        self._files.new_folders(self._store.root).stage(oid[:2], oid[2:])
+        self._oids.add(oid)
+        if any(digest):
+            self._digests += digest
+        self._aside_at_ns = time.time_ns()
+
     def _make_read_only(self, fd: int) -> None:
         if self._umask_spares_mode is None:
             self._umask_spares_mode = os.fstat(fd).st_mode & 0o777 == OBJECT_MODE
@@ -146,13 +186,9 @@ class IngestBatch:
             os.fchmod(fd, OBJECT_MODE)
 
     def stage(self, temporary: str, oid: str) -> None:
-        """Have `commit` make a written temporary the object `oid`."""
-        prefix = oid[:2]
-        if prefix not in self._folders:
-            os.makedirs(f"{self._store.root}/{prefix}", exist_ok=True)
-            self._folders.add(prefix)
+        """Have `commit` make what was written at a place that this batch gave the object `oid`."""
         self._oids.add(oid)
-        self._files.stage(temporary, f"{self._store.root}/{prefix}/{oid[2:]}")
+        self._files.stage(temporary, f"{self._store.root}/{oid[:2]}/{oid[2:]}")
 
     def receive(self, oid: str, fetch: Callable[[str], int]) -> int:
         """Have `fetch` write the object to the new file whose path it is given, verified; return what it returns.
@@ -170,28 +206,31 @@ class IngestBatch:
         self.stage(temporary, oid)
         return size
 
-    def received(self, oid: str, temporary: str) -> None:
-        """Take in a file that was written at a reserved path, whose bytes are verified to be those of `oid`."""
+    def received(self, oid: str, place: str) -> None:
+        """Take in a file that was written where `places_for` or `reserve` said, verified to have the bytes of `oid`."""
         self._store.path_of(oid)  # raises when it is not one: it may come from a file that somebody else wrote
-        os.chmod(temporary, OBJECT_MODE)
-        self.stage(temporary, oid)
+        os.chmod(place, OBJECT_MODE)
+        self.stage(place, oid)
 
     def commit(self) -> None:
         """Make everything durable and visible, in the order it was added."""
         self._files.commit()
-        self._remember_large()
+        if self._store.index is not None:
+            self._remember(self._store.index)
 
-    def _remember_large(self) -> None:
-        """Note large objects as verified: they were hashed as they were written, and reading them again takes long."""
-        index = self._store.index
-        if index is None:
-            return
-        for oid in self._large:
+    def _remember(self, index: StatIndex) -> None:
+        """Note as verified what was hashed as it was written."""
+        visible_at = self._files.renamed_at_ns
+        if self._aside_at_ns + TICK_NS < visible_at:
+            # Nobody could write to them before they were visible, and what anybody writes from then on shows.
+            index.objects.note(bytes(self._digests))
+        for oid in self._written:
             with contextlib.suppress(FileNotFoundError):  # moved away just now
                 status = os.stat(self._store.path_of(oid))
-                if is_settled_content(status, self._files.renamed_at_ns):
-                    index.put_fact(fingerprint(status), oid)
-        self._large.clear()
+                if is_settled_content(status, visible_at):
+                    index.objects.note(sound_digest(fingerprint(status), oid))
+        self._digests.clear()
+        self._written.clear()
 
     def _copy_large(self, path: str, fd: int, before: os.stat_result, expected: str | None) -> FileHash:
         temporary = self._files.temporary_for(self._store.root)
@@ -212,7 +251,7 @@ class IngestBatch:
             self._files.drop(temporary)
         else:
             self.stage(temporary, found.oid)
-            self._large.append(found.oid)
+            self._written.append(found.oid)
         return found
 
     def _is_there(self, oid: str) -> bool:

@@ -15,12 +15,13 @@ from collections.abc import Iterable, Iterator
 
 from siglum.core.errors import FileFormatError, IntegrityError, InvalidInputError, NotFoundError
 from siglum.core.hashes import DIR_SUFFIX
-from siglum.storage.durability import discard, is_temporary
+from siglum.storage.durability import is_temporary
 from siglum.storage.hashing import FileHash, md5_bytes, md5_object
 from siglum.storage.index import FACT_SIZE, StatIndex, is_settled
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.links import LinkType, place
 from siglum.storage.manifest import Manifest, decode_manifest
+from siglum.storage.new_folders import remove_aside
 
 _OID = re.compile(r"[0-9a-f]{32}(\.dir)?\Z")
 _QUARANTINED = re.compile(r"[0-9a-f]{32}(\.dir)?(?=(\.[0-9]+)?\Z)")
@@ -146,13 +147,13 @@ class ObjectStore:
             status = os.stat(path)
         except FileNotFoundError:
             raise self.not_found(oid) from None
-        if self.index is not None and self.index.get(status) == oid:
+        if self.index is not None and self.index.is_sound(status, oid):
             return path
         read_at = time.time_ns()
         if md5_object(path) != oid.removesuffix(DIR_SUFFIX):
             raise self.damaged(oid)
         if self.index is not None:
-            self.index.put(status, oid, read_at)
+            self.index.note_sound(status, oid, read_at)
         return path
 
     def not_found(self, oid: str) -> NotFoundError:
@@ -264,6 +265,6 @@ class ObjectStore:
             for name in filter(is_temporary, names):
                 path = f"{folder}/{name}"
                 if os.lstat(path).st_mtime < horizon:
-                    discard(path)
+                    remove_aside(path)
                     removed += 1
         return removed

@@ -113,7 +113,7 @@ def plan_push(oids: Iterable[str], cache: ObjectStore, remote: Remote, jobs: int
                 manifests.append(manifest)
                 wanted.update(dict.fromkeys(entry.oid for entry in manifest.entries))
     have = remote.exists([key_of(oid) for oid in wanted], jobs) if wanted else set()
-    files = [oid for oid in wanted if key_of(oid) not in have]
+    files = sorted(oid for oid in wanted if key_of(oid) not in have)  # a folder's files one after the other
     for oid in cache.missing(files):
         failures[oid] = _failure(oid, cache.not_found(oid))
     files = [oid for oid in files if oid not in failures]
@@ -150,7 +150,7 @@ def plan_fetch(oids: Iterable[str], cache: ObjectStore, remote: Remote, jobs: in
         if oid in fetched:
             manifests.append(manifest)
         wanted.update(dict.fromkeys(entry.oid for entry in manifest.entries))
-    files = cache.missing(wanted)
+    files = sorted(cache.missing(wanted))
     present = len(folders) - len(absent) + len(wanted) - len(files)
     return TransferPlan("fetch", cache, remote, tuple(files), tuple(manifests), present, tuple(failures.values()))
 
@@ -245,7 +245,7 @@ class _Runner:
         remote = self.plan.remote
         with self.plan.cache.batch() as batch:
             if isinstance(remote, BulkRemote) and not self.legacy:
-                targets = batch.reserve(len(oids))
+                targets = batch.places_for(oids)
                 downloads = [Download(self.key_of(oid), path, oid) for oid, path in zip(oids, targets, strict=True)]
                 outcomes = remote.get_many(downloads, self.jobs)
                 for download, outcome in zip(downloads, outcomes, strict=True):

@@ -72,7 +72,7 @@ def _is_on_record(store: ObjectStore, oid: str) -> bool:
     if store.index is None:
         return False
     try:
-        return store.index.get(os.stat(store.path_of(oid))) == oid
+        return store.index.is_sound(os.stat(store.path_of(oid)), oid)
     except FileNotFoundError:
         return False
 
@@ -133,10 +133,10 @@ def _legacy_md5(path: str) -> str:
 def _judged(store: ObjectStore, oid: str, status: Status, found: str, read_at: int) -> Checked:
     if found != oid.removesuffix(DIR_SUFFIX):
         if store.index is not None:
-            store.index.forget(status)
+            store.index.forget(status, oid)
         return Checked(oid, Condition.DAMAGED, status.st_size)
     if store.index is not None and not isinstance(store, LegacyStore):
-        store.index.put(status, oid, read_at)
+        store.index.note_sound(status, oid, read_at)
     return Checked(oid, Condition.SOUND, status.st_size)
 
 

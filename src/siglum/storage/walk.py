@@ -9,6 +9,8 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from siglum.core.errors import InvalidInputError
 from siglum.storage.hashing import not_regular
 from siglum.storage.index import FACT_SIZE, FileStatus, compact
@@ -55,7 +57,36 @@ def list_files(root: str, ignore: Ignore | None = None) -> list[Listing]:
     Links to files are followed; links to folders inside are neither followed nor recorded, as in DVC. A link that
     leads nowhere, a FIFO, socket or device, and a name that is not UTF-8 raise InvalidInputError naming the path.
     """
-    return _list_below([("", root)], ignore)
+    own, others = _list_in_two(root, ignore, msgspec.msgpack.encode)
+    if others is not None:
+        own += msgspec.msgpack.decode(others, type=list[Listing])
+    return own
+
+
+def _list_in_two(
+    root: str, ignore: Ignore | None, answer: Callable[[list[Listing]], bytes]
+) -> tuple[list[Listing], bytes | None]:
+    """List a folder, a large one in two processes: return what this one listed, and the other's answer for the rest."""
+    pending = [("", root)]
+    own = _list_below(pending, ignore, _MANY_FILES if may_fork() else None)
+    if not pending:
+        return own, None
+    # A list of folders is worked off from its end: the worker's half comes last, as it would with one process.
+    half = len(pending) // 2
+    parts = [part for part in (pending[half:], pending[:half]) if part]
+
+    def look(number: int, part: Sequence[tuple[str, str]], _keep_going: Callable[[], None]) -> bytes:
+        found = _list_below(list(part), ignore)
+        if number:
+            return answer(found)
+        own.extend(found)
+        return b""
+
+    answers = run_parts(parts, look)
+    if len(parts) == 1:
+        return own, None
+    # What a worker came across and could not say is raised here.
+    return own, answers[1] if answers[1] is not None else look(1, parts[1], lambda: None)
 
 
 def _list_below(pending: list[tuple[str, str]], ignore: Ignore | None, most: int | None = None) -> list[Listing]:
@@ -88,19 +119,8 @@ class FolderState(NamedTuple):
 
 def folder_state(root: str, ignore: Ignore | None = None) -> FolderState:
     """Return the state of a folder, large ones looked at in two processes. Raises as `list_files` does."""
-    pending = [("", root)]
-    states = [_state_of(_list_below(pending, ignore, _MANY_FILES if may_fork() else None))]
-    if pending:
-        # A list of folders is worked off from its end: the worker's half comes last, as it would with one process.
-        half = len(pending) // 2
-        parts = [part for part in (pending[half:], pending[:half]) if part]
-
-        def look(_number: int, part: Sequence[tuple[str, str]], _keep_going: Callable[[], None]) -> bytes:
-            return _state_of(_list_below(list(part), ignore))
-
-        answers = run_parts(parts, look)
-        # What a worker came across and could not say is raised here.
-        states += [answer or look(0, part, lambda: None) for part, answer in zip(parts, answers, strict=True)]
+    own, others = _list_in_two(root, ignore, _state_of)
+    states = [_state_of(own)] if others is None else [_state_of(own), others]
     hasher = _key_hasher()
     size = nfiles = 0
     for state in states:

@@ -7,6 +7,7 @@ Threads would not help (one interpreter lock). A worker that dies costs time, ne
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -31,10 +32,21 @@ def share_out(items: Sequence[T], total_bytes: int, each: int = _FILE_OVERHEAD) 
 
     `each` is what a file costs beyond its bytes, in bytes that could be hashed instead.
     """
-    workers = 1
-    if total_bytes + len(items) * each >= _WORTH_FORKING and may_fork():
-        workers = max(1, min(_cores(), _MOST_WORKERS, len(items)))
+    workers = _workers_for(items, total_bytes, each)
     return [items[number::workers] for number in range(workers)]
+
+
+def cut_up(items: Sequence[T], total_bytes: int) -> list[Sequence[T]]:
+    """Do as `share_out`, but each process gets what is together: files of one folder are best made by one process."""
+    workers = _workers_for(items, total_bytes, _FILE_OVERHEAD)
+    ends = [len(items) * number // workers for number in range(workers + 1)]
+    return [items[start:end] for start, end in itertools.pairwise(ends)]
+
+
+def _workers_for(items: Sequence[object], total_bytes: int, each: int) -> int:
+    if total_bytes + len(items) * each >= _WORTH_FORKING and may_fork():
+        return max(1, min(_cores(), _MOST_WORKERS, len(items)))
+    return 1
 
 
 def run_parts(parts: Sequence[Sequence[T]], task: Task[T]) -> list[bytes | None]:

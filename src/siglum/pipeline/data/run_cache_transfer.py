@@ -10,7 +10,7 @@ from siglum.core.errors import FileFormatError, IntegrityError, NotSupportedErro
 from siglum.core.hashes import DataHash
 from siglum.pipeline.records.lock import parse_entry
 from siglum.pipeline.records.run_cache import value_of
-from siglum.storage.durability import DurableBatch
+from siglum.storage.durable_batch import DurableBatch
 from siglum.storage.remotes.base import Remote
 from siglum.storage.remotes.threads import run_in_threads
 from siglum.workspace.document import Document

@@ -19,8 +19,10 @@ from siglum.core.errors import (
     StorageFullError,
     UnavailableError,
 )
+from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.copying import Copy, copy_many
-from siglum.storage.durability import DurableBatch, discard, is_temporary, write_all
+from siglum.storage.durability import discard, is_temporary, write_all
+from siglum.storage.durable_batch import DurableBatch
 from siglum.storage.hashing import check_unchanged, hash_descriptor, md5, open_regular
 from siglum.storage.remotes.base import Download, Outcome, Upload
 
@@ -73,7 +75,8 @@ class LocalRemote:
         self.check()
         top = self._path(prefix.rstrip("/")) if prefix.strip("/") else self.url
         with self._errors():
-            for folder, _, names in os.walk(top, onerror=_raise_unless_absent):
+            for folder, folders, names in os.walk(top, onerror=_raise_unless_absent):
+                folders[:] = [name for name in folders if not is_temporary(name)]
                 below = os.path.relpath(folder, self.url)
                 for name in names:
                     if not is_temporary(name):
@@ -93,19 +96,17 @@ class LocalRemote:
 
     def _stage_many(self, batch: DurableBatch, uploads: Sequence[Upload]) -> Sequence[Outcome]:
         finals = [self._path(upload.key) for upload in uploads]
-        for folder in dict.fromkeys(map(os.path.dirname, finals)):
-            os.makedirs(folder, exist_ok=True)
-        temporaries = [batch.temporary_for(os.path.dirname(final)) for final in finals]
+        places = [_place_for(batch, final) for final in finals]
         sizes = copy_many(
             [
-                Copy(upload.source, temporary, upload.oid, _OBJECT_MODE)
-                for upload, temporary in zip(uploads, temporaries, strict=True)
+                Copy(upload.source, place, upload.oid, _OBJECT_MODE)
+                for upload, place in zip(uploads, places, strict=True)
             ]
         )
         outcomes: list[Outcome] = []
-        for upload, temporary, final, size in zip(uploads, temporaries, finals, sizes, strict=True):
+        for upload, place, final, size in zip(uploads, places, finals, sizes, strict=True):
             if size is not None:
-                batch.stage(temporary, final)
+                batch.stage(place, final)
                 outcomes.append(size)
                 continue
             try:
@@ -240,6 +241,15 @@ class LocalRemote:
                     f"Remote {self.name!r}: no room left at {self.url}.", hint="Free some space, then try again."
                 ) from e
             raise
+
+
+def _place_for(batch: DurableBatch, final: str) -> str:
+    """Return where to write a file that is to be `final`: in its folder, made aside where it is a new one."""
+    folder, _, name = final.rpartition("/")
+    parent, _, folder_name = folder.rpartition("/")
+    # A manifest gets its name after all files have theirs.
+    aside = None if name.endswith(DIR_SUFFIX) else batch.new_folders(parent).place_for(folder_name, name)
+    return aside or batch.temporary_for(folder)
 
 
 # What may not be looked at is not absent, as `os.path` and `os.walk` have it: it would be sent again, or be lost.
