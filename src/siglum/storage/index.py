@@ -120,6 +120,11 @@ def fingerprint(status: Status) -> bytes:
     )
 
 
+def total_size(statuses: Iterable[Status]) -> int:
+    """Return the bytes of many files together."""
+    return sum(size for _, _, size, _, _ in _KEY.iter_unpack(b"".join(map(fingerprint, statuses))))
+
+
 class StatIndex:
     """Fingerprints of files and the hashes of their bytes. Read on first use, written by `save` or on leaving `with`.
 
@@ -151,6 +156,20 @@ class StatIndex:
     def get(self, status: Status) -> str | None:
         """Return the hash of the file with this stat, or None when it has to be read."""
         return self.get_fact(fingerprint(status))
+
+    def get_each(self, keys: Iterable[bytes]) -> list[str | None]:
+        """Do as `get_fact` for many keys."""
+        entries, today = self._loaded(), self._today
+        found: list[str | None] = []
+        for key in keys:
+            value = entries.get(key)
+            if value is None:
+                found.append(None)
+            elif value[_DAY_AT:] == today and not value[_DIGEST_SIZE]:
+                found.append(value[:_DIGEST_SIZE].hex())
+            else:
+                found.append(self.get_fact(key))
+        return found
 
     def get_fact(self, key: bytes) -> str | None:
         """Return what was put under a key of 40 bytes, or None."""

@@ -13,7 +13,7 @@ import msgspec
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.bulk import FileToRead, read_file, read_files
 from siglum.storage.hashing import md5_bytes, not_regular
-from siglum.storage.index import StatIndex, Status
+from siglum.storage.index import StatIndex, Status, total_size
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.manifest import Manifest, encode_entries, make_manifest
 from siglum.storage.walk import Ignore, Listing, folder_state, list_files, state_key
@@ -41,7 +41,7 @@ class TreeState(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def size(self) -> int:
         """The bytes of all files together."""
-        return sum(entry.stat.st_size for entry in self.entries)
+        return total_size(entry.stat for entry in self.entries)
 
     @property
     def nfiles(self) -> int:
@@ -111,8 +111,8 @@ def _read_all(
     entries: list[TreeEntry] = []
     unknown: list[FileToRead] = []
     for prefix, folder, names, stats in listings:
-        for name, status in zip(names, stats, strict=True):
-            oid = index.get_fact(status.fingerprint) if index is not None else None
+        known = [None] * len(names) if index is None else index.get_each(status.fingerprint for status in stats)
+        for name, status, oid in zip(names, stats, known, strict=True):
             if oid is not None:
                 entries.append(TreeEntry(prefix + name, oid, status))
             else:

@@ -13,7 +13,7 @@ import msgspec
 
 from siglum.core.errors import InvalidInputError
 from siglum.storage.hashing import not_regular
-from siglum.storage.index import FACT_SIZE, FileStatus, compact
+from siglum.storage.index import FACT_SIZE, FileStatus, compact, total_size
 from siglum.storage.workers import may_fork, run_parts
 
 _KIND, _REGULAR = 0o170000, stat_bits.S_IFREG
@@ -154,7 +154,7 @@ def _record(listing: Listing) -> bytes:
 
 def _state_of(listings: Sequence[Listing]) -> bytes:
     """Return the bytes and the number of all files, then what the key is made of."""
-    size = sum(status.st_size for listing in listings for status in listing.stats)
+    size = total_size(status for listing in listings for status in listing.stats)
     nfiles = sum(len(listing.names) for listing in listings)
     return _TOTALS.pack(size, nfiles) + b"".join(map(_record, listings))
 
