@@ -31,6 +31,13 @@ def test_where_an_error_came_from(project: QuickProject, line: list[str]) -> Non
     assert ended.err.endswith(plain.err)
 
 
+def test_within_a_group(project: QuickProject) -> None:
+    assert project.run("remote", "-q", "add", "r", "../r") == Ended(0, "", "")
+    assert project.done("remote", "list") != ""
+    failed = project.run("remote", "-v", "modify", "nothing", "url", "x")
+    assert (failed.status, failed.err.startswith("Traceback")) == (1, True)
+
+
 def test_nothing_more_where_all_is_well(project: QuickProject) -> None:
     project.write({"f": "1"})
     assert project.run("-v", "add", "f").err == ""

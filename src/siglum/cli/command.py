@@ -51,6 +51,19 @@ class SiglumGroup(click.Group):
     command_class = SiglumCommand
     group_class = type  # sub-groups are of the same class
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        same = "the same as after the command's name."
+        self.params.append(click.Option(["-q", "--quiet"], is_flag=True, help=f"Print errors only; {same}"))
+        text = f"Print where in the code an error came from; {same}"
+        self.params.append(click.Option(["-v", "--verbose", "_verbose"], count=True, help=text))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Keep what was said before the command's name for the command."""
+        ctx.meta[QUIET] = ctx.params.pop("quiet") or ctx.meta.get(QUIET, False)
+        ctx.meta[VERBOSE] = ctx.params.pop("_verbose") or ctx.meta.get(VERBOSE, 0)
+        return super().invoke(ctx)
+
 
 def command(
     name: str | None = None, cls: type[SiglumCommand] = SiglumCommand, **attributes: Any
