@@ -75,6 +75,7 @@ def _show_waiting(console: Console, found: list[Waiting]) -> None:
 @click.option("--spool-dir", metavar="FOLDER", help="Another folder of spools, such as one copied from a node.")
 def remove_spools(console: Console, run_ids: tuple[str, ...], force: bool, spool_dir: str | None) -> None:
     """Give up what waits of these runs, and what was refused of them: it is lost. Ids may be cut short."""
+    from siglum.client.spool import refused as refusals
     from siglum.client.spool.inventory import remove
 
     chosen: dict[str, Waiting | None] = {}
@@ -95,7 +96,7 @@ def remove_spools(console: Console, run_ids: tuple[str, ...], force: bool, spool
     for path in chosen:
         remove(path)
     for path in notes:
-        os.unlink(path)
+        refusals.remove(path)
     console.result({"removed": sorted([*chosen, *notes]), "records": records})
     console.say(f"Gave up {count(records, 'record')}.")
 

@@ -17,7 +17,7 @@ from siglum.client.spool.delivery import Delivery
 from siglum.client.spool.inventory import spool_paths
 from siglum.client.spool.leftovers import send_leftovers
 from siglum.client.spool.queue import SpoolQueue
-from siglum.client.spool.records import Header, Params, Tags
+from siglum.client.spool.records import File, Header, Params, Tags
 from siglum.core.errors import (
     ConflictError,
     InvalidInputError,
@@ -427,6 +427,23 @@ def test_a_refusal_is_noted_once_after_a_crash(tmp_path: Path) -> None:
     note = refused.read(path)
     assert note is not None
     assert (note.records, len(note.refusals), note.refusals[0].records) == (152, 100, 2)
+
+
+def test_files_that_were_refused_are_kept(tmp_path: Path) -> None:
+    path, header = (
+        str(tmp_path / "r.refused"),
+        Header(spool_id="s", uri=URL, run_id="r", owner=True, pid=1, host="h", program="p", started=1),
+    )
+    (tmp_path / "copies").mkdir()
+    (tmp_path / "copies" / "c").write_bytes(b"large")
+    refused.note(path, header, [File("a/small.txt", b"small")], 10, ConflictError("No."))
+    refused.note(path, header, [File("a/big.bin", copy="c")], 20, ConflictError("Too large."), str(tmp_path / "copies"))
+    note = refused.read(path)
+    assert note is not None
+    kept = [each.what.partition(", kept as ")[2] for each in note.refusals]
+    assert [Path(each).read_bytes() for each in kept] == [b"small", b"large"]
+    refused.remove(path)
+    assert os.listdir(tmp_path) == ["copies"]
 
 
 def test_what_waits_is_given_to_the_disk(

@@ -60,7 +60,7 @@ class Leftover:
         self.journal.mark(acked, attempt)
 
     def refuse(self, records: Sequence[Record], end: int, error: SiglumError) -> None:
-        refused.note(self.journal.refused, self.journal.header, records, end, error)
+        refused.note(self.journal.refused, self.journal.header, records, end, error, self.copies)
 
 
 def send_leftovers(

@@ -221,6 +221,7 @@ class SpoolQueue:
             _QUEUES.discard(self)
             for spool in self._open.all():
                 if spool.waits:
+                    spool.flush_to_disk()
                     spool.close()
                 else:
                     spool.remove()

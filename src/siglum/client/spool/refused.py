@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Sequence
 from typing import Final
 
@@ -33,6 +34,8 @@ from siglum.core.clock import now_ms
 from siglum.core.errors import SiglumError
 
 SUFFIX: Final = ".refused"
+KEPT: Final = ".files"
+"""Ends the name of the folder, beside a note, of the files that were refused."""
 _MOST: Final = 100
 """How many reasons are kept apart."""
 _LONGEST: Final = 200
@@ -62,13 +65,18 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
         return sum(each.records for each in self.refusals)
 
 
-def note(path: str, header: Header, records: Sequence[Record], end: int, error: SiglumError) -> None:
-    """Add records to a note, once: those that end at `end` may be refused again after a crash. Never raises."""
+def note(path: str, header: Header, records: Sequence[Record], end: int, error: SiglumError, copies: str = "") -> None:
+    """Add records to a note, once: those that end at `end` may be refused again after a crash. Never raises.
+
+    Files among them are kept beside it; their copies are moved there from the folder `copies`.
+    """
     before = read(path)
     if before is not None and end <= before.upto:
         return
     refusals = list(before.refusals) if before is not None else []
-    new = Refusal(what=describe(records[0]), reason=str(error), records=len(records), at=now_ms())
+    kept = [_keep(path, record, end, copies) for record in records if isinstance(record, File | Append)]
+    what = describe(records[0]) + (f", kept as {kept[0]}" if kept and kept[0] else "")
+    new = Refusal(what=what, reason=str(error), records=len(records), at=now_ms())
     same = [place for place, each in enumerate(refusals) if each.reason == new.reason]
     if same or len(refusals) >= _MOST:
         place = same[0] if same else _MOST - 1
@@ -81,6 +89,28 @@ def note(path: str, header: Header, records: Sequence[Record], end: int, error: 
         with open(descriptor, "wb") as file:
             file.write(msgspec.json.encode(made))
         os.replace(f"{path}.new", path)
+
+
+def _keep(path: str, record: File | Append, end: int, copies: str) -> str | None:
+    """Keep the content of a file that was refused, and return where; None where there is no room for it."""
+    kept = os.path.join(path + KEPT, f"{end}-{record.path.rpartition('/')[2]}")
+    try:
+        os.makedirs(path + KEPT, mode=0o700, exist_ok=True)
+        if record.copy is not None:
+            os.replace(os.path.join(copies, record.copy), kept)
+        else:
+            with open(kept, "wb") as file:
+                file.write(record.content)
+    except OSError:
+        return None
+    return kept
+
+
+def remove(path: str) -> None:
+    """Take a note away, with the files that were kept."""
+    shutil.rmtree(path + KEPT, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def read(path: str) -> Refused | None:

@@ -161,7 +161,7 @@ class RunSpool:
         """Note beside the spool that the store has refused records for good."""
         journal = self._journal
         if journal is not None:
-            refused.note(journal.refused, self._header, records, end, error)
+            refused.note(journal.refused, self._header, records, end, error, journal.copies)
 
     @property
     def is_untaken(self) -> bool:
