@@ -38,8 +38,9 @@ def open_artifact_root(
 
 
 def open_recorded_root(folder: str, database: Database) -> ArtifactStore:
-    """Return the files of runs and models where no server is: in the object store on record, else in a folder.
+    """Return the files of runs and models where no server is: at the place on record, else in `folder`.
 
+    A folder on record counts where it can be: another machine, or a database that was moved, may have no such place.
     Which it is is looked up, and credentials are asked for, when a file is first wanted: most want none.
     """
 
@@ -48,6 +49,8 @@ def open_recorded_root(folder: str, database: Database) -> ArtifactStore:
         if recorded is None:
             return LocalArtifactStore(folder, SqlArtifactIndex(database))
         place, layout = recorded
+        if not is_in_object_store(place) and not os.path.isdir(os.path.dirname(place)):
+            place = folder
         return open_artifact_root(place, folder, database, layout)
 
     return LateArtifactStore(find)

@@ -40,12 +40,16 @@ def check_artifacts(root: str, cwd: str) -> None:
 
 @contextlib.contextmanager
 def open_served_artifacts(
-    root: str, cwd: str, database: Database, layout: ArtifactLayout, *, presigned: bool
+    root: str, cwd: str, database: Database, layout: ArtifactLayout, *, usual: str, presigned: bool
 ) -> Iterator[ServedArtifacts]:
-    """Open the artifacts at a folder or URI that was looked at by `check_artifacts`."""
+    """Open the artifacts at a folder or URI that was looked at by `check_artifacts`.
+
+    Unless that is the `usual` folder, it is put on record for those who open the database without this server.
+    """
     store = open_artifact_root(root, cwd, database, layout)
     if not is_in_object_store(root):
-        record_root(database, None, layout)
+        folder = local_folder(root, cwd)
+        record_root(database, None if folder == os.path.normpath(usual) else folder, layout)
         yield ServedArtifacts(store)
         return
     # Needs an optional extra.

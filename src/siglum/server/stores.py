@@ -69,7 +69,9 @@ def open_served_stores(
     prepare_location(location)
     with contextlib.closing(open_database(location.uri)) as database:
         webhooks = _open_webhooks(location, database)
-        with open_served_artifacts(root, cwd, database, options.layout, presigned=options.presigned) as artifacts:
+        with open_served_artifacts(
+            root, cwd, database, options.layout, usual=location.artifact_root, presigned=options.presigned
+        ) as artifacts:
             yield ServerConfig(
                 tracking=SqlTrackingStore(database),
                 registry=SqlRegistryStore(database),

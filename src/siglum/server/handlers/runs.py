@@ -170,6 +170,8 @@ def log_outputs(services: Services, request: calls.LogOutputs, _call: Call) -> c
 
 def metric_history(services: Services, request: calls.GetMetricHistory, _call: Call) -> calls.MetricsAnswer:
     """Return the points of one key."""
+    if not request.metric_key:
+        raise InvalidInputError("Missing value for required parameter 'metric_key'.")
     page = services.tracking.metric_history(
         request.run, request.metric_key, max_results=request.max_results, page_token=request.page_token or None
     )

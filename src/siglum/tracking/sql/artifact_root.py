@@ -1,4 +1,4 @@
-"""Which object store has the files of a database's runs and models, as the last server that was started said."""
+"""Where the files of a database's runs and models are, as the last server that was started said."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from siglum.tracking.sql.database import Database
 
 
 def recorded_root(database: Database) -> tuple[str, ArtifactLayout] | None:
-    """Return the place and layout on record, None when files are in a folder."""
+    """Return the place (a URI or absolute path) and layout on record; None for the folder beside the database."""
     row = database.read(lambda sql: sql.one("SELECT place, layout FROM artifact_root"))
     return (row[0], ArtifactLayout(row[1])) if row is not None else None
 
 
 def record_root(database: Database, place: str | None, layout: ArtifactLayout) -> None:
-    """Put a place on record, None for a folder."""
+    """Put a place on record, None for the folder that goes with the database."""
     if recorded_root(database) == (None if place is None else (place, layout)):
         return
     if place is None:
