@@ -43,8 +43,13 @@ Places: TypeAlias = Callable[[Text], Iterator[int]]
 class Form(msgspec.Struct, frozen=True):
     """A form, and where it may begin. In a match the group `value` is the secret; without that group, all of it."""
 
-    pattern: re.Pattern[bytes]
+    source: bytes
     places: Places
+
+    @property
+    def pattern(self) -> re.Pattern[bytes]:
+        """The form, compiled when it is first needed: most texts have no place to try it at."""
+        return re.compile(self.source)
 
 
 def _each(content: bytes, word: bytes) -> Iterator[int]:
@@ -80,22 +85,22 @@ def _account_keys(text: Text) -> Iterator[int]:
 
 # Forms that services give their tokens.
 _TOKENS: Final = (
-    Form(re.compile(rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), _at(b"AKIA", b"ASIA")),
-    Form(re.compile(rb"\bgh[opsur]_[0-9A-Za-z]{30,255}\b"), _of_github),
-    Form(re.compile(rb"\bgithub_pat_[0-9A-Za-z_]{30,255}"), _at(b"github_pat_")),
-    Form(re.compile(rb"\bglpat-[0-9A-Za-z_-]{20,100}"), _at(b"glpat-")),
-    Form(re.compile(rb"\bxox[abeoprs]-[0-9A-Za-z-]{10,250}"), _at(b"xox")),
-    Form(re.compile(rb"\bsk-[0-9A-Za-z_-]{20,250}"), _at(b"sk-")),
-    Form(re.compile(rb"\b[rs]k_live_[0-9A-Za-z]{16,100}"), _at(b"k_live_", shift=-1)),
-    Form(re.compile(rb"\bAIza[0-9A-Za-z_-]{35}"), _at(b"AIza")),
-    Form(re.compile(rb"\bya29\.[0-9A-Za-z_-]{20,300}"), _at(b"ya29.")),
-    Form(re.compile(rb"\bhf_[0-9A-Za-z]{30,100}\b"), _at(b"hf_")),
-    Form(re.compile(rb"\bnpm_[0-9A-Za-z]{36}\b"), _at(b"npm_")),
-    Form(re.compile(rb"\bpypi-[0-9A-Za-z_-]{50,300}"), _at(b"pypi-")),
-    Form(re.compile(rb"\bdapi[0-9a-f]{32}\b"), _at(b"dapi")),
-    Form(re.compile(rb"(?<=AccountKey=)[0-9A-Za-z+/=]{40,120}"), _account_keys),
+    Form(rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", _at(b"AKIA", b"ASIA")),
+    Form(rb"\bgh[opsur]_[0-9A-Za-z]{30,255}\b", _of_github),
+    Form(rb"\bgithub_pat_[0-9A-Za-z_]{30,255}", _at(b"github_pat_")),
+    Form(rb"\bglpat-[0-9A-Za-z_-]{20,100}", _at(b"glpat-")),
+    Form(rb"\bxox[abeoprs]-[0-9A-Za-z-]{10,250}", _at(b"xox")),
+    Form(rb"\bsk-[0-9A-Za-z_-]{20,250}", _at(b"sk-")),
+    Form(rb"\b[rs]k_live_[0-9A-Za-z]{16,100}", _at(b"k_live_", shift=-1)),
+    Form(rb"\bAIza[0-9A-Za-z_-]{35}", _at(b"AIza")),
+    Form(rb"\bya29\.[0-9A-Za-z_-]{20,300}", _at(b"ya29.")),
+    Form(rb"\bhf_[0-9A-Za-z]{30,100}\b", _at(b"hf_")),
+    Form(rb"\bnpm_[0-9A-Za-z]{36}\b", _at(b"npm_")),
+    Form(rb"\bpypi-[0-9A-Za-z_-]{50,300}", _at(b"pypi-")),
+    Form(rb"\bdapi[0-9a-f]{32}\b", _at(b"dapi")),
+    Form(rb"(?<=AccountKey=)[0-9A-Za-z+/=]{40,120}", _account_keys),
     Form(
-        re.compile(rb"\beyJ[0-9A-Za-z_-]{10,2000}\.[0-9A-Za-z_-]{10,8000}\.[0-9A-Za-z_-]{5,2000}"),
+        rb"\beyJ[0-9A-Za-z_-]{10,2000}\.[0-9A-Za-z_-]{10,8000}\.[0-9A-Za-z_-]{5,2000}",
         _at(b"eyJ"),
     ),
 )
@@ -137,40 +142,38 @@ def _lines(text: Text) -> Iterator[int]:
 FORMS: Final = (
     *_TOKENS,
     Form(
-        re.compile(
-            rb"(?s)(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)(?P<value>.{1,8000}?)(?=-----END|\n[^-+ \n]|\Z)"
-        ),
+        rb"(?s)(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)(?P<value>.{1,8000}?)(?=-----END|\n[^-+ \n]|\Z)",
         _at(b"-----BEGIN "),
     ),
-    Form(re.compile(rb"(://[^/\s:@\"'{}$<>]{0,100}:)(?P<value>[^/\s@\"'{}$<>]{1,200})(?=@)"), _at(b"://")),
+    Form(rb"(://[^/\s:@\"'{}$<>]{0,100}:)(?P<value>[^/\s@\"'{}$<>]{1,200})(?=@)", _at(b"://")),
     Form(
-        re.compile(
-            rb"(?i)(authorization[\"']?\s{0,5}[:=,]\s{0,5}[\"']?(?:bearer|basic|token)\s{1,3})"
+        (
+rb"(?i)(authorization[\"']?\s{0,5}[:=,]\s{0,5}[\"']?(?:bearer|basic|token)\s{1,3})"
             rb"(?P<value>[\w+/=.~-]{8,2000})"
-        ),
+),
         _at_any_case(b"authorization"),
     ),
     Form(
-        re.compile(
-            rb"(?i)(?<![A-Za-z])((?P<sure>" + SURE + rb")|(?P<maybe>" + MAYBE + rb"))" + BEHIND
+        (
+rb"(?i)(?<![A-Za-z])((?P<sure>" + SURE + rb")|(?P<maybe>" + MAYBE + rb"))" + BEHIND
             + rb"(?P<between>[\"']?[\])]?\s{0,10}(?:=>|:=|=|:|,)\s{0,10}[bru]{0,2})(?P<quote>[\"'])(?P<value>"
             + _PLAIN + rb"{4,500})(?P=quote)"
-        ),
+),
         _named,
     ),
     Form(
-        re.compile(
-            rb"(?m)^([-+ ]?[ \t]{0,20}(?:export |set |ENV )?[A-Z0-9_]{0,60}?(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|"
+        (
+rb"(?m)^([-+ ]?[ \t]{0,20}(?:export |set |ENV )?[A-Z0-9_]{0,60}?(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|"
             rb"API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)(?:_[A-Z0-9_]{1,30})?=)(?P<value>" + _PLAIN
             + rb"{4,500})[ \t]{0,20}\r?$"
-        ),
+),
         _lines,
     ),
     Form(
-        re.compile(
-            rb"(?mi)(?<![A-Za-z])((?:" + SURE + rb")[\"']?[ \t]{0,5}:[ \t]{1,5})(?P<value>(?=\S{0,200}\d)" + _PLAIN
+        (
+rb"(?mi)(?<![A-Za-z])((?:" + SURE + rb")[\"']?[ \t]{0,5}:[ \t]{1,5})(?P<value>(?=\S{0,200}\d)" + _PLAIN
             + rb"{6,200})[ \t]{0,9}\r?$"
-        ),
+),
         _at_any_case(*_SURE_WORDS),
     ),
 )  # fmt: skip

@@ -40,13 +40,16 @@ def mask(text: bytes) -> Masked:
 
 def _found(form: Form, text: Text) -> list[tuple[int, int]]:
     """Return where secrets of a form are, from and to; none overlaps another's match."""
-    found, behind = [], 0
-    for start in sorted(set(form.places(text))):
-        match = form.pattern.match(text.content, start) if start >= behind else None
+    places = sorted(set(form.places(text)))
+    if not places:
+        return []
+    found, behind, pattern = [], 0, form.pattern
+    for start in places:
+        match = pattern.match(text.content, start) if start >= behind else None
         if match is not None:
             behind = match.end()
             if _is_one(match):
-                found.append(match.span("value" if "value" in form.pattern.groupindex else 0))
+                found.append(match.span("value" if "value" in pattern.groupindex else 0))
     return found
 
 
