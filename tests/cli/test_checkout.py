@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from tests.cli.quick import QuickProject
+
+from siglum.storage.links import LinkType
+from siglum.workspace.about import working_links
 
 PIPELINE = "stages:\n  s: {cmd: mkdir -p od; echo 1 > od/x; cp f s.out, deps: [f], outs: [s.out, od]}\n"
 
@@ -134,6 +138,23 @@ def test_relink(project: QuickProject) -> None:
     assert project.done("checkout", "--relink") == "Linked 2 files again.\n"
     assert (project.root / "f").is_symlink()
     assert (project.root / "d/a").is_symlink()
+    assert project.done("status", "--json") == "{}\n"
+
+
+@pytest.mark.parametrize("kind", ["hardlink", "symlink"])
+def test_the_next_kind_of_link_where_there_is_no_reflink(project: QuickProject, kind: str) -> None:
+    """As DVC has it, `add` saves room for a file of its own, too; `#!` files stay ones that can be run."""
+    if LinkType.REFLINK in working_links(str(project.root), str(project.root)):
+        pytest.skip("this disk has reflinks")
+    project.write({"f": "1", "run": "#!"})
+    (project.root / "run").chmod(0o755)
+    project.done("config", "cache.type", f"reflink,{kind},copy")
+    for _ in range(2):
+        project.done("add", "f", "run")
+        is_link = (project.root / "f").is_symlink() if kind == "symlink" else (project.root / "f").stat().st_nlink == 2
+        assert is_link
+        assert os.access(project.root / "run", os.X_OK)
+        assert not (project.root / "run").is_symlink()
     assert project.done("status", "--json") == "{}\n"
 
 

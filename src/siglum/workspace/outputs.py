@@ -142,10 +142,18 @@ def settle_path(repo: Repository, staged: StagedPath) -> None:
     folder = staged.path if staged.is_folder else os.path.dirname(staged.path)
     staging = repo.staging_for(folder)
     if not staged.is_folder and _may_stay(repo, staged.files[0], staged.types[0]):
-        if staged.types[0] is LinkType.COPY or not _reflink(repo, staged.files[0], staging):
+        if staged.types[0] is LinkType.REFLINK and _reflink(repo, staged.files[0], staging):
+            return
+        if not _is_linked_otherwise(staged):
             _give_default_mode(repo, staged.files[0], is_exec=staged.state.is_exec)
-        return
+            return
     _relink(repo, staged.files, staged.types, staging)
+
+
+def _is_linked_otherwise(staged: StagedPath) -> bool:
+    """Whether a file becomes another kind of link where there is no reflink; executables and empty files never do."""
+    is_next = staged.types[0] is LinkType.REFLINK and staged.types[1:2] not in ((), (LinkType.COPY,))
+    return is_next and not staged.state.is_exec and bool(staged.state.size)
 
 
 def _may_stay(repo: Repository, file: SavedFile, wanted: LinkType) -> bool:
