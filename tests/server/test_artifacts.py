@@ -47,17 +47,17 @@ def test_a_listing_tells_the_hash_of_what_is_known(app: Dispatcher, tmp_path: Pa
     run_id = run_with_files(app)
     (folder,) = (tmp_path / "artifacts/0").glob("*/artifacts/a")
     (folder / "by hand.txt").write_bytes(b"other")
-    for listing in (
-        f"/api/2.0/mlflow/artifacts/list?run_id={run_id}&path=a",
-        f"{SERVICE}?path={quote(str(folder.relative_to(tmp_path / 'artifacts')))}",
-    ):
-        files = {Path(entry["path"]).name: entry.get("sha256") for entry in ask(app, "GET", listing).json["files"]}
-        assert files == {"b.txt": hashlib.sha256(b"text").hexdigest(), "by hand.txt": None}
+    query = f"path={quote(str(folder.relative_to(tmp_path / 'artifacts')))}"
+    own = f"/api/siglum/1/artifacts?{query}"
+    files = {entry["path"]: entry.get("sha256") for entry in ask(app, "GET", own).json["files"]}
+    assert files == {"b.txt": hashlib.sha256(b"text").hexdigest(), "by hand.txt": None}
+    # MLflow's answers are as they were
+    for listing in (f"/api/2.0/mlflow/artifacts/list?run_id={run_id}&path=a", f"{SERVICE}?{query}"):
+        assert all("sha256" not in entry for entry in ask(app, "GET", listing).json["files"])
     # what is not as it was stored has no hash that anybody could rely on
     (folder / "b.txt").unlink()
     (folder / "b.txt").write_bytes(b"changed")
-    files = ask(app, "GET", f"/api/2.0/mlflow/artifacts/list?run_id={run_id}&path=a").json["files"]
-    assert ["sha256" in entry for entry in files] == [False, False]
+    assert ["sha256" in entry for entry in ask(app, "GET", own).json["files"]] == [False, False]
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_536, 300_000, 9_000_000])

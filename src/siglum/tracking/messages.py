@@ -170,7 +170,7 @@ class LoggedModelMessage(Message, kw_only=True):
 
 
 class FileMessage(Message, kw_only=True):
-    """One entry of a folder of artifacts. `sha256` is Siglum's own."""
+    """One entry of a folder of artifacts. `sha256` is told by Siglum's own route only."""
 
     path: str
     is_dir: bool = msgspec.field(default_factory=bool)

@@ -52,6 +52,8 @@ def replaying(answers: Answers) -> Iterator[str]:
 
     class Handler(_Handler):
         def answer(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+            if self.path.startswith("/api/siglum/"):  # which MLflow's server answers with a page that says so
+                return 404, {"Content-Type": "text/html"}, b"<!doctype html><title>404 Not Found</title>"
             found = answers.take(f"{self.command} {self.path}")
             if found is None:
                 said = {"error_code": "ENDPOINT_NOT_FOUND", "message": f"not recorded: {self.command} {self.path}"}

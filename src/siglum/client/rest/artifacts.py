@@ -13,8 +13,8 @@ from typing import IO, Any, BinaryIO
 from urllib.parse import quote
 
 from siglum.client import progress
-from siglum.client.rest.session import RestSession
-from siglum.core.errors import IntegrityError, InvalidInputError, NotFoundError, UnavailableError
+from siglum.client.rest.session import SIGLUM, RestSession
+from siglum.core.errors import IntegrityError, InvalidInputError, NotFoundError, NotSupportedError, UnavailableError
 from siglum.storage.artifacts.base import ArtifactEntry
 from siglum.storage.artifacts.paths import parse_artifact_path, parse_folder_path
 from siglum.tracking import calls
@@ -107,9 +107,8 @@ class RestArtifactStore:
     def list(self, path: str = "") -> Sequence[ArtifactEntry]:
         path = "/".join(parse_folder_path(path))
         folder = posixpath.join(self._prefix, path) if path else self._prefix
-        answer = self._session.call("GET", _SERVICE, calls.ArtifactPath(path=folder), calls.ArtifactsAnswer)
         entries = []
-        for file in answer.files:
+        for file in self._listing(calls.ArtifactPath(path=folder)).files:
             name = posixpath.basename(file.path.rstrip("/"))
             entries.append(
                 ArtifactEntry(
@@ -120,6 +119,18 @@ class RestArtifactStore:
                 )
             )
         return sorted(entries, key=lambda entry: entry.path)
+
+    def _listing(self, request: calls.ArtifactPath) -> calls.ArtifactsAnswer:
+        """Return a folder as Siglum's server tells it, with hashes; where there is another server, as MLflow's does."""
+        if self._session.is_siglum is not False:
+            try:
+                answer = self._session.call("GET", f"{SIGLUM}artifacts", request, calls.ArtifactsAnswer)
+            except NotSupportedError:
+                self._session.is_siglum = False
+            else:
+                self._session.is_siglum = True
+                return answer
+        return self._session.call("GET", _SERVICE, request, calls.ArtifactsAnswer)
 
     def delete(self, path: str) -> None:
         self._session.call("DELETE", self._address(_checked(path)), Empty(), Empty)

@@ -86,6 +86,8 @@ class RestSession:
     ) -> None:
         """Speak to the server at `url`. Without `repeats` each request is made once: the caller tries again itself."""
         self._repeats = repeats
+        self.is_siglum: bool | None = None
+        """Whether the server has Siglum's own routes; None until one of them was asked."""
         self.url = url.rstrip("/")
         self._base = quote(urlsplit(self.url).path, safe="/%")
         self._pool = ConnectionPool(self.url, timeout)

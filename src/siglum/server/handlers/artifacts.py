@@ -32,6 +32,13 @@ def list_folder(services: Services, request: calls.ArtifactPath, _call: Call) ->
     return calls.ArtifactsAnswer(files=[_message(entry, posixpath.basename(entry.path)) for entry in entries])
 
 
+def list_with_hashes(services: Services, request: calls.ArtifactPath, _call: Call) -> calls.ArtifactsAnswer:
+    """List a folder as `list_folder`, with the SHA-256 of each file that is known."""
+    entries = services.artifacts.list(_checked(request.path) if request.path else "")
+    files = [_message(entry, posixpath.basename(entry.path), entry.sha256) for entry in entries]
+    return calls.ArtifactsAnswer(files=files)
+
+
 def delete(services: Services, request: calls.ArtifactPath, _call: Call) -> calls.Empty:
     """Remove a file or folder."""
     services.artifacts.delete(_checked(request.path))
@@ -115,8 +122,8 @@ def _checked(path: str) -> str:
     return "/".join(parse_artifact_path(path))
 
 
-def _message(entry: ArtifactEntry, path: str) -> FileMessage:
-    return FileMessage(path=path, is_dir=entry.is_dir, file_size=entry.size, sha256=entry.sha256)
+def _message(entry: ArtifactEntry, path: str, sha256: str | None = None) -> FileMessage:
+    return FileMessage(path=path, is_dir=entry.is_dir, file_size=entry.size, sha256=sha256)
 
 
 async def _send(services: Services, path: str, exchange: Exchange) -> None:
