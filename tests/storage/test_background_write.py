@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import mmap
 import os
 import resource
 import signal
@@ -36,6 +39,49 @@ def test_the_bytes_written_are_those_hashed(tmp_path: Path, target: int, size: i
         os.close(fd)
     assert (tmp_path / "target").read_bytes() == data
     assert hasher.hexdigest() == md5(data).hexdigest()
+
+
+@pytest.mark.parametrize("refused", ["at the start", "in the middle", "short"])
+def test_a_disk_that_cannot_go_past_the_page_cache(
+    tmp_path: Path, target: int, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    real_write, real_fcntl, blocks = os.write, fcntl.fcntl, []
+
+    def is_direct() -> bool:
+        return bool(real_fcntl(target, fcntl.F_GETFL) & os.O_DIRECT)
+
+    def write(fd: int, data: memoryview) -> int:
+        if fd == target and is_direct():
+            blocks.append(len(data))
+            if refused == "short":
+                return real_write(fd, bytes(data[: mmap.PAGESIZE])) if is_aligned(data) else invalid()
+            if len(blocks) > 1:
+                return invalid()
+        return real_write(fd, data)
+
+    def is_aligned(data: memoryview) -> bool:
+        return len(data) == BLOCK
+
+    def invalid() -> int:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    def refusing(fd: int, command: int, argument: int = 0) -> int:
+        if refused == "at the start" and command == fcntl.F_SETFL and argument & os.O_DIRECT:
+            invalid()
+        return real_fcntl(fd, command, argument)
+
+    monkeypatch.setattr(os, "write", write)
+    monkeypatch.setattr(fcntl, "fcntl", refusing)
+    data = os.urandom(3 * BLOCK + 5)
+    (tmp_path / "source").write_bytes(data)
+    source = os.open(tmp_path / "source", os.O_RDONLY)
+    try:
+        assert hash_and_write(source, lambda block: None, target) == len(data)
+    finally:
+        os.close(source)
+    monkeypatch.undo()
+    assert not is_direct()
+    assert (tmp_path / "target").read_bytes() == data
 
 
 def test_a_write_that_fails_is_raised(tmp_path: Path) -> None:

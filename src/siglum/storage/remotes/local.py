@@ -20,10 +20,11 @@ from siglum.core.errors import (
     UnavailableError,
 )
 from siglum.core.hashes import DIR_SUFFIX
+from siglum.storage.background_write import hash_and_write
 from siglum.storage.copying import Copy, copy_many
 from siglum.storage.durability import discard, is_temporary, write_all
 from siglum.storage.durable_batch import DurableBatch
-from siglum.storage.hashing import check_unchanged, hash_descriptor, md5, open_regular
+from siglum.storage.hashing import LARGE_FILE, check_unchanged, hash_descriptor, md5, open_regular
 from siglum.storage.remotes.base import Download, Outcome, Upload
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -216,7 +217,10 @@ class LocalRemote:
         hasher = md5()
         out = os.open(target, _CREATE, mode)
         try:
-            size = hash_descriptor(fd, hasher, lambda block: write_all(out, block))
+            if os.fstat(fd).st_size >= LARGE_FILE:
+                size = hash_and_write(fd, hasher.update, out)
+            else:
+                size = hash_descriptor(fd, hasher, lambda block: write_all(out, block))
             if mode == _OBJECT_MODE:
                 os.fchmod(out, mode)
         finally:
