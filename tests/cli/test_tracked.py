@@ -13,7 +13,7 @@ import pytest
 from tests.cli.quick import QuickProject
 
 from siglum.cli.app import run
-from siglum.storage.durability import is_temporary
+from siglum.core.temporary_names import is_temporary
 
 PIPELINE = """\
 # how it is made

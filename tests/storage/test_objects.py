@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from siglum.core.errors import ConflictError, FileFormatError, IntegrityError, InvalidInputError, NotFoundError
+from siglum.core.temporary_names import is_temporary
 from siglum.storage import durable_batch, objects
-from siglum.storage.durability import is_temporary, temporary_name
+from siglum.storage.durability import temporary_name
 from siglum.storage.hashing import LARGE_FILE
 from siglum.storage.index import StatIndex
 from siglum.storage.links import DEFAULT_TYPES, LinkType

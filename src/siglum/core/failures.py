@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from siglum.core.errors import PermissionDeniedError, SiglumError, StorageFullError
+from siglum.core.temporary_names import above_temporary
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -17,7 +18,7 @@ FORBIDDEN: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 def from_os_error(error: OSError, where: str | None = None) -> SiglumError:
     """Return the error that says what `error` means for a person; `where` stands in for a path it does not carry."""
     named = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
-    place = named or where or "the file system"
+    place = above_temporary(named) if named else where or "the file system"
     reason = error.strerror or str(error)
     if error.errno in FULL:
         return StorageFullError(f"{place}: {reason}.", hint="Free some space and run the command again.")

@@ -9,13 +9,12 @@ import os
 import secrets
 from collections.abc import Iterator
 
-TEMPORARY_SUFFIX = ".tmp"
-_TOKEN_LENGTH = 22
+from siglum.core.temporary_names import SUFFIX
 
 
 def temporary_name() -> str:
     """Return a fresh file name of the form `.<22 url-safe characters>.tmp`, the one DVC uses, so both know litter."""
-    return f".{_prefix}{next(_numbers):010x}{TEMPORARY_SUFFIX}"
+    return f".{_prefix}{next(_numbers):010x}{SUFFIX}"
 
 
 class Temporaries:
@@ -34,7 +33,7 @@ class Temporaries:
     def __getitem__(self, number: int) -> str:
         if not 0 <= number < self._count:
             raise IndexError(number)
-        return f"{self._stem}{number:010x}{TEMPORARY_SUFFIX}"
+        return f"{self._stem}{number:010x}{SUFFIX}"
 
 
 def _new_prefix() -> None:
@@ -48,11 +47,6 @@ _numbers = itertools.count()
 _new_prefix()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_new_prefix)
-
-
-def is_temporary(name: str) -> bool:
-    """Whether a file name is that of an unfinished write, Siglum's or DVC's."""
-    return name.startswith(".") and name.endswith(TEMPORARY_SUFFIX) and len(name) == _TOKEN_LENGTH + 5
 
 
 def discard(path: str) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 
 from siglum.core.errors import FileFormatError, IntegrityError, InvalidInputError, NotFoundError
 from siglum.core.hashes import DIR_SUFFIX
-from siglum.storage.durability import is_temporary
+from siglum.core.temporary_names import is_temporary
 from siglum.storage.hashing import FileHash, md5_bytes, md5_object
 from siglum.storage.index import FACT_SIZE, StatIndex, is_settled
 from siglum.storage.ingest import IngestBatch

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from siglum.core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
-from siglum.storage.durability import fsync_path, is_temporary, temporary_name
+from siglum.core.temporary_names import is_temporary
+from siglum.storage.durability import fsync_path, temporary_name
 from siglum.storage.objects import ObjectStore
 from siglum.storage.swap import exchange
 from siglum.workspace.documents import current_umask

@@ -19,6 +19,7 @@ from typing import BinaryIO
 import msgspec
 
 from siglum.core.errors import ConflictError, NotFoundError
+from siglum.core.temporary_names import is_temporary
 from siglum.storage.artifacts.base import ArtifactEntry, ArtifactLayout
 from siglum.storage.artifacts.beneath import (
     is_folder,
@@ -33,7 +34,7 @@ from siglum.storage.artifacts.index import ArtifactIndex
 from siglum.storage.artifacts.paths import OBJECTS_FOLDER, parse_artifact_path, parse_folder_path
 from siglum.storage.artifacts.reading import save_whole, verified_reader
 from siglum.storage.background_write import BackgroundWriter
-from siglum.storage.durability import discard, is_temporary, write_all
+from siglum.storage.durability import discard, write_all
 from siglum.storage.hashing import BLOCK_SIZE, check_unchanged, hash_descriptor, open_regular
 from siglum.storage.links import FICLONE
 

@@ -11,7 +11,7 @@ import unicodedata
 from urllib.parse import unquote
 
 from siglum.core.errors import InvalidInputError
-from siglum.storage.durability import is_temporary
+from siglum.core.temporary_names import is_temporary
 
 OBJECTS_FOLDER = ".objects"
 MAX_SEGMENT_BYTES = 255  # what Linux file systems allow

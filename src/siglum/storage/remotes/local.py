@@ -20,9 +20,10 @@ from siglum.core.errors import (
     UnavailableError,
 )
 from siglum.core.hashes import DIR_SUFFIX
+from siglum.core.temporary_names import is_temporary
 from siglum.storage.background_write import hash_and_write
 from siglum.storage.copying import Copy, copy_many
-from siglum.storage.durability import discard, is_temporary, write_all
+from siglum.storage.durability import discard, write_all
 from siglum.storage.durable_batch import DurableBatch
 from siglum.storage.hashing import LARGE_FILE, check_unchanged, hash_descriptor, md5, open_regular
 from siglum.storage.remotes.base import Download, Outcome, Upload

@@ -19,7 +19,7 @@ import asyncssh
 import msgspec
 
 from siglum.core.errors import ConflictError, IntegrityError, NotFoundError, SiglumError, UnavailableError
-from siglum.storage.durability import is_temporary
+from siglum.core.temporary_names import is_temporary
 from siglum.storage.remotes.background import BackgroundLoop
 from siglum.storage.remotes.base import Download, Outcome, RemoteEntry, Upload
 from siglum.storage.remotes.in_flight import in_flight
