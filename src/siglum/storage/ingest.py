@@ -209,7 +209,8 @@ class IngestBatch:
     def received(self, oid: str, place: str) -> None:
         """Take in a file that was written where `places_for` or `reserve` said, verified to have the bytes of `oid`."""
         self._store.path_of(oid)  # raises when it is not one: it may come from a file that somebody else wrote
-        os.chmod(place, OBJECT_MODE)
+        if os.stat(place).st_mode & 0o777 != OBJECT_MODE:  # a look is cheaper than a change
+            os.chmod(place, OBJECT_MODE)
         self.stage(place, oid)
 
     def commit(self) -> None:

@@ -138,7 +138,7 @@ class LocalRemote:
         return size
 
     def get_many(self, downloads: Sequence[Download], jobs: int | None = None) -> Sequence[Outcome]:  # noqa: ARG002
-        sizes = copy_many([Copy(self._path(each.key), each.target, each.oid, 0o666) for each in downloads])
+        sizes = copy_many([Copy(self._path(each.key), each.target, each.oid, _OBJECT_MODE) for each in downloads])
         outcomes: list[Outcome] = []
         for download, size in zip(downloads, sizes, strict=True):
             try:
