@@ -22,6 +22,7 @@ FILES = 30
 def _workers(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     monkeypatch.setattr(workers, "_WORTH_FORKING", 0)
     monkeypatch.setattr(workers, "_cores", lambda: request.param)
+    monkeypatch.setattr(workers, "_OPENING_A_CORE", 1)
     monkeypatch.setattr(workers, "may_fork", lambda: True)  # test runners have threads of their own
 
 

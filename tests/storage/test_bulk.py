@@ -40,6 +40,7 @@ def store(tmp_path: Path) -> ObjectStore:
 def _three_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_WORTH_FORKING", 0)
     monkeypatch.setattr(workers, "_cores", lambda: 3)
+    monkeypatch.setattr(workers, "_OPENING_A_CORE", 1)
     monkeypatch.setattr(workers, "may_fork", lambda: True)  # test runners have threads of their own
 
 

@@ -26,6 +26,7 @@ COPY = (LinkType.REFLINK, LinkType.COPY)
 def _two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_WORTH_FORKING", 0)
     monkeypatch.setattr(workers, "_cores", lambda: 2)
+    monkeypatch.setattr(workers, "_OPENING_A_CORE", 1)
     monkeypatch.setattr(workers, "may_fork", lambda: True)  # test runners have threads of their own
 
 
