@@ -18,6 +18,7 @@ from siglum.storage.hashing import LARGE_FILE, READ_FLAGS, hash_file, md5, md5_d
 from siglum.storage.index import StatIndex, Status, fingerprint
 from siglum.storage.sound_objects import DIGEST_SIZE
 from siglum.storage.workers import A_LOOK, run_parts, share_out
+from siglum.storage.written_objects import UNKNOWN
 
 if TYPE_CHECKING:
     from siglum.storage.ingest import IngestBatch
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 _LEFT, _READ, _WRITTEN, _ASIDE = 0, 1, 2, 3
 _MD5_END = 17
 _ANSWER_SIZE = _MD5_END + DIGEST_SIZE
-_NO_DIGEST = bytes(DIGEST_SIZE)
 _NO_ANSWER = bytes(_ANSWER_SIZE)
 _FILES_BETWEEN_LOOKS = 64
 # For fewer, what is done meanwhile would be over before the disk has begun.
@@ -186,7 +186,7 @@ def _read_part(
             if data is None:
                 answers += _NO_ANSWER
                 continue
-            digest, mark = md5_digest(data), _NO_DIGEST
+            digest, mark = md5_digest(data), UNKNOWN
             kind = _READ
             if (
                 into is not None
@@ -197,7 +197,7 @@ def _read_part(
                 aside = into.write_aside(data, oid)
                 if aside is None:
                     into.write(temporaries[number], data)
-                kind, mark = (_WRITTEN, _NO_DIGEST) if aside is None else (_ASIDE, aside)
+                kind, mark = (_WRITTEN, UNKNOWN) if aside is None else (_ASIDE, aside)
                 written.add(digest)
         except OSError:
             # The caller comes across it again, and says what it is. One full disk is not met for each file.

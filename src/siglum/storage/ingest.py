@@ -25,8 +25,8 @@ from siglum.storage.hashing import (
     md5_bytes,
     open_regular,
 )
-from siglum.storage.index import COARSE_CLOCK, TICK_NS, StatIndex, fingerprint, is_settled_content
-from siglum.storage.sound_objects import DIGEST_SIZE, sound_digest
+from siglum.storage.index import StatIndex
+from siglum.storage.written_objects import WrittenObjects, digest_of
 
 if TYPE_CHECKING:
     from siglum.storage.objects import ObjectStore
@@ -46,10 +46,7 @@ class IngestBatch:
         # object that another process adds meanwhile is written once more, which is harmless.
         self._listed: dict[str, frozenset[str]] = {}
         self._umask_spares_mode: bool | None = None
-        # What was written here, by its name, or, where that is known already, by what stands for it.
-        self._written: list[str] = []
-        self._digests = bytearray()
-        self._aside_at_ns = 0
+        self._written = WrittenObjects()
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +106,7 @@ class IngestBatch:
         temporary = self._files.temporary_for(self._store.root)
         self.write(temporary, data)
         self.stage(temporary, oid)
-        self._written.append(oid)
+        self._written.add(oid)
 
     def reserve(self, count: int, worker: int = 0) -> Temporaries:
         """Return paths for `write`; what was written is then to be `stage`d, and the rest `release`d, or is removed.
@@ -169,15 +166,13 @@ class IngestBatch:
             status = os.fstat(fd)
         finally:
             os.close(fd)
-        return bytes(DIGEST_SIZE) if status.st_ctime_ns % COARSE_CLOCK == 0 else sound_digest(fingerprint(status), oid)
+        return digest_of(status, oid)
 
     def stage_aside(self, oid: str, digest: bytes) -> None:
         """Have `commit` put the new folder in place in which this object was written."""
         self._files.new_folders(self._store.root).stage(oid[:2], oid[2:])
         self._oids.add(oid)
-        if any(digest):
-            self._digests += digest
-        self._aside_at_ns = time.time_ns()
+        self._written.add_aside(digest)
 
     def _make_read_only(self, fd: int) -> None:
         if self._umask_spares_mode is None:
@@ -214,24 +209,10 @@ class IngestBatch:
         self.stage(place, oid)
 
     def commit(self) -> None:
-        """Make everything durable and visible, in the order it was added."""
+        """Make everything durable and visible: new folders first, then all else in the order it was added."""
         self._files.commit()
         if self._store.index is not None:
-            self._remember(self._store.index)
-
-    def _remember(self, index: StatIndex) -> None:
-        """Note as verified what was hashed as it was written."""
-        visible_at = self._files.renamed_at_ns
-        if self._aside_at_ns + TICK_NS < visible_at:
-            # Nobody could write to them before they were visible, and what anybody writes from then on shows.
-            index.objects.note(bytes(self._digests))
-        for oid in self._written:
-            with contextlib.suppress(FileNotFoundError):  # moved away just now
-                status = os.stat(self._store.path_of(oid))
-                if is_settled_content(status, visible_at):
-                    index.objects.note(sound_digest(fingerprint(status), oid))
-        self._digests.clear()
-        self._written.clear()
+            self._written.remember(self._store, self._store.index, self._files.renamed_at_ns)
 
     def _copy_large(self, path: str, fd: int, before: os.stat_result, expected: str | None) -> FileHash:
         temporary = self._files.temporary_for(self._store.root)
@@ -252,7 +233,7 @@ class IngestBatch:
             self._files.drop(temporary)
         else:
             self.stage(temporary, found.oid)
-            self._written.append(found.oid)
+            self._written.add(found.oid)
         return found
 
     def _is_there(self, oid: str) -> bool:
