@@ -211,5 +211,5 @@ NEWS: Final[dict[JsonHandler, News]] = {
     model_versions.delete_tag: _version("changed"),
 }
 
-UNTOLD: Final = ("artifacts", "transfers", "webhooks")
+UNTOLD: Final = ("artifacts", "import_history", "transfers", "webhooks")
 """Modules of handlers whose changes no listener shows."""
