@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -89,7 +89,12 @@ def _place_in_workers(store: ObjectStore, placements: list[Placement], kind: Lin
     """Return those that were not placed, for whatever reason."""
     parts = share_out(placements, 0)
     make = _copy if kind is LinkType.COPY else partial(_link, kind)
-    answers = run_parts(parts, lambda _number, part, keep_going: _place_part(store, part, make, staging, keep_going))
+
+    def place_part(_number: int, part: Sequence[Placement], keep_going: Callable[[], None]) -> bytes:
+        with _own_folder(staging) as folder:
+            return _place_part(store, part, make, folder, keep_going)
+
+    answers = run_parts(parts, place_part)
     left: list[Placement] = []
     latest: dict[bytes, tuple[bytes, str]] = {}
     for part, answer in zip(parts, answers, strict=True):
@@ -108,6 +113,18 @@ def _place_in_workers(store: ObjectStore, placements: list[Placement], kind: Lin
         for key, oid in latest.values():
             store.index.put_fact(key, oid)
     return left
+
+
+@contextlib.contextmanager
+def _own_folder(staging: str) -> Iterator[str]:
+    """Yield a folder for one worker: the kernel makes files of one folder one after the other."""
+    folder = f"{staging}/{temporary_name()}"
+    os.mkdir(folder)
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):  # what is left in it goes as all that is left in the staging folder
+            os.rmdir(folder)
 
 
 def _ctime(key: bytes) -> int:
