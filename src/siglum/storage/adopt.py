@@ -35,10 +35,11 @@ class SavedFile(NamedTuple):
     status: Status
 
 
-def save_by_link(store: ObjectStore, files: Sequence[SavedFile], batch: IngestBatch) -> None:
+def save_by_link(store: ObjectStore, files: Sequence[SavedFile], batch: IngestBatch) -> set[str]:
     """Have the store have each file's object: by a link to it where that is possible, else by a copy in `batch`.
 
-    Links are durable on return, copies when the batch is committed. Raises ConflictError for a file that changed.
+    Return the paths of the files that are objects now. Links are durable on return, copies when the batch is committed.
+    Raises ConflictError for a file that changed.
     """
     absent: dict[str, SavedFile] = {}
     for file, there in zip(files, batch.has_each([file.oid for file in files]), strict=True):
@@ -50,6 +51,7 @@ def save_by_link(store: ObjectStore, files: Sequence[SavedFile], batch: IngestBa
     for file in absent.values():
         if file.path not in adopted:
             batch.add_file(file.path, file.oid)
+    return adopted
 
 
 def is_object(store: ObjectStore, file: SavedFile) -> bool:

@@ -115,9 +115,11 @@ def on_record(store: ObjectStore, oids: Sequence[str]) -> list[bool]:
 def sound_each(store: ObjectStore, oids: Sequence[str]) -> list[bool]:
     """Return for each object whether it is there and sound. Reads those that are not on record; remembers those."""
     sound = on_record(store, oids)
+    asked = [oid for oid, there in zip(oids, sound, strict=True) if not there]
+    absent = set(store.missing(asked))
     unknown = []
-    for oid, there in zip(oids, sound, strict=True):
-        if not there:
+    for oid in asked:
+        if oid not in absent:
             with contextlib.suppress(OSError):
                 path = store.path_of(oid)
                 unknown.append(FileToRead(oid, path, os.stat(path)))

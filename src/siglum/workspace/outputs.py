@@ -129,7 +129,8 @@ def stage_path(
         state = PathState(DataHash(entry.oid), entry.size, 1, is_executable(entry.stat))
         files = (SavedFile(path, entry.oid, entry.stat),)
     if adopts:
-        save_by_link(repo.cache, files, batch)
+        adopted = save_by_link(repo.cache, files, batch)
+        files = tuple(file for file in files if file.path not in adopted)
     if is_folder:
         batch.add_bytes(tree.manifest_bytes, tree.oid)
     return StagedPath(path, state, is_folder, files, relink, types)
