@@ -7,6 +7,7 @@ whole chain anew, or to cut its end: that shows only against a copy of a hash ke
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from siglum.core.errors import IntegrityError
 from siglum.core.hashes import canonical_json, sha256_hex
 from siglum.registry.entities import AuditEvent, Change
-from siglum.tracking.sql.port import Row, Sql, marks
+from siglum.tracking.sql.port import Sql, marks
 
 GENESIS: Final = "0" * 64
 """What stands for the hash of the entry before the first."""
@@ -77,7 +78,8 @@ def entry_hash(event: AuditEvent, model_key: int, prev_hash: str) -> str:
     return sha256_hex(canonical_json(record))
 
 
-def _event(row: Row) -> AuditEvent:
+def read_event(row: Sequence[Any]) -> AuditEvent:
+    """Return a row of the log, without what chains it, as an event."""
     seq, time, actor, source, action, model, version, alias, reason, before, after = row
     return AuditEvent(
         seq=seq,
@@ -107,7 +109,7 @@ def read(sql: Sql, *, name: str | None, max_results: int, before: int | None) ->
         f"SELECT {_COLUMNS} FROM audit WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?",  # noqa: S608
         (*values, max_results),
     )
-    return tuple(_event(row) for row in rows)
+    return tuple(read_event(row) for row in rows)
 
 
 def alias_moves(sql: Sql, model_key: int, alias: str) -> list[tuple[str | None, str | None]]:
@@ -136,7 +138,7 @@ def verify_chain(sql: Sql) -> int:
         f"SELECT {_COLUMNS}, model_key, prev_hash, hash FROM audit ORDER BY seq"  # noqa: S608
     ):
         count += 1
-        event = _event(tuple(columns))
+        event = read_event(tuple(columns))
         if event.seq != count or stored_prev != prev_hash or entry_hash(event, model_key, prev_hash) != stored_hash:
             raise IntegrityError(
                 f"The audit log is not as it was written: entry {count} does not match its hash.",

@@ -14,7 +14,7 @@ import msgspec
 from siglum.core.errors import IntegrityError
 from siglum.core.names import parse_version
 from siglum.registry.entities import AuditEvent
-from siglum.registry.sql.audit import AuditLog, entry_hash
+from siglum.registry.sql.audit import AuditLog, entry_hash, read_event
 from siglum.tracking.sql.port import Sql
 
 ACTION: Final = "import_audit_entry"
@@ -32,21 +32,9 @@ class ForeignEntry(msgspec.Struct, frozen=True):
 def read_rows(rows: Sequence[Sequence[Any]]) -> list[ForeignEntry]:
     """Return rows in `bulk.AUDIT_COLUMNS` as entries."""
     found = []
-    for seq, time, actor, source, action, key, model, version, alias, reason, before, after, prev_hash, own in rows:
-        event = AuditEvent(
-            seq=seq,
-            time=time,
-            actor=actor,
-            source=source,
-            action=action,
-            model=model,
-            version=version,
-            alias=alias,
-            reason=reason,
-            before=None if before is None else msgspec.json.decode(before),
-            after=None if after is None else msgspec.json.decode(after),
-        )
-        found.append(ForeignEntry(event, key, prev_hash, own))
+    for *before_key, model_key, model, version, alias, reason, before, after, prev_hash, own in rows:
+        event = read_event((*before_key, model, version, alias, reason, before, after))
+        found.append(ForeignEntry(event, model_key, prev_hash, own))
     return found
 
 

@@ -252,9 +252,10 @@ def _place_for(batch: DurableBatch, final: str) -> str:
     """Return where to write a file that is to be `final`: in its folder, made aside where it is a new one."""
     folder, _, name = final.rpartition("/")
     parent, _, folder_name = folder.rpartition("/")
-    # A manifest gets its name after all files have theirs.
-    aside = None if name.endswith(DIR_SUFFIX) else batch.new_folders(parent).place_for(folder_name, name)
-    return aside or batch.temporary_for(folder)
+    new = batch.new_folders(parent)
+    if name.endswith(DIR_SUFFIX):  # which gets its name after all files have theirs
+        return batch.temporary_for(parent)
+    return new.place_for(folder_name, name) or batch.temporary_for(folder)
 
 
 # What may not be looked at is not absent, as `os.path` and `os.walk` have it: it would be sent again, or be lost.
