@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +27,7 @@ from siglum.core.errors import (
 )
 from siglum.tracking.entities import Metric, Param
 from siglum.tracking.sql.database import Database, open_database, parse_sqlite_path
+from siglum.tracking.sql.group_commit import Joint
 from siglum.tracking.sql.migrate import known_migrations
 from siglum.tracking.sql.port import Sql
 from siglum.tracking.sql.store import SqlTrackingStore
@@ -98,7 +99,9 @@ def test_settings_are_durable(database: Database) -> None:
     assert database.read(settings) == ["wal", 2, 1]
 
 
-def write_as_one_group(database: Database, numbers: list[int]) -> tuple[list[BaseException | None], int]:
+def write_as_one_group(
+    database: Database, numbers: list[int], unit: Callable[[int], Callable[[Sql], None]] = insert
+) -> tuple[list[BaseException | None], int]:
     """Insert numbers, each in a unit of its own, in one group; return what each came to, and how many statements."""
     started, go = threading.Event(), threading.Event()
 
@@ -109,7 +112,7 @@ def write_as_one_group(database: Database, numbers: list[int]) -> tuple[list[Bas
     first = database.submit(block)
     assert started.wait(30)
     # all of these gather while the first is running, and become one group
-    futures = [database.submit(insert(x)) for x in numbers]
+    futures = [database.submit(unit(x)) for x in numbers]
     before = database.statements
     go.set()
     first.result()
@@ -125,6 +128,30 @@ def test_a_group_shares_one_transaction(database: Database) -> None:
 
 def test_one_failure_in_a_group_does_not_touch_the_others(database: Database) -> None:
     results, _ = write_as_one_group(database, [1, 2, 2, 3])
+    assert [result is None for result in results] == [True, True, False, True]
+    assert isinstance(results[2], SiglumError)
+    assert numbers(database) == [1, 2, 3]
+
+
+def insert_all(sql: Sql, values: Sequence[int]) -> list[None]:
+    sql.many("INSERT INTO t VALUES (?)", [(x,) for x in values])
+    return [None] * len(values)
+
+
+def insert_joint(x: int) -> Callable[[Sql], None]:
+    """Return a unit that is done together with others beside it, but for 5, which stands alone."""
+    return insert(x) if x == 5 else Joint(insert_all, x)
+
+
+def test_units_that_do_the_same_are_done_at_once(database: Database) -> None:
+    results, statements = write_as_one_group(database, [1, 2, 3, 5, 6, 7], insert_joint)
+    assert results == [None] * 6
+    assert statements == 1 + 1 + 3 + 1, "the COMMIT of the first; BEGIN, three times INSERT, COMMIT"
+    assert numbers(database) == [1, 2, 3, 5, 6, 7]
+
+
+def test_one_failure_in_units_done_at_once_does_not_touch_the_others(database: Database) -> None:
+    results, _ = write_as_one_group(database, [1, 2, 2, 3], insert_joint)
     assert [result is None for result in results] == [True, True, False, True]
     assert isinstance(results[2], SiglumError)
     assert numbers(database) == [1, 2, 3]

@@ -22,9 +22,10 @@ from siglum.core.errors import (
 from siglum.registry.entities import Change
 from siglum.registry.sql.store import SqlRegistryStore
 from siglum.tracking.entities import Metric, Param
+from siglum.tracking.sql import point_batches, segments
 from siglum.tracking.sql import postgres as postgres_module
-from siglum.tracking.sql import segments
 from siglum.tracking.sql.database import Database, open_database
+from siglum.tracking.sql.point_batches import PointBatch
 from siglum.tracking.sql.port import Sql
 from siglum.tracking.sql.postgres import MARKS, READERS
 from siglum.tracking.sql.postgres_words import as_schema, with_numbered_marks, with_rows
@@ -68,7 +69,30 @@ def test_many_rows(database: Database) -> None:
         (None, None, None, 2),
         rows[2],
     ]
+    with pytest.raises(InvalidInputError, match="64 bits"):
+        database.write(lambda sql: sql.update("u", {"i": "BIGINT"}, ("k",), [(2**63, 1), (1, 2)]))
     database.write(lambda sql: sql.run("DROP TABLE u"))
+
+
+def test_points_of_many_clients_are_found_by_their_index(database: Database, store: SqlTrackingStore) -> None:
+    runs = [store.create_run("0").info.run_id for _ in range(3)]
+
+    def log(sql: Sql, step: int) -> None:
+        batches = [PointBatch(run, {"a": [(step, step, math.nan)], "b": [(step, step, 1.0)]}) for run in runs]
+        point_batches.store(sql, batches, {})
+
+    database.write(lambda sql: log(sql, 0))
+    database.write(lambda sql: log(sql, 1))
+    for run in runs:
+        assert math.isnan(store.get_run(run).data.metrics["a"])
+        assert [point.step for point in store.metric_history(run, "b").items] == [0, 1]
+
+    def plan(sql: Sql) -> str:
+        sql.run("SET LOCAL enable_seqscan = off")
+        select = "SELECT count FROM metric_summaries WHERE (run_key, key_id) IN (VALUES (?, ?), (?, ?))"
+        return "\n".join(line for (line,) in sql.all(f"EXPLAIN {select}", (1, 1, 2, 2)))
+
+    assert "metric_summaries_pkey" in database.read(plan)
 
 
 def test_types() -> None:

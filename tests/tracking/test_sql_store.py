@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from siglum.core.errors import ConflictError, InvalidInputError
+from siglum.core.errors import ConflictError, InvalidInputError, NotFoundError
 from siglum.registry.entities import Change
 from siglum.registry.sql.store import SqlRegistryStore
 from siglum.testing.tracking_fixtures import unique
@@ -28,9 +28,10 @@ from siglum.tracking.entities import (
     Tag,
 )
 from siglum.tracking.segment import Segment, open_segment
-from siglum.tracking.sql import metric_window
+from siglum.tracking.sql import metric_window, point_batches
 from siglum.tracking.sql.artifact_index import SqlArtifactIndex
 from siglum.tracking.sql.database import Database, open_database
+from siglum.tracking.sql.point_batches import PointBatch
 from siglum.tracking.sql.points import MetricSummary
 from siglum.tracking.sql.port import Sql
 from siglum.tracking.sql.segments import FINAL_POINTS, JOURNAL_ENTRIES, JOURNAL_POINTS
@@ -120,6 +121,21 @@ def test_a_series_takes_few_rows_and_few_bytes(database: Database, store: SqlTra
     assert size / points <= 12
     history = store.metric_history(run, "n").items
     assert [p.step for p in history] == list(range(JOURNAL_ENTRIES + 50))
+
+
+@pytest.mark.parametrize("keys", [1, 7, 100])
+def test_a_journal_does_not_get_long_whatever_is_logged_to_it(
+    database: Database, store: SqlTrackingStore, keys: int
+) -> None:
+    run = store.create_run("0").info.run_id
+    points = JOURNAL_ENTRIES + 20 * keys + 100
+    longest = 0
+    for i in range(points):
+        store.log_batch(run, metrics=[Metric(f"m{i % keys}", float(i), i, i)])
+        if i % 50 == 0:
+            longest = max(longest, *database.read(lambda sql: sql.all("SELECT count(*) FROM metric_journal"))[0])
+    assert JOURNAL_ENTRIES - 50 <= longest < JOURNAL_ENTRIES + 50, "it is packed, and not sooner than it has to be"
+    assert sum(len(store.metric_history(run, f"m{key}").items) for key in range(keys)) == points
 
 
 def test_an_ended_run_is_packed(database: Database, store: SqlTrackingStore) -> None:
@@ -282,6 +298,34 @@ def test_logging_takes_a_constant_number_of_statements(
         return sql_count(lambda: store.log_batch(run, metrics=metrics))
 
     assert log(1) == log(1000) <= 12
+
+
+def test_points_of_many_clients_are_stored_at_once(
+    store: SqlTrackingStore, sql_count: Callable[[Callable[[], object]], int]
+) -> None:
+    runs = [store.create_run("0").info.run_id for _ in range(20)]
+    for run in runs:
+        store.log_batch(run, metrics=[Metric("a", 0.0, 0, 0), Metric("b", 0.0, 0, 0)])
+
+    def store_all() -> None:
+        batches = [
+            PointBatch(run, {key: [(step, step, step / 2)]})
+            for step in (1, 2, 1)  # the third has all of the first again
+            for run in runs
+            for key in "ab"
+        ]
+        store.database.write(lambda sql: point_batches.store(sql, batches, {}))
+
+    assert sql_count(store_all) <= 12
+    for run in runs:
+        assert store.get_run(run).data.metrics == {"a": 1.0, "b": 1.0}
+        assert [point.step for point in store.metric_history(run, "a").items] == [0, 1, 2]
+    gone = runs[3]
+    store.delete_run(gone)
+    with pytest.raises(ConflictError, match=gone):
+        store_all()
+    with pytest.raises(NotFoundError, match="nobody"):
+        store.queue_batch("nobody", metrics=[Metric("a", 0.0, 0, 0)]).result(60)
 
 
 # -- pins --------------------------------------------------------------------------------------------------------------

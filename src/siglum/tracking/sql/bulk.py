@@ -13,7 +13,7 @@ from siglum.core.names import parse_experiment_id
 from siglum.tracking.entities import Experiment, LifecycleStage, LoggedModel, Metric, Run, RunStatus
 from siglum.tracking.series import Point
 from siglum.tracking.sql import logged_models, runs
-from siglum.tracking.sql.points import append_points
+from siglum.tracking.sql.appending import append_points
 from siglum.tracking.sql.port import Row, Sql
 from siglum.tracking.sql.segments import pack_ended_run
 from siglum.tracking.validation import exact_value
@@ -139,7 +139,7 @@ def add_points(sql: Sql, run_id: str, series: Mapping[str, Sequence[Point]]) -> 
     key, _, _ = runs.require_run(sql, run_id)
     before = _count_points(sql, key)
     exact = {name: [(step, time, exact_value(value)) for step, time, value in own] for name, own in series.items()}
-    append_points(sql, key, exact, {})
+    append_points(sql, {key: exact}, {})
     return _count_points(sql, key) - before
 
 

@@ -2,8 +2,9 @@
 
 Callers queue units of work. One thread takes what has gathered, runs all units in one transaction, commits once, and
 only then tells the callers. While it waits for the disk, the next group gathers, so the cost of a flush is shared by as
-many as are waiting. Where a unit fails, or a connection is lost before the commit, the group is run again. So a unit
-may run more than once, and must not change anything but the database.
+many as are waiting, and that of statements by units that do the same, see `Joint`. Where a unit fails, or a connection
+is lost before the commit, the group is run again. So a unit may run more than once, and must not change anything but
+the database.
 
 A caller who finds nobody writing runs its unit itself: handing it to the thread and being woken by it would cost a lone
 client more than the statements do.
@@ -12,23 +13,43 @@ client more than the statements do.
 from __future__ import annotations
 
 import functools
+import itertools
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from siglum.core.errors import ConflictError, InternalError, SiglumError
 from siglum.tracking.sql.port import Session, Sql, TransactionLostError
 from siglum.tracking.sql.retry import retried
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 GROUP_WEIGHT: Final = 20_000
 """A group is closed when its units weigh this much, so that nobody waits long for the units of others."""
 GROUP_UNITS: Final = 500
 """And when it has so many: PostgreSQL keeps each version of a row until the transaction ends, and passes them all."""
+
+
+class Joint(Generic[V, T]):
+    """Work that is done for many values in about the time that it takes for one.
+
+    Units of a group that follow each other and do the same are done at once. `for_many` returns a result for each
+    value, in order.
+    """
+
+    __slots__ = ("for_many", "value")
+
+    def __init__(self, for_many: Callable[[Sql, Sequence[V]], Sequence[T]], value: V) -> None:
+        self.for_many = for_many
+        self.value = value
+
+    def __call__(self, sql: Sql) -> T:
+        """Do it for this value alone."""
+        return self.for_many(sql, [self.value])[0]
 
 
 class _Unit:
@@ -180,13 +201,24 @@ def _run_alone(session: Session, unit: _Unit) -> None:
 
 
 def _run_all(session: Session, group: list[_Unit]) -> None:
-    for unit in group:
+    for joint, units in itertools.groupby(group, key=_joint_work):
         try:
-            unit.result = unit.work(session)
+            if joint is None:
+                for unit in units:
+                    unit.result = unit.work(session)
+            else:
+                joined = list(units)
+                values = [unit.work.value for unit in joined if isinstance(unit.work, Joint)]
+                for unit, result in zip(joined, joint(session, values), strict=True):
+                    unit.result = result
         except TransactionLostError:
             raise
         except Exception as error:
             raise _UnitFailedError from error
+
+
+def _joint_work(unit: _Unit) -> Callable[[Sql, Sequence[Any]], Sequence[Any]] | None:
+    return unit.work.for_many if isinstance(unit.work, Joint) else None
 
 
 def _run_each(session: Session, group: list[_Unit]) -> None:

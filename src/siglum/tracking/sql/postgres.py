@@ -21,12 +21,19 @@ try:
     import psycopg
     from psycopg.abc import Buffer
     from psycopg.pq import TransactionStatus
-    from psycopg.types.numeric import FloatBinaryDumper, Int8, Int8BinaryDumper, NumericBinaryLoader
+    from psycopg.types.numeric import FloatBinaryDumper, Int8BinaryDumper, NumericBinaryLoader
 except ImportError as error:
     raise NotSupportedError(
         "PostgreSQL needs the extra 'postgres'.", hint="Install it: pip install 'siglum[postgres]'"
     ) from error
 
+from siglum.tracking.sql.postgres_arrays import (
+    BigintArray,
+    BigintArrayDumper,
+    DoubleArray,
+    DoubleArrayDumper,
+    array_of,
+)
 from siglum.tracking.sql.postgres_errors import connection_error, is_lost, translate
 
 READERS: Final = 10
@@ -62,13 +69,6 @@ class _WholeNumber(NumericBinaryLoader):
     def load(self, data: Buffer) -> Any:
         value = super().load(data)
         return int(value) if value == value.to_integral_value() else float(value)
-
-
-def _element(value: Any) -> Any:
-    """Return a number as psycopg has to see it in a list, where it would take the smallest type that fits."""
-    if isinstance(value, int):
-        return Int8(value)
-    return None if value != value else value
 
 
 class PostgresBackend:
@@ -110,6 +110,8 @@ class PostgresBackend:
             raise connection_error(error, self.uri) from None
         connection.adapters.register_dumper(int, Int8BinaryDumper)
         connection.adapters.register_dumper(float, _NanIsNull)
+        connection.adapters.register_dumper(BigintArray, BigintArrayDumper)
+        connection.adapters.register_dumper(DoubleArray, DoubleArrayDumper)
         connection.adapters.register_loader("numeric", _WholeNumber)
         return connection
 
@@ -241,7 +243,11 @@ class PostgresSession:
         if len(rows) == 1:
             self.run(update_statement(table, tuple(columns), tuple(keys)), rows[0])
             return
-        arrays = [[_element(value) for value in column] for column in zip(*rows, strict=True)]
+        types = [*columns.values(), *(["BIGINT"] * len(keys))]
+        try:
+            arrays = [array_of(*column) for column in zip(types, zip(*rows, strict=True), strict=True)]
+        except OverflowError as error:
+            raise self._translated(error) from error
         self.run(update_from_arrays(table, columns, keys), arrays)
 
     def discarded(self, table: str, size: int) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from siglum.core import limits
 from siglum.core.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
+from siglum.tracking import listed_artifacts
 from siglum.tracking.entities import (
     Dataset,
     DatasetInput,
@@ -22,10 +23,10 @@ from siglum.tracking.entities import (
     RunStatus,
 )
 from siglum.tracking.series import Point
+from siglum.tracking.sql.appending import append_points
 from siglum.tracking.sql.batch_keys import is_repeated
 from siglum.tracking.sql.experiments import require_active
 from siglum.tracking.sql.pins import refuse_if_run_is_pinned
-from siglum.tracking.sql.points import append_points
 from siglum.tracking.sql.port import Sql, marks
 from siglum.tracking.sql.run_loading import RUN_COLUMNS, info_of, load
 from siglum.tracking.sql.segments import pack_ended_run
@@ -150,6 +151,11 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
 
     @property
+    def is_points_only(self) -> bool:
+        """Whether there is nothing but points of series."""
+        return not (self.params or self.tags or self.model_points or self.idempotency_key is not None)
+
+    @property
     def weight(self) -> int:
         """About how many rows it writes."""
         return 1 + sum(map(len, self.series.values())) + len(self.params) + len(self.tags)
@@ -162,14 +168,22 @@ def log_batch(sql: Sql, run_id: str, batch: Batch, known_keys: dict[str, int], n
         return {}
     if batch.params:
         _add_params(sql, run_id, key, batch.params)
-    new_keys = append_points(sql, key, batch.series, known_keys) if batch.series else {}
+    new_keys = append_points(sql, {key: batch.series}, known_keys) if batch.series else {}
     if batch.model_points:
         _add_model_points(sql, key, batch.model_points)
     if batch.tags:
         if name := batch.tags.get(RUN_NAME_TAG):
             sql.run("UPDATE runs SET run_name = ? WHERE run_key = ?", (name, key))
-        _put_tags(sql, key, batch.tags)
+        _put_tags(sql, key, _with_listed(sql, key, batch.tags))
     return new_keys
+
+
+def _with_listed(sql: Sql, run_key: int, tags: dict[str, str]) -> dict[str, str]:
+    if listed_artifacts.TAG not in tags:
+        return tags
+    row = sql.one("SELECT value FROM run_tags WHERE run_key = ? AND key = ?", (run_key, listed_artifacts.TAG))
+    joined = listed_artifacts.joined(row[0] if row else None, tags[listed_artifacts.TAG])
+    return tags | {listed_artifacts.TAG: joined}
 
 
 def _put_tags(sql: Sql, run_key: int, tags: dict[str, str]) -> None:

@@ -89,14 +89,14 @@ def _clear_journal(sql: Sql, run_key: int, entries: int, points: int) -> None:
 def _write_journal(sql: Sql, run_key: int, series: Mapping[int, list[Point]]) -> None:
     records = [(key_id, *point) for key_id, points in series.items() for point in points]
     for start in range(0, len(records), JOURNAL_POINTS):
-        add_to_journal(sql, run_key, records[start : start + JOURNAL_POINTS])
+        add_to_journal(sql, {run_key: records[start : start + JOURNAL_POINTS]})
 
 
-def add_to_journal(sql: Sql, run_key: int, records: list[tuple[int, int, int, float]]) -> None:
-    """Append points, each after the id of its key, as one entry."""
-    sql.run(
+def add_to_journal(sql: Sql, records: Mapping[int, list[tuple[int, int, int, float]]]) -> None:
+    """Append points, each after the id of its key, as one entry for each run."""
+    sql.many(
         "INSERT INTO metric_journal (run_key, count, data) VALUES (?, ?, ?)",
-        (run_key, len(records), encode_journal(records)),
+        [(run_key, len(of_run), encode_journal(of_run)) for run_key, of_run in records.items()],
     )
 
 

@@ -27,12 +27,15 @@ from siglum.tracking.series import Point
 from siglum.tracking.sql import (
     metric_window,
     model_history,
+    point_batches,
     points,
     runs,
     series_columns,
 )
 from siglum.tracking.sql.database import Database
+from siglum.tracking.sql.group_commit import Joint
 from siglum.tracking.sql.parts.base import StorePart
+from siglum.tracking.sql.point_batches import PointBatch
 from siglum.tracking.sql.points import MetricSummary
 from siglum.tracking.sql.port import Sql
 from siglum.tracking.store import Page
@@ -95,8 +98,13 @@ class ValuePart(StorePart):
         )
 
     def _storing(self, run_id: str, batch: runs.Batch) -> Callable[[Sql], dict[str, int]]:
+        if batch.is_points_only and batch.weight <= point_batches.MOST_POINTS:
+            return Joint(self._store_points, PointBatch(run_id, batch.series))
         known, now = self._key_ids, self._clock()
         return lambda sql: runs.log_batch(sql, run_id, batch, known, now)
+
+    def _store_points(self, sql: Sql, batches: Sequence[PointBatch]) -> Sequence[dict[str, int]]:
+        return point_batches.store(sql, batches, self._key_ids)
 
     def _remember(self, new_keys: dict[str, int]) -> None:
         """Note keys of metrics once they are committed: those of a transaction that is undone must not be known."""
