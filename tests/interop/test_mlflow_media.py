@@ -27,6 +27,7 @@ with mlflow.start_run(run_id=run_id):
     mlflow.log_table({"n": [3], "s": ["theirs"]}, "t.json")
     mlflow.log_table({"only": [1]}, "theirs.json")
     mlflow.log_image(numpy.zeros((8, 8, 3), dtype="uint8"), key="seen", step=2)
+mlflow.flush_artifact_async_logging()  # its pictures are stored by a thread
 client = mlflow.MlflowClient()
 run = client.get_run(run_id)
 print(json.dumps({

@@ -9,11 +9,12 @@ from typing import BinaryIO, Protocol, runtime_checkable
 
 from siglum.client.file_cache import FileCache
 from siglum.client.progress import transfer
-from siglum.core.errors import NotFoundError
+from siglum.core.errors import NotFoundError, NotSupportedError
 from siglum.core.failures import file_errors
 from siglum.core.text import count, did_you_mean
 from siglum.storage.artifacts.base import ArtifactEntry, ArtifactStore
 from siglum.storage.artifacts.local import LocalArtifactStore
+from siglum.storage.artifacts.replacing import NumberedWrite, Outcome, ReplacingStore
 
 _WORTH_ASKING = 64 * 1024
 """Bytes from which on a file's SHA-256 is asked for: a smaller one comes as fast itself."""
@@ -67,6 +68,17 @@ class ArtifactFolder:
 
     def delete(self, path: str) -> None:
         self._store.delete(self._full(path))
+
+    def replace(self, path: str, content: bytes, expected: str | None, write: NumberedWrite | None = None) -> Outcome:
+        """Store a file unless it has changed, as `storage.artifacts.replacing` says.
+
+        Raises:
+            NotSupportedError: The store cannot: it is a bucket that this machine reaches by itself, or MLflow's.
+        """
+        if not isinstance(self._store, ReplacingStore):
+            raise NotSupportedError(f"{self.uri}: files are not replaced there only where they are unchanged.")
+        with file_errors(self.uri):
+            return self._store.replace(self._full(path), content, expected, write)
 
     def _full(self, path: str) -> str:
         return f"{self._prefix}/{path}".strip("/") if self._prefix and path else self._prefix or path

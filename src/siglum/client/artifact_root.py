@@ -14,8 +14,10 @@ from siglum.core.addresses import shown_url
 from siglum.core.errors import InvalidInputError, NotSupportedError
 from siglum.storage.artifacts.base import ArtifactEntry, ArtifactLayout, ArtifactStore
 from siglum.storage.artifacts.local import LocalArtifactStore
+from siglum.storage.artifacts.replacing import NumberedWrite, Outcome, replace
 from siglum.tracking.sql.artifact_index import SqlArtifactIndex
 from siglum.tracking.sql.artifact_root import recorded_root
+from siglum.tracking.sql.artifact_writes import SqlArtifactWrites
 from siglum.tracking.sql.content_index import SqlContentIndex
 from siglum.tracking.sql.database import Database
 
@@ -53,14 +55,15 @@ def open_recorded_root(folder: str, database: Database) -> ArtifactStore:
             place = folder
         return open_artifact_root(place, folder, database, layout)
 
-    return LateArtifactStore(find)
+    return LateArtifactStore(find, SqlArtifactWrites(database))
 
 
 class LateArtifactStore:
-    """An artifact store that is opened by its first use."""
+    """An artifact store that is opened by its first use. Implements `ReplacingStore`, too."""
 
-    def __init__(self, opener: Callable[[], ArtifactStore]) -> None:
+    def __init__(self, opener: Callable[[], ArtifactStore], writes: SqlArtifactWrites) -> None:
         self._opener = opener
+        self._writes = writes
 
     @cached_property
     def _store(self) -> ArtifactStore:
@@ -86,6 +89,9 @@ class LateArtifactStore:
 
     def delete(self, path: str) -> None:
         self._store.delete(path)
+
+    def replace(self, path: str, content: bytes, expected: str | None, write: NumberedWrite | None) -> Outcome:
+        return replace(self._store, self._writes, path, content, expected, write)
 
 
 def local_folder(root: str, cwd: str) -> str:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import posixpath
+import random
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from siglum.client import artifact_content, logged_images
-from siglum.core.errors import FileFormatError, InvalidInputError
+from siglum.client.artifact_folder import ArtifactFolder
+from siglum.core.errors import BusyError, FileFormatError, InvalidInputError, NotSupportedError
 from siglum.storage.artifacts.base import ArtifactStore
+from siglum.storage.artifacts.replacing import NumberedWrite, Outcome
+from siglum.tracking import listed_artifacts
 from siglum.tracking.entities import Run, Tag
 from siglum.tracking.store import TrackingStore
 
 if TYPE_CHECKING:
     import pandas
 
-TABLES_TAG = "mlflow.loggedArtifacts"
 _TYPE = "table"
+_PATIENCE_SECONDS = 60.0
+_PAUSE_SECONDS = 0.05
 _INFO_COLUMNS = ("run_id", "experiment_id", "status", "artifact_uri", "start_time", "end_time")
 
 
@@ -30,7 +37,7 @@ class TakesRows(Protocol):
         ...
 
 
-def log(store: TrackingStore, files: ArtifactStore, run_id: str, data: Any, artifact_file: str) -> None:
+def log(store: TrackingStore, files: ArtifactFolder, run_id: str, data: Any, artifact_file: str) -> None:
     """Store a table, or append its rows to the one that is there; see `fluent.log_table`."""
     path = artifact_content.file_path(artifact_file)
     if path.endswith(".parquet"):
@@ -43,16 +50,43 @@ def log(store: TrackingStore, files: ArtifactStore, run_id: str, data: Any, arti
     if hasattr(files, "append"):
         cast("TakesRows", files).append(path, rows)
         return
-    artifact_content.put(files, path, with_rows(files, path, rows))
+    try:
+        add_rows(files, path, rows)
+    except NotSupportedError:
+        artifact_content.put(files, path, with_rows(content_of(files, path), rows, path))
     list_in_run(store, run_id, path)
 
 
-def with_rows(files: ArtifactStore, path: str, rows: bytes) -> bytes:
-    """Return the table that is among the files, if there is one, with further rows, which are a table themselves."""
+def add_rows(files: ArtifactFolder, path: str, rows: bytes, write: NumberedWrite | None = None) -> None:
+    """Add rows to a table, or make it, whoever else adds some; with a numbered `write`, once however often it is done.
+
+    Raises:
+        NotSupportedError: The files are where nothing tells who else adds rows, and nothing was stored.
+        BusyError: Others kept adding rows for a minute.
+    """
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        before = content_of(files, path)
+        expected = None if before is None else hashlib.sha256(before).hexdigest()
+        if files.replace(path, with_rows(before, rows, path), expected, write) is not Outcome.CHANGED:
+            return
+        if time.monotonic() > deadline:
+            raise BusyError(f"{path}: others keep adding rows.")
+        time.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311  -- so that who was late is not always late
+
+
+def content_of(files: ArtifactStore, path: str) -> bytes | None:
+    """Return a file's bytes; None when there is none."""
     if all(entry.path != path for entry in files.list(posixpath.dirname(path))):
-        return rows
+        return None
     with files.open(path) as file:
-        before = file.read()
+        return file.read()
+
+
+def with_rows(before: bytes | None, rows: bytes, path: str) -> bytes:
+    """Return a table, if there is one, with further rows, which are a table themselves."""
+    if before is None:
+        return rows
     if path.endswith(".json"):
         return _json(*_joined(_parsed(before, path), _parsed(rows, path)))
     import pandas  # optional: Parquet is read and written by pandas
@@ -66,7 +100,7 @@ def list_in_run(store: TrackingStore, run_id: str, path: str) -> None:
     listed = _listed(store.get_run(run_id))
     if path not in listed:
         entries = [{"path": each, "type": _TYPE} for each in [*listed, path]]
-        store.log_batch(run_id, tags=[Tag(TABLES_TAG, json.dumps(entries))])
+        store.log_batch(run_id, tags=[Tag(listed_artifacts.TAG, json.dumps(entries))])
 
 
 def has_table(run: Run, artifact_file: str) -> bool:
@@ -77,8 +111,8 @@ def has_table(run: Run, artifact_file: str) -> bool:
 def filter_for(artifact_file: str) -> str:
     """Return a search filter that leaves few runs without the table, and none with it out."""
     if any(character in artifact_file for character in "'\"\\") or not artifact_file.isascii():
-        return f"tags.`{TABLES_TAG}` LIKE '%'"
-    return f"tags.`{TABLES_TAG}` LIKE '%\"{artifact_file}\"%'"
+        return f"tags.`{listed_artifacts.TAG}` LIKE '%'"
+    return f"tags.`{listed_artifacts.TAG}` LIKE '%\"{artifact_file}\"%'"
 
 
 def read(files: ArtifactStore, artifact_file: str, run: Run, extra_columns: Sequence[str]) -> pandas.DataFrame:
@@ -190,7 +224,7 @@ def _parquet(table: pandas.DataFrame, path: str) -> bytes:
 def _listed(run: Run) -> list[str]:
     """Return the paths of the tables of a run; a tag that somebody else wrote lists none."""
     try:
-        entries = json.loads(run.data.tags.get(TABLES_TAG, "[]"))
+        entries = json.loads(run.data.tags.get(listed_artifacts.TAG, "[]"))
         return [entry["path"] for entry in entries if entry["type"] == _TYPE]
     except (ValueError, KeyError, TypeError):
         return []

@@ -26,7 +26,7 @@ from siglum.core.errors import InvalidInputError, NotFoundError, NotSupportedErr
 from siglum.lineage.isolation import ISOLATION_VARIABLE
 from siglum.registry.store import RegistryStore
 from siglum.storage.artifacts.base import ArtifactStore
-from siglum.storage.artifacts.local import LocalArtifactStore
+from siglum.storage.artifacts.folder_writes import FolderArtifactStore
 from siglum.tracking.store import TrackingStore
 
 PROXY_SCHEME = "mlflow-artifacts"
@@ -73,7 +73,7 @@ class Stores:
             local = urllib.parse.unquote(parts.path) if parts.scheme else artifact_uri
             if not os.path.isabs(local):
                 raise InvalidInputError(f"The artifact location {artifact_uri!r} is not an absolute path.")
-            return ArtifactFolder(LocalArtifactStore(local), "", artifact_uri)
+            return ArtifactFolder(FolderArtifactStore(local), "", artifact_uri)
         if is_in_object_store(artifact_uri):
             place = f"{parts.scheme}://{parts.netloc}"
             return ArtifactFolder(self._in_object_store(place), parts.path.strip("/"), artifact_uri)

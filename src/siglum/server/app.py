@@ -19,6 +19,8 @@ from siglum.server.statistics import RequestStatistics
 from siglum.server.webhooks.sender import WebhookSender
 from siglum.server.webhooks.targets import TargetRules
 from siglum.storage.artifacts.base import ArtifactStore, DirectTransfers
+from siglum.storage.artifacts.replacing import ArtifactWrites
+from siglum.tracking.sql.artifact_writes import SqlArtifactWrites
 from siglum.tracking.sql.postgres_uri import is_postgres_uri
 from siglum.tracking.sql.store import SqlTrackingStore
 from siglum.tracking.store import ServedTrackingStore
@@ -62,8 +64,13 @@ def create_app(config: ServerConfig) -> Dispatcher:
         functools.cache(lambda: describe(ROUTES)),
         _relay(config, hub),
         direct=config.direct,
+        writes=_writes(config),
     )
     return Dispatcher(ROUTES, services, Guard(config.allowed_hosts), max_json=config.max_json)
+
+
+def _writes(config: ServerConfig) -> ArtifactWrites | None:
+    return SqlArtifactWrites(config.tracking.database) if isinstance(config.tracking, SqlTrackingStore) else None
 
 
 def _relay(config: ServerConfig, hub: Hub) -> Relay | None:

@@ -17,6 +17,7 @@ from siglum.server.live.hub import Hub
 from siglum.server.statistics import RequestStatistics
 from siglum.server.webhooks.sender import WebhookSender
 from siglum.storage.artifacts.base import ArtifactStore, DirectTransfers
+from siglum.storage.artifacts.replacing import ArtifactWrites
 from siglum.tracking.messages import Message
 from siglum.tracking.store import ServedTrackingStore
 
@@ -58,7 +59,8 @@ class Services(msgspec.Struct, frozen=True):
     """The stores behind the routes. `artifacts` holds what `mlflow-artifacts:/` names; `sender` tells `webhooks`.
 
     `imports` takes whole records of other stores; `live` tells listeners what changes; `openapi` describes the routes
-    themselves; `direct` lets clients fetch and send artifacts around this server.
+    themselves; `direct` lets clients fetch and send artifacts around this server; `writes` is for artifacts that
+    several clients add to.
     """
 
     tracking: ServedTrackingStore
@@ -72,6 +74,7 @@ class Services(msgspec.Struct, frozen=True):
     openapi: Callable[[], bytes]
     relay: Relay | None = None
     direct: DirectTransfers | None = None
+    writes: ArtifactWrites | None = None
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -141,6 +141,20 @@ class RunContract(TrackingFixtures):
         with pytest.raises(NotFoundError):
             store.delete_tag(run_id, "b")
 
+    def test_a_list_of_files_only_grows(self, store: TrackingStore, run_id: str) -> None:
+        """Clients that list tables of a run do not take away what others list; what is no list is a tag as any."""
+
+        def listed(*paths: str) -> str:
+            return json.dumps([{"path": path, "type": "table"} for path in paths])
+
+        for value in (listed("a.json"), listed("b.json"), listed("a.json", "c.json")):
+            store.log_batch(run_id, tags=[Tag("mlflow.loggedArtifacts", value)])
+        found = json.loads(store.get_run(run_id).data.tags["mlflow.loggedArtifacts"])
+        assert sorted(each["path"] for each in found) == ["a.json", "b.json", "c.json"]
+        store.log_batch(run_id, tags=[Tag("mlflow.loggedArtifacts", "none")])
+        store.log_batch(run_id, tags=[Tag("mlflow.loggedArtifacts", listed("d.json"))])
+        assert store.get_run(run_id).data.tags["mlflow.loggedArtifacts"] == listed("d.json")
+
     def test_values_are_kept_whole(self, store: TrackingStore, run_id: str) -> None:
         value = "ä\n" * 10_000
         store.log_batch(run_id, params=[Param("long", value)], tags=[Tag("long", value)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import cast
 
+from siglum.storage.artifacts.replacing import Outcome
 from siglum.tracking.calls import RunIdRequest
 from siglum.tracking.messages import Int64, Message, Named
 from siglum.tracking.table import Cell, DataVersion, RunTable, Window
@@ -39,6 +40,26 @@ class RunPageAnswer(Message, kw_only=True, omit_defaults=False):
     runs: list[RunRow]
     total: int
     next_page_token: str | None = None
+
+
+class ReplaceArtifact(Message, kw_only=True):
+    """PUT artifacts: the body is stored under a path, unless the file is another one than the client has extended.
+
+    `sha256` is that of the body, `expected` that of the file it replaces; none when there is to be no file yet. With a
+    `writer` and its `number`, which grow, the same write is made once however often it is sent.
+    """
+
+    path: str
+    sha256: str
+    expected: str | None = None
+    writer: str | None = None
+    number: Int64 | None = None
+
+
+class ReplaceAnswer(Message, kw_only=True, omit_defaults=False):
+    """What became of it: `stored`, `repeated` (it was before), or `changed` (somebody else was faster)."""
+
+    outcome: Outcome
 
 
 class MetricWindow(RunIdRequest, kw_only=True):

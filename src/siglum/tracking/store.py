@@ -189,6 +189,7 @@ class TrackingStore(Protocol):
 
         A batch that comes again with the same `idempotency_key`, which the client chooses, is stored once; another
         batch with the same key raises ConflictError. A key belongs to its run and is remembered for a week at least.
+        To the tag `mlflow.loggedArtifacts`, a list, entries are only added: several clients write it.
         """
         ...
 

@@ -16,10 +16,12 @@ from tests.client.spool.conftest import Command, Script, listed
 import siglum
 from siglum.client import state
 from siglum.client.paging import collect
+from siglum.client.rest.artifacts import RestArtifactStore
 from siglum.client.spool.file_delivery import FileDelivery, drop_copies
 from siglum.client.spool.records import Append
 from siglum.client.stores import Stores, open_stores
-from siglum.core.errors import ConflictError, UnavailableError
+from siglum.core.errors import ConflictError, NotSupportedError, UnavailableError
+from siglum.storage.artifacts.replacing import NumberedWrite, Outcome
 from siglum.testing.server import ServerProcess
 from siglum.tracking.entities import Param, Run, RunStatus
 
@@ -379,11 +381,23 @@ def test_rows_of_a_table_while_the_server_is_away(server: ServerProcess, there: 
     assert not any(name.endswith((".spool", ".files")) for name in os.listdir("spool"))
 
 
-def test_rows_whose_answer_was_lost_are_there_once(server: ServerProcess, there: Stores, project: Path) -> None:
+@pytest.mark.parametrize("replaces", [True, False], ids=["siglum", "mlflow"])
+def test_rows_whose_answer_was_lost_are_there_once(
+    server: ServerProcess, there: Stores, project: Path, monkeypatch: pytest.MonkeyPatch, replaces: bool
+) -> None:
+    if not replaces:  # as on a server without the call
+
+        def refuse(*_: object) -> Outcome:
+            raise NotSupportedError("404")
+
+        monkeypatch.setattr(RestArtifactStore, "replace", refuse)
     run = there.tracking.create_run("0")
     files = FileDelivery(there.tracking, there.artifacts_for)
+    rows = Append("t.json", b'{"columns": ["a"], "data": [[1]]}')
     for _ in range(2):
-        files.append(run.info.run_id, Append("t.json", b'{"columns": ["a"], "data": [[1]]}'), "copies", 7)
+        files.append(run.info.run_id, rows, "copies", NumberedWrite("spool", 7))
     assert json.loads(content(there, run, "t.json"))["data"] == [[1]]
+    assert os.path.isdir("copies") is not replaces
+    os.makedirs("copies", exist_ok=True)
     drop_copies("copies", [Append("t.json")], 7)
     assert os.listdir("copies") == []

@@ -12,12 +12,15 @@ from collections.abc import Iterator, Sequence
 from typing import IO, Any, BinaryIO
 from urllib.parse import quote
 
+import msgspec
+
 from siglum.client import progress
-from siglum.client.rest.session import SIGLUM, RestSession
+from siglum.client.rest.session import SIGLUM, RestSession, query_of
 from siglum.core.errors import IntegrityError, InvalidInputError, NotFoundError, NotSupportedError, UnavailableError
 from siglum.storage.artifacts.base import ArtifactEntry
 from siglum.storage.artifacts.paths import parse_artifact_path, parse_folder_path
-from siglum.tracking import calls
+from siglum.storage.artifacts.replacing import NumberedWrite, Outcome
+from siglum.tracking import calls, own_calls
 from siglum.tracking.calls import Empty
 
 CHUNK = 1024 * 1024
@@ -54,6 +57,27 @@ class RestArtifactStore:
         if stored is not None and stored != upload.sha256:
             raise IntegrityError(f"{path}: the server stored other bytes than were sent (SHA-256 {stored}).")
         return ArtifactEntry(path=path, is_dir=False, size=upload.sent, sha256=upload.sha256)
+
+    def replace(self, path: str, content: bytes, expected: str | None, write: NumberedWrite | None) -> Outcome:
+        """Store a file unless it has changed. Raises NotSupportedError for a server of MLflow's."""
+        if self._session.is_siglum is False:
+            raise NotSupportedError(f"{self._session.url} cannot tell who else changes a file.")
+        upload = _Upload(io.BytesIO(content))
+        request = own_calls.ReplaceArtifact(
+            path=posixpath.join(self._prefix, _checked(path)),
+            sha256=hashlib.sha256(content).hexdigest(),
+            expected=expected,
+            writer=write.writer if write is not None else None,
+            number=write.number if write is not None else None,
+        )
+        response = self._session.stream(
+            "PUT",
+            f"{SIGLUM}artifacts?{query_of(request)}",
+            upload,
+            headers={"Content-Type": "application/octet-stream", "Content-Length": str(len(content))},
+            idempotent=write is not None,
+        )
+        return msgspec.json.decode(self._session.read(response), type=own_calls.ReplaceAnswer).outcome
 
     def put_file(self, path: str, local_path: str) -> ArtifactEntry:
         with open(local_path, "rb") as source:

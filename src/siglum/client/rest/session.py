@@ -112,7 +112,7 @@ class RestSession:
             headers |= _change_headers(change)
         body: bytes | None = None
         if method == "GET":
-            query = _query(request)
+            query = query_of(request)
             path = f"{path}?{query}" if query else path
         else:
             headers["Content-Type"] = "application/json"
@@ -223,7 +223,8 @@ def _change_headers(change: Change) -> dict[str, str]:
     return headers
 
 
-def _query(request: Message) -> str:
+def query_of(request: Message) -> str:
+    """Return a message as the query of an address."""
     fields = msgspec.to_builtins(request)
     pairs = [(name, _text(value)) for name, value in fields.items() if not isinstance(value, list)]
     pairs += [(name, _text(item)) for name, value in fields.items() if isinstance(value, list) for item in value]

@@ -42,6 +42,7 @@ from siglum.core.errors import (
     UnauthenticatedError,
 )
 from siglum.lineage.named_experiment import find_experiment
+from siglum.storage.artifacts.replacing import NumberedWrite
 from siglum.tracking.entities import Metric, Param, Run, Tag
 from siglum.tracking.store import TrackingStore
 
@@ -174,7 +175,7 @@ class Delivery:
             case File():
                 self._files.put(run_id, records[0], unsent.copies)
             case Append():
-                self._files.append(run_id, records[0], unsent.copies, end)
+                self._files.append(run_id, records[0], unsent.copies, NumberedWrite(unsent.spool_id, end))
 
     def _log(self, run_id: str, records: Sequence[Record], key: str) -> None:
         metrics: list[Metric] = []

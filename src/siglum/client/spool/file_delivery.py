@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from siglum.client import progress
 from siglum.client.artifact_folder import ArtifactFolder
 from siglum.client.spool.records import Append, File, Record
-from siglum.core.errors import InvalidInputError
+from siglum.core.errors import InvalidInputError, NotSupportedError
 from siglum.core.failures import file_errors
+from siglum.storage.artifacts.replacing import NumberedWrite
 from siglum.tracking.store import TrackingStore
 
 
@@ -33,19 +34,16 @@ class FileDelivery:
         with _there(file.path, copy), _shown(file.path, copy):
             files.put_file(file.path, copy)
 
-    def append(self, run_id: str, rows: Append, copies: str, end: int) -> None:
-        """Add rows to a table. The whole table is kept in `copies` until it is stored: a second time it is the same."""
+    def append(self, run_id: str, rows: Append, copies: str, write: NumberedWrite) -> None:
+        """Add rows to a table, once for each number of a writer."""
         # Seldom, and it takes its time to import.
         from siglum.client import logged_tables
 
-        files, whole = self._files_of(run_id), _whole(copies, end) if copies else None
-        if whole is not None and os.path.exists(whole):
-            files.put_file(rows.path, whole)
-        else:
-            content = logged_tables.with_rows(files, rows.path, _content(rows, copies))
-            if whole is not None:
-                _keep(whole, content)
-            files.put(rows.path, io.BytesIO(content))
+        files, content = self._files_of(run_id), _content(rows, copies)
+        try:
+            logged_tables.add_rows(files, rows.path, content, write)
+        except NotSupportedError:
+            _append_alone(files, rows.path, content, _whole(copies, write.number) if copies else None)
         logged_tables.list_in_run(self._tracking, run_id, rows.path)
 
     def _files_of(self, run_id: str) -> ArtifactFolder:
@@ -64,6 +62,23 @@ def drop_copies(copies: str, records: Sequence[Record], end: int) -> None:
         if isinstance(record, Append) and copies:
             with contextlib.suppress(OSError):
                 os.unlink(_whole(copies, end))
+
+
+def _append_alone(files: ArtifactFolder, path: str, rows: bytes, whole: str | None) -> None:
+    """Add rows where nothing tells who else does. The table is kept in `whole` until it is stored: it is the same then.
+
+    What somebody else adds between the reading and the writing is lost: MLflow's server has no call that prevents it.
+    """
+    # As above.
+    from siglum.client import logged_tables
+
+    if whole is not None and os.path.exists(whole):
+        files.put_file(path, whole)
+        return
+    content = logged_tables.with_rows(logged_tables.content_of(files, path), rows, path)
+    if whole is not None:
+        _keep(whole, content)
+    files.put(path, io.BytesIO(content))
 
 
 def _whole(copies: str, end: int) -> str:

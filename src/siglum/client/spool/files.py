@@ -19,6 +19,7 @@ from siglum.client.spool.records import Append, File
 from siglum.core.errors import NotSupportedError, SiglumError, UnavailableError
 from siglum.storage.artifacts.base import ArtifactEntry
 from siglum.storage.artifacts.paths import parse_artifact_path
+from siglum.storage.artifacts.replacing import NumberedWrite, Outcome
 from siglum.storage.links import FICLONE
 
 INLINE_BYTES: Final = 64 * 1024
@@ -94,6 +95,9 @@ class SpooledFolder(ArtifactFolder):
             return Append(path, copy=self._queue.keep_copy(self._run_id, write))
         except OSError:  # where there is no room for a copy, the record waits in memory
             return Append(path, rows)
+
+    def replace(self, path: str, content: bytes, expected: str | None, write: NumberedWrite | None = None) -> Outcome:
+        return self._there().replace(path, content, expected, write)
 
     def open(self, path: str) -> AbstractContextManager[BinaryIO]:
         return self._there().open(path)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from siglum.registry import wire
 from siglum.server import columns, lineage_wire
-from siglum.server.handlers import artifacts, lineage, live, own, registered_models, runs, series, server_level
+from siglum.server.handlers import (
+    artifacts,
+    lineage,
+    live,
+    own,
+    registered_models,
+    replacing,
+    runs,
+    series,
+    server_level,
+)
 from siglum.server.live.events import EVENT_STREAM
 from siglum.server.route import Api, Route
 from siglum.server.tables.rows import MANAGE, PUBLIC, READ, WRITE, row, stream
@@ -13,6 +23,15 @@ from siglum.tracking import calls, own_calls
 ROUTES: tuple[Route, ...] = (
     # -- Siglum's own
     row("GET", "/artifacts", calls.ArtifactPath, calls.ArtifactsAnswer, READ, artifacts.list_with_hashes, Api.SIGLUM),
+    stream(
+        "PUT",
+        "/artifacts",
+        own_calls.ReplaceArtifact,
+        WRITE,
+        replacing.replace_artifact,
+        Api.SIGLUM,
+        media=("application/json",),
+    ),
     row("POST", "/runs/page", own_calls.RunPage, own_calls.RunPageAnswer, READ, own.run_page, Api.SIGLUM),
     row(
         "GET",

@@ -17,7 +17,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote
 
@@ -29,6 +29,7 @@ from siglum.tracking.sql.port import Backend, Session, Sql, TransactionLostError
 from siglum.tracking.sql.postgres_uri import is_postgres_uri
 from siglum.tracking.sql.retry import retried
 from siglum.tracking.sql.sqlite import SqliteBackend
+from siglum.tracking.sql.turns import turn
 
 T = TypeVar("T")
 
@@ -162,6 +163,10 @@ class Database:
                 raise
             finally:
                 self._give_back(session)
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """Keep other threads and processes from what goes by that name; within, the database is used as ever."""
+        return turn(self._backend, name)
 
     def close(self) -> None:
         """Finish what was accepted and release files and threads. Repeating it changes nothing."""
