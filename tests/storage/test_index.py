@@ -75,6 +75,54 @@ def test_a_damaged_index_counts_as_empty_and_is_replaced(tmp_path: Path, damage:
     assert StatIndex(str(path)).get(status) == OID
 
 
+def test_a_little_is_appended_and_much_written_anew(tmp_path: Path) -> None:
+    path = tmp_path / "index"
+    statuses = [stat_of(tmp_path / str(n)) for n in range(100)]
+    with StatIndex(str(path)) as index:
+        index.put_all(((status, OID) for status in statuses[:40]), LATER**2)
+    inodes, sizes = {path.stat().st_ino}, []
+    for status in statuses[40:]:
+        with StatIndex(str(path)) as index:
+            assert index.put(status, OID, status.st_ctime_ns + LATER)
+        inodes.add(path.stat().st_ino)
+        sizes.append(path.stat().st_size)
+    assert 1 < len(inodes) < 15
+    assert max(sizes) < 100 * 59 * 2
+    last = StatIndex(str(path))
+    assert [last.get(status) for status in statuses] == [OID] * 100
+
+
+@pytest.mark.parametrize("kept", [0, 1, 39, 40, 80, 98])
+def test_a_torn_addition_costs_itself(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "index"
+    statuses = [stat_of(tmp_path / str(n)) for n in range(42)]
+    with StatIndex(str(path)) as index:
+        index.put_all(((status, OID) for status in statuses[:40]), LATER**2)
+    whole = path.stat().st_size
+    with StatIndex(str(path)) as index:
+        index.put(statuses[40], OID, LATER**2)
+    assert path.stat().st_size == whole + 40 + 59
+    os.truncate(path, whole + kept)
+    with StatIndex(str(path)) as index:
+        assert [index.get(status) for status in statuses] == [OID] * 40 + [None] * 2
+        index.put(statuses[41], OID, LATER**2)  # not behind half a piece, where nobody would find it
+    last = StatIndex(str(path))
+    assert [last.get(status) for status in statuses] == [OID] * 40 + [None, OID]
+
+
+def test_an_addition_to_an_index_that_went_is_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "index"
+    statuses = [stat_of(tmp_path / str(n)) for n in range(9)]
+    with StatIndex(str(path)) as index:
+        index.put_all(((status, OID) for status in statuses[:8]), LATER**2)
+    index = StatIndex(str(path))
+    index.put(statuses[8], OID, LATER**2)
+    path.unlink()
+    index.save()
+    last = StatIndex(str(path))
+    assert [last.get(status) for status in statuses] == [OID] * 9
+
+
 def test_entries_that_nobody_asks_for_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old, used = stat_of(tmp_path / "old"), stat_of(tmp_path / "used")
     path = str(tmp_path / "index")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.workspace.data_project import DataProject
 
 from siglum.core.errors import InvalidInputError, NotFoundError
-from siglum.workspace.documents import dump_yaml
+from siglum.workspace.documents import dump_yaml, update_yaml
 from siglum.workspace.pointers import (
     DataFile,
     OutputSpec,
@@ -34,6 +38,23 @@ def test_the_short_way_writes_what_yaml_would(oid: str, size: int, is_exec: bool
     entry = {"md5": oid, "size": size} | ({"isexec": True} if is_exec else {}) | {"hash": "md5", "path": path}
     assert data.decode() == dump_yaml({"outs": [entry]})
     assert parse_pointer(data, "x.dvc").outs == [out]
+
+
+OUTS = st.builds(
+    OutputSpec, md5=HEX, size=st.none() | st.integers(0, 2**60), isexec=st.booleans(), hash=st.just("md5"), path=PATHS
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(OUTS, OUTS, st.sampled_from(["", "# note\n", "desc: x\n"]))
+def test_the_short_way_edits_as_yaml_would(old: OutputSpec, new: OutputSpec, extra: str) -> None:
+    before = format_pointer(DataFile(outs=[old])) + extra.encode()
+    file = DataFile(outs=[new], desc="x" if extra.startswith("desc") else None)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "f.dvc")
+        path.write_bytes(before)
+        write_pointer(str(path), file)
+        assert path.read_bytes() == update_yaml(before, msgspec.to_builtins(file), "f.dvc").encode()
 
 
 def test_an_edit_keeps_what_it_does_not_know(project: DataProject) -> None:

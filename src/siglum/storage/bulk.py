@@ -1,4 +1,4 @@
-"""Reading and looking at many files: small ones in several processes, large ones in several threads.
+"""Reading many files: small ones in several processes, large ones in several threads.
 
 For a batch of new objects, workers write the bytes under temporary names that the parent chose: the parent can always
 clean up, and nothing a worker does is visible before the parent's commit.
@@ -6,23 +6,20 @@ clean up, and nothing a worker does is visible before the parent's commit.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.durability import Temporaries
 from siglum.storage.hashing import LARGE_FILE, READ_FLAGS, hash_file, md5, md5_digest
 from siglum.storage.index import StatIndex, Status, fingerprint
 from siglum.storage.sound_objects import DIGEST_SIZE
-from siglum.storage.workers import A_LOOK, run_parts, share_out
+from siglum.storage.workers import run_parts, share_out
 from siglum.storage.written_objects import UNKNOWN
 
 if TYPE_CHECKING:
     from siglum.storage.ingest import IngestBatch
-    from siglum.storage.objects import ObjectStore
 
 # A worker's answer for one file: one of these bytes, the MD5, and for one that was put aside what stands for it as a
 # sound object.
@@ -97,54 +94,6 @@ def _read_large(paths: list[str], read: Callable[[str], FileRead]) -> list[FileR
 
     with ThreadPoolExecutor(max_workers=min(len(paths), os.cpu_count() or 1)) as pool:
         return list(pool.map(read, paths))
-
-
-def on_record(store: ObjectStore, oids: Sequence[str]) -> list[bool]:
-    """Return for each object whether it is there, as it was when it was last verified. Reads none."""
-    if store.index is None:
-        return [False] * len(oids)
-    root, is_known = store.root, store.index.reader()
-    parts = share_out(oids, 0, A_LOOK)
-    answers = run_parts(parts, lambda _number, part, _keep_going: bytes(_look(root, oid, is_known) for oid in part))
-    known = [False] * len(oids)
-    for number, (part, answer) in enumerate(zip(parts, answers, strict=True)):
-        known[number :: len(parts)] = map(bool, answer or bytes(len(part)))
-    return known
-
-
-def sound_each(store: ObjectStore, oids: Sequence[str]) -> list[bool]:
-    """Return for each object whether it is there and sound. Reads those that are not on record; remembers those."""
-    sound = on_record(store, oids)
-    asked = [oid for oid, there in zip(oids, sound, strict=True) if not there]
-    absent = set(store.missing(asked))
-    unknown = []
-    for oid in asked:
-        if oid not in absent:
-            with contextlib.suppress(OSError):
-                path = store.path_of(oid)
-                unknown.append(FileToRead(oid, path, os.stat(path)))
-    read = read_files_again(store, unknown)
-    return [there or oid in read for oid, there in zip(oids, sound, strict=True)]
-
-
-def read_files_again(store: ObjectStore, objects: Sequence[FileToRead]) -> set[str]:
-    """Read small objects; return those whose bytes are what their names say, and remember them."""
-    small = [file for file in objects if file.status.st_size < LARGE_FILE]
-    read_at = time.time_ns()
-    sound = set()
-    for file, found in zip(small, read_many(small), strict=True):
-        if found is not None and found == file.relpath.removesuffix(DIR_SUFFIX):
-            sound.add(file.relpath)
-            if store.index is not None:
-                store.index.note_sound(file.status, file.relpath, read_at)
-    return sound
-
-
-def _look(root: str, oid: str, is_known: Callable[[os.stat_result, str], bool]) -> bool:
-    try:
-        return is_known(os.stat(f"{root}/{oid[:2]}/{oid[2:]}"), oid)
-    except OSError:
-        return False
 
 
 def read_many(files: Sequence[FileToRead], into: IngestBatch | None = None) -> list[str | None]:

@@ -26,10 +26,10 @@ import msgspec
 
 from siglum.core.failures import FORBIDDEN
 from siglum.core.hashes import DIR_SUFFIX
-from siglum.storage.index_file import read_body, write_body
+from siglum.storage.index_file import IndexFile
 from siglum.storage.sound_objects import SoundObjects, sound_digest
 
-_MAGIC = b"siglum stat index 2\n"
+_MAGIC = b"siglum stat index 3\n"
 # Key: device, inode, size, mtime, ctime. Value: MD5, whether it is a folder's manifest, day last used (since 1970, two
 # bytes, the high one first).
 _KEY = struct.Struct("<QQQqq")
@@ -133,13 +133,15 @@ class StatIndex:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self._file = IndexFile(path, _MAGIC)
         self.objects = SoundObjects(f"{path}-objects")
         self._entries: dict[bytes, bytes] | None = None
         self._body: bytes | None = None
         self._searches = 0
         self._loading = threading.Lock()
-        self._dirty = False
+        # The keys that the file does not have, or not for today; and whether it has one too many.
+        self._new: dict[bytes, None] = {}
+        self._forgot = False
         self._today = (time.time_ns() // _NANOSECONDS_A_DAY).to_bytes(_DAY_SIZE, "big")
 
     def __enter__(self) -> Self:
@@ -178,7 +180,7 @@ class StatIndex:
             return None
         if not value.endswith(self._today):
             self._loaded()[key] = value[:_DAY_AT] + self._today
-            self._dirty = True
+            self._new[key] = None
         digest = value[:_DIGEST_SIZE].hex()
         return digest + DIR_SUFFIX if value[_DIGEST_SIZE] else digest
 
@@ -188,7 +190,7 @@ class StatIndex:
         if self._searches > _MOST_SEARCHES:
             return self._loaded().get(key)
         if self._body is None:
-            self._body = _entries_of(self._path)
+            self._body = self._read()
         # From the end: what a command asks for first, the states of whole folders, is what the last one put last.
         at = self._body.rfind(key)
         while at % _ENTRY_SIZE and at >= 0:
@@ -200,12 +202,11 @@ class StatIndex:
         entries = self._loaded()
         return all(key in entries for key in keys)
 
-    def reader(self) -> Callable[[os.stat_result, str], bool]:
-        """Return what tells quickly, for many files, whether the one with this stat has this hash."""
+    def reader(self) -> Callable[[bytes, str], bool]:
+        """Return what tells quickly, for many files, whether the one with this fingerprint has this hash."""
         entries, is_sound = self._loaded(), self.objects.reader()
 
-        def is_known(status: os.stat_result, oid: str) -> bool:
-            key = fingerprint(status)
+        def is_known(key: bytes, oid: str) -> bool:
             value = entries.get(key)
             return is_sound(key, oid) if value is None else value[:_DAY_AT] == _value_of(oid)
 
@@ -239,14 +240,14 @@ class StatIndex:
     def put_fact(self, key: bytes, oid: str) -> None:
         """Remember a hash under a key of 40 bytes that stands for all it depends on."""
         self._loaded()[key] = _value_of(oid) + self._today
-        self._dirty = True
+        self._new[key] = None
 
     def forget(self, status: Status, oid: str | None = None) -> None:
         """Drop what is known of the file with this stat. For one of an object, `oid` names it."""
         if oid is not None:
             self.objects.forget(sound_digest(fingerprint(status), oid))
         if self._loaded().pop(fingerprint(status), None) is not None:
-            self._dirty = True
+            self._forgot = True
 
     def save(self) -> None:
         """Write the index when it changed. Not flushed to the disk: a checksum finds what a power cut tears.
@@ -255,35 +256,42 @@ class StatIndex:
         """
         try:
             self.objects.save()
-            if self._entries is not None and self._dirty:
+            if self._entries is not None:
                 self._save(self._entries)
         except OSError as error:
             if error.errno not in FORBIDDEN:
                 raise
-        self._dirty = False
+        self._new, self._forgot = {}, False
 
     def _save(self, entries: dict[bytes, bytes]) -> None:
+        if self._forgot:
+            self._file.write(self._kept(entries))
+        elif self._new:
+            new = [key + entries[key] for key in list(self._new) if key in entries]
+            self._file.add(b"".join(new), lambda: self._kept(entries))
+
+    def _kept(self, entries: dict[bytes, bytes]) -> bytes:
+        """Return all entries but those that nobody asked for in a long time."""
         oldest_kept = int.from_bytes(self._today, "big") - _FORGET_AFTER_DAYS
         kept = oldest_kept.to_bytes(_DAY_SIZE, "big")
         # The last entry for an inode is the one that was put last.
         latest = {key[:_INODE_SIZE]: key + value for key, value in list(entries.items()) if value[_DAY_AT:] >= kept}
-        write_body(self._path, _MAGIC, b"".join(latest.values()))
+        return b"".join(latest.values())
 
     def _loaded(self) -> dict[bytes, bytes]:
         if self._entries is None:
             with self._loading:
                 if self._entries is None:
-                    body = _entries_of(self._path) if self._body is None else self._body
+                    body = self._read() if self._body is None else self._body
                     self._entries = dict(_ENTRY.iter_unpack(body))
                     self._body = None
         return self._entries
+
+    def _read(self) -> bytes:
+        body = self._file.read()
+        return b"" if len(body) % _ENTRY_SIZE else body
 
 
 def _value_of(oid: str) -> bytes:
     """Return an entry's value, less the day: the MD5, and whether it is a folder's manifest."""
     return bytes.fromhex(oid[: 2 * _DIGEST_SIZE]) + (b"\1" if oid.endswith(DIR_SUFFIX) else b"\0")
-
-
-def _entries_of(path: str) -> bytes:
-    body = read_body(path, _MAGIC)
-    return b"" if len(body) % _ENTRY_SIZE else body

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Self
 from siglum.core.errors import ConflictError, NotFoundError
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.background_write import hash_and_write
-from siglum.storage.bulk import sound_each
 from siglum.storage.durability import Temporaries, write_all
 from siglum.storage.durable_batch import DurableBatch
 from siglum.storage.hashing import (
@@ -26,6 +25,7 @@ from siglum.storage.hashing import (
     open_regular,
 )
 from siglum.storage.index import StatIndex
+from siglum.storage.soundness import sound_each
 from siglum.storage.written_objects import WrittenObjects, digest_of
 
 if TYPE_CHECKING:

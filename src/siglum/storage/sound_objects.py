@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable
 
 from siglum.core.hashes import DIR_SUFFIX
-from siglum.storage.index_file import read_body, write_body
+from siglum.storage.index_file import IndexFile
 
 DIGEST_SIZE = 16
-_MAGIC = b"siglum sound objects 1\n"
+_MAGIC = b"siglum sound objects 2\n"
 # The day on which they were verified (since 1970), and how many digests follow.
 _BLOCK = struct.Struct("<HI")
 _DAYS = 60
@@ -37,7 +37,7 @@ class SoundObjects:
     """A set of digests. Read on first use, written by `save`."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self._file = IndexFile(path, _MAGIC)
         self._blocks: list[tuple[int, bytes]] | None = None
         self._new = bytearray()
         self._all: set[bytes] | None = None
@@ -74,15 +74,12 @@ class SoundObjects:
         """Write what is known, less what is too old. Raises OSError."""
         if not self._new and not self._forgot:
             return
-        today = _today()
-        blocks = self._valid()
-        if blocks and blocks[-1][0] == today:
-            self._new[:0] = blocks.pop()[1]
-        if self._new:
-            blocks.append((today, bytes(self._new)))
-        write_body(
-            self._path, _MAGIC, b"".join(_BLOCK.pack(day, len(each) // DIGEST_SIZE) + each for day, each in blocks)
-        )
+        new = [(_today(), bytes(self._new))] if self._new else []
+        blocks = [*self._valid(), *new]
+        if self._forgot:
+            self._file.write(_encode(_by_day(blocks)))
+        else:
+            self._file.add(_encode(new), lambda: _encode(_by_day(blocks)))
         self._blocks, self._new, self._forgot = blocks, bytearray(), False
 
     def _loaded(self) -> set[bytes]:
@@ -98,7 +95,7 @@ class SoundObjects:
     def _read(self) -> list[tuple[int, bytes]]:
         if self._blocks is None:
             self._blocks = []
-            body = read_body(self._path, _MAGIC)
+            body = self._file.read()
             at = 0
             while at + _BLOCK.size <= len(body):
                 day, count = _BLOCK.unpack_from(body, at)
@@ -106,6 +103,18 @@ class SoundObjects:
                 self._blocks.append((day, body[at : at + count * DIGEST_SIZE]))
                 at += count * DIGEST_SIZE
         return self._blocks
+
+
+def _by_day(blocks: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """Return one block for each day, in their order."""
+    days: dict[int, list[bytes]] = {}
+    for day, digests in blocks:
+        days.setdefault(day, []).append(digests)
+    return [(day, b"".join(parts)) for day, parts in sorted(days.items())]
+
+
+def _encode(blocks: list[tuple[int, bytes]]) -> bytes:
+    return b"".join(_BLOCK.pack(day, len(digests) // DIGEST_SIZE) + digests for day, digests in blocks)
 
 
 def _today() -> int:

@@ -13,7 +13,7 @@ import msgspec
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.bulk import FileToRead, read_file, read_files
 from siglum.storage.hashing import md5_bytes, not_regular
-from siglum.storage.index import StatIndex, Status, total_size
+from siglum.storage.index import StatIndex, Status, fingerprint, total_size
 from siglum.storage.ingest import IngestBatch
 from siglum.storage.manifest import Manifest, encode_entries, make_manifest
 from siglum.storage.walk import Ignore, Listing, folder_state, list_files, state_key
@@ -98,19 +98,21 @@ def summarize_tree(root: str, index: StatIndex | None = None, ignore: Ignore | N
 
 
 def _scan(root: str, listings: Sequence[Listing], index: StatIndex | None, into: IngestBatch | None) -> TreeState:
-    entries = sorted(_read_all(root, listings, index, into), key=attrgetter("relpath"))
+    entries, read = _read_all(root, listings, index, into)
+    entries.sort(key=attrgetter("relpath"))
     tree = TreeState(root, tuple(entries))
-    if index is not None and index.has_facts(status.fingerprint for listing in listings for status in listing.stats):
+    if index is not None and index.has_facts(fingerprint(file.status) for file in read):
         index.put_fact(state_key(listings), tree.oid)
     return tree
 
 
 def _read_all(
     root: str, listings: Sequence[Listing], index: StatIndex | None, into: IngestBatch | None
-) -> list[TreeEntry]:
+) -> tuple[list[TreeEntry], list[FileToRead]]:
+    """Return all files, and those of them that had to be read."""
     entries: list[TreeEntry] = []
     unknown: list[FileToRead] = []
-    for prefix, folder, names, stats in listings:
+    for prefix, folder, names, stats in sorted(listings):  # so that sorting the files is little work
         known = [None] * len(names) if index is None else index.get_each(status.fingerprint for status in stats)
         for name, status, oid in zip(names, stats, known, strict=True):
             if oid is not None:
@@ -125,7 +127,7 @@ def _read_all(
             entries = [entry for entry, there in zip(entries, stored, strict=True) if there]
     for file, read in zip(unknown, read_files(unknown, index, into), strict=True):
         entries.append(TreeEntry(file.relpath, read.oid, read.status))
-    return entries
+    return entries, unknown
 
 
 def scan_file(path: str, index: StatIndex | None = None, into: IngestBatch | None = None) -> TreeEntry:

@@ -17,6 +17,7 @@ from siglum.workspace.delivery import check_free, target_for
 from siglum.workspace.outputs import (
     add_to_gitignore,
     hash_path,
+    is_lost_link,
     remove_from_gitignore,
     remove_path,
     scan_folder,
@@ -194,7 +195,7 @@ def remove_if_kept(repo: Repository, path: str, *, force: bool = False) -> None:
 
 def check_kept(repo: Repository, path: str, recorded: DataHash | None = None) -> None:
     """Raise WouldLoseDataError when what is at the absolute `path` is neither in the cache nor what was recorded."""
-    if not os.path.lexists(path):
+    if not os.path.lexists(path) or is_lost_link(repo, path):
         return
     try:
         tree = scan_folder(repo, path) if os.path.isdir(path) else None

@@ -221,6 +221,14 @@ def remove_from_gitignore(repo: Repository, path: str) -> str | None:
     return gitignore.stop_ignoring(path) if repo.git is not None else None
 
 
+def is_lost_link(repo: Repository, path: str) -> bool:
+    """Whether the absolute `path` is a link to an object of the cache that is gone: no more than a missing file is."""
+    if os.path.exists(path) or not os.path.islink(path):
+        return False
+    target = os.path.join(os.path.dirname(path), os.readlink(path))
+    return os.path.realpath(target).startswith(os.path.join(os.path.realpath(repo.cache_dir), ""))
+
+
 def _check_exists(path: str) -> None:
     if os.path.exists(path):
         return

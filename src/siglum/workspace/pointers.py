@@ -160,10 +160,11 @@ def write_pointer(path: str, file: DataFile) -> bool:
         before = None
     if before is None:
         data = format_pointer(file)
-    elif load_yaml(before, path) == value:
-        return False
     else:
-        data = update_yaml(before, value, path).encode()
+        value_before = load_yaml(before, path)
+        if value_before == value:
+            return False
+        data = _plain_again(before, value_before, file, value) or update_yaml(before, value, path).encode()
     if data == before:
         return False
     write_atomic(path, data)
@@ -240,6 +241,17 @@ def _plain(file: DataFile) -> bytes | None:
     if out.isexec:
         lines.append("  isexec: true")
     return "\n".join([*lines, "  hash: md5", f"  path: {name}", ""]).encode()
+
+
+def _plain_again(before: bytes, value_before: Any, file: DataFile, value: Any) -> bytes | None:
+    """Return the new bytes of a `.dvc` file that is as `_plain` writes it and gets no other keys, None for others."""
+    try:
+        was_plain = _plain(msgspec.convert(value_before, DataFile)) == before
+    except msgspec.ValidationError:
+        return None
+    if was_plain and value_before["outs"][0].keys() == value["outs"][0].keys():
+        return _plain(_normal(file))
+    return None
 
 
 def _is_plain_word(digits: str) -> bool:

@@ -15,11 +15,11 @@ import msgspec
 from siglum.core.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError, WouldLoseDataError
 from siglum.core.hashes import DataHash
 from siglum.core.text import count
-from siglum.storage.bulk import on_record
 from siglum.storage.durability import discard, temporary_name
 from siglum.storage.links import LinkType
 from siglum.storage.objects import ObjectStore
 from siglum.storage.placing import Placement, place_many
+from siglum.storage.soundness import on_record
 from siglum.storage.tree import TreeEntry
 from siglum.workspace.busy import check_not_busy
 from siglum.workspace.hidden import check_nothing_hidden, check_ways
