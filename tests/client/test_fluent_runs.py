@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import siglum
-from siglum.core.errors import ConflictError, InvalidInputError, NotFoundError
+from siglum.client import state
+from siglum.core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from siglum.tracking.entities import LifecycleStage, Run, RunStatus
 
 
@@ -248,3 +249,15 @@ def test_unsent_points_at_exit_are_said(project: Path) -> None:
     )
     assert "1 metric point of run" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_nobody_knows_stops_nothing_else(project: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its records wait, since another machine may yet send it; the store answers, and is asked for other things."""
+    with siglum.start_run(run_name="known"):
+        with pytest.raises(NotFoundError):
+            siglum.log_metric("loss", 1, run_id="0" * 32, synchronous=True)
+        siglum.log_metric("loss", 1, run_id="0" * 31 + "1")
+        assert [run.info.run_name for run in siglum.search_runs(output_format="list")] == ["known"]
+    with pytest.raises(UnavailableError, match="Run with id=00000000000000000000000000000001 not found"):
+        state.close_all()
+    assert "not found. It is kept in" in caplog.text

@@ -21,7 +21,10 @@ def handle(session: Session, run_id: str, synchronous: bool | None) -> PendingWr
     """Return a handle where the caller asked for one with `synchronous=False`; wait for the store with True.
 
     While the store is away, what was written stays in the spool, and nothing is waited for.
+
+    Raises:
+        NotFoundError: With `synchronous=True`, a run that the store does not know.
     """
     if synchronous:
-        session.queue.settle(run_id)
+        session.queue.settle_named(run_id)
     return PendingWrites(session, run_id) if synchronous is False else None

@@ -107,8 +107,10 @@ class SpoolQueue:
         for spool in self._open.chosen(run_id):
             try:
                 self._sender.flush(spool, 0 if self.is_away else PATIENCE_SECONDS)
-            except UnavailableError:
-                raise self._sender.unanswered(spool) from None
+            except UnavailableError as error:
+                if not isinstance(spool.problem, NotFoundError):
+                    raise self._sender.unanswered(spool) from None
+                self._sender.say(error)  # it answers, and does not know a run that somebody named
 
     def settle(self, run_id: str | None = None) -> bool:
         """Wait for the store as long as it answers, and return whether it has all; never raise because it is away.

@@ -15,7 +15,7 @@ from siglum.client.spool.open_spools import OpenSpools
 from siglum.client.spool.records import Record
 from siglum.client.spool.run_spool import RunSpool
 from siglum.core.addresses import shown_url
-from siglum.core.errors import InternalError, SiglumError, UnavailableError
+from siglum.core.errors import InternalError, NotFoundError, SiglumError, UnavailableError
 from siglum.core.text import count
 
 PATIENCE_SECONDS: Final = 10.0
@@ -137,7 +137,8 @@ class Sender:
                 if spool.acked != last:
                     deadline, last = time.monotonic() + patience, spool.acked
                 pause = RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)]
-                if time.monotonic() + pause > deadline:
+                # An answer that there is no such run is one: it does not get better by waiting for it.
+                if isinstance(error, NotFoundError) or time.monotonic() + pause > deadline:
                     raise self.unsent(error) from None
                 time.sleep(pause)
         finally:
