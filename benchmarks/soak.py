@@ -1,15 +1,17 @@
 """A server that is killed again and again while clients write, search and upload: what it acknowledged is there, once.
 
-    python -m benchmarks.soak --minutes N [--kill-every SECONDS]
+    python -m benchmarks.soak --minutes N [--kill-every SECONDS] [--database sqlite|postgresql]
 
 Eight writers log batches to runs that they create and finish, four searchers check each page that they get, one client
-uploads files. Every 20 seconds the server gets SIGKILL and is started again. At the end everything is compared with
+uploads files. Every 20 seconds the server gets SIGKILL and is started again; on PostgreSQL two servers share the
+clients and take turns at it. At the end everything is compared with
 what was sent: each acknowledged write is there, once; each batch is there as a whole or not at all; nothing is there
 that was not sent. Exits with 1 and the first difference otherwise.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import io
@@ -25,6 +27,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from tests.postgres import PostgresServer
 
 from benchmarks.harness import option, scratch
 from siglum.client.rest.artifacts import RestArtifactStore
@@ -89,11 +93,14 @@ def _metrics(batch: int) -> list[Metric]:
 
 
 class Soak:
-    """One server on a folder, its clients, and what they sent."""
+    """A server on a folder, or two on a folder and a database of PostgreSQL, their clients, and what they sent."""
 
-    def __init__(self, folder: Path, *, writers: int = 8, searchers: int = 4, file_bytes: int = 8_000_000) -> None:
-        self._server = ServerProcess(folder)
-        self._folder = folder
+    def __init__(
+        self, folder: Path, *, postgres: str = "", writers: int = 8, searchers: int = 4, file_bytes: int = 8_000_000
+    ) -> None:
+        options = ["--backend-store-uri", postgres] if postgres else []
+        self._servers = [ServerProcess(folder, *options) for _ in range(2 if postgres else 1)]
+        self._sqlite = None if postgres else folder / "siglum.db"
         self._writers = writers
         self._searchers = searchers
         self._file_bytes = file_bytes
@@ -108,43 +115,49 @@ class Soak:
 
     def run(self, kills: int, kill_every: float) -> Outcome:
         """Let all work, kill the server so often, then compare. Raises WrongError, or what a client raised."""
-        self._server.start()
+        for server in self._servers:
+            server.start()
         tasks: list[Callable[[RestSession], None]] = [
             *(functools.partial(self._write, writer) for writer in range(self._writers)),
             *[self._search] * self._searchers,
             self._upload,
         ]
-        threads = [threading.Thread(target=self._work, args=(task,)) for task in tasks]
+        servers = itertools.cycle(self._servers)
+        threads = [
+            threading.Thread(target=self._work, args=(task, server))
+            for task, server in zip(tasks, servers, strict=False)
+        ]
         for thread in threads:
             thread.start()
         try:
-            for _ in range(kills):
+            for server in itertools.islice(itertools.cycle(self._servers), kills):
                 self._done.wait(kill_every)
                 if self._failures:
                     break
-                self._server.kill()
-                self._server.start()
+                server.kill()
+                server.start()
         finally:
             self._done.set()
             for thread in threads:
                 thread.join()
         if self._failures:
             raise self._failures[0]
-        self._server.kill()
-        self._server.start()
+        for server in self._servers:
+            server.kill()
+            server.start()
         try:
-            session = RestSession(self._server.url)
+            session = RestSession(self._servers[0].url)
             batches = self._compare_runs(RestTrackingStore(session))
             self._compare_files(RestArtifactStore(session, "soak"))
             session.close()
         finally:
-            status = self._server.stop()
-        self._compare_server(status)
+            statuses = [server.stop() for server in self._servers]
+        self._compare_server(statuses, self._servers[0].log)
         return Outcome(kills + 1, len(self._runs), batches, self._unanswered, self._searches, self._uploads)
 
     # -- clients -----------------------------------------------------------------------------------------------
-    def _work(self, task: Callable[[RestSession], None]) -> None:
-        session = RestSession(self._server.url)
+    def _work(self, task: Callable[[RestSession], None], server: ServerProcess) -> None:
+        session = RestSession(server.url)
         try:
             task(session)
         except BaseException as error:  # noqa: BLE001  it is raised again by the thread that waits
@@ -261,12 +274,14 @@ class Soak:
             if digest not in file.digests[file.acknowledged or 0 :]:
                 raise WrongError(f"{path} has content that was not sent, or was replaced before")
 
-    def _compare_server(self, status: int) -> None:
-        if status:
-            raise WrongError(f"the server ended with {status}:\n{self._server.log}")
-        if "Traceback" in self._server.log:
-            raise WrongError(f"the server's log has a traceback:\n{self._server.log}")
-        with sqlite3.connect(self._folder / "siglum.db") as database:
+    def _compare_server(self, statuses: list[int], log: str) -> None:
+        if any(statuses):
+            raise WrongError(f"the servers ended with {statuses}:\n{log}")
+        if "Traceback" in log:
+            raise WrongError(f"the log has a traceback:\n{log}")
+        if self._sqlite is None:
+            return
+        with sqlite3.connect(self._sqlite) as database:
             found = database.execute("PRAGMA quick_check").fetchall()
         database.close()
         if found != [("ok",)]:
@@ -315,13 +330,16 @@ def main() -> None:
     """Soak for `--minutes N`, ten by default."""
     minutes = float(option("--minutes", "10"))
     kill_every = float(option("--kill-every", "20"))
+    database = option("--database", "sqlite")
     begun = time.perf_counter()
-    with scratch() as base:
+    with scratch() as base, contextlib.ExitStack() as stack:
+        postgres = stack.enter_context(PostgresServer(fsync=True)).new_database() if database == "postgresql" else ""
         try:
-            outcome = Soak(base / "server").run(max(1, round(minutes * 60 / kill_every)), kill_every)
+            soak = Soak(base / "server", postgres=postgres)
+            outcome = soak.run(max(1, round(minutes * 60 / kill_every)), kill_every)
         except WrongError as error:
             sys.exit(f"wrong: {error}")
-    print(f"right after {time.perf_counter() - begun:,.0f} s: {outcome}")
+    print(f"{database}: right after {time.perf_counter() - begun:,.0f} s: {outcome}")
 
 
 if __name__ == "__main__":
