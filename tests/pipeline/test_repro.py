@@ -98,6 +98,18 @@ def test_an_output_that_is_gone_from_the_cache_is_made_again(two: Project) -> No
     assert two.open().cache.has(oid)
 
 
+def test_a_link_to_what_is_gone_from_the_cache_is_no_output(project: Project) -> None:
+    project.write(".dvc/config", "[cache]\n    type = symlink\n")
+    project.write("dvc.yaml", "stages: {s: {cmd: date +%N > o; date +%N >> p, outs: [o, {p: {persist: true}}]}}")
+    project.repro()
+    shutil.rmtree(project.root / ".dvc/cache/files")
+    assert (project.root / "o").is_symlink()
+    assert not project.exists("o")
+    assert project.repro() == {"s": "ran"}
+    assert project.exists("o")
+    assert project.exists("p")
+
+
 def test_an_output_edited_by_hand_is_kept_before_the_recorded_one_comes_back(two: Project) -> None:
     two.repro()
     for path in ("model", "metrics.json"):

@@ -259,3 +259,10 @@ def test_readers_see_the_old_or_the_new_whole(tmp_path: Path) -> None:
     finished.set()
     reader.join()
     assert seen <= contents
+
+
+def test_text_with_gaps_comes_back_as_it_was_also_where_its_line_is_broken() -> None:
+    for width in range(60, 80):
+        value = {"cmd": f"{'x' * width} 2  1u >> o  &&   true"}
+        assert load_yaml(dump_yaml(value), "dvc.lock") == value
+    assert dump_yaml({"cmd": "a  b"}) == "cmd: a  b\n"

@@ -72,9 +72,9 @@ def repro(
 ) -> None:
     """Run what is out of date in a pipeline.
 
-    TARGETS are stages, dvc.yaml files, .dvc files or outputs; by default all stages of the dvc.yaml here. What they
-    need is brought up to date first. Stages that do not need each other run at the same time. What runs becomes a run
-    in the tracking store, with a run below it for each stage.
+    TARGETS are stages, dvc.yaml files, .dvc files or outputs; by default all stages of the dvc.yaml here, or of all
+    others when it has none. What they need is brought up to date first. Stages that do not need each other run at the
+    same time. What runs becomes a run in the tracking store, with a run below it for each stage.
     """
     from siglum.cli.repro_recording import ReproRecording, is_wanted
     from siglum.cli.repro_report import ReproReport

@@ -22,6 +22,7 @@ from siglum.storage.durability import temporary_name
 if TYPE_CHECKING:
     from ruamel.yaml import YAML
 
+_BLANKS_AT_END = re.compile(r"  $", re.MULTILINE)
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)|^={7}$", re.MULTILINE)
 
 _INDENTS = re.compile(r"^[ \-?:]+", re.MULTILINE)
@@ -157,9 +158,20 @@ def read_bytes(path: str, where: str | None = None) -> bytes:
 
 
 def dump_yaml(value: Any) -> str:
-    """Return a new document as ruamel writes it: block style, indent 2, width 80."""
+    """Return a new document as ruamel writes it: block style, indent 2, width 80.
+
+    But for one thing: it breaks lines also where several blanks stand together, of which a reader then finds one. Such
+    text gets quotes.
+    """
+    text = _dumped(_ruamel(), value)
+    if _BLANKS_AT_END.search(text) and _ruamel().load(text) != value:
+        return _dumped(_quoting(), value)
+    return text
+
+
+def _dumped(writer: YAML, value: Any) -> str:
     stream = io.StringIO()
-    _ruamel().dump(value, stream)
+    writer.dump(value, stream)
     return stream.getvalue()
 
 
@@ -275,6 +287,22 @@ def _ruamel() -> YAML:
 
     writer = YAML()
     writer.default_flow_style = False
+    return writer
+
+
+def _quoting() -> YAML:
+    """Return a writer that puts text with several blanks in a row into double quotes."""
+    from ruamel.yaml.representer import RoundTripRepresenter
+
+    class Representer(RoundTripRepresenter):
+        pass
+
+    def represent(representer: Representer, text: str) -> Any:
+        return representer.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "  " in text else None)
+
+    Representer.add_representer(str, represent)
+    writer = _ruamel()
+    writer.Representer = Representer
     return writer
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from siglum.core.text import did_you_mean
-from siglum.pipeline.definition.expressions import to_text
+from siglum.pipeline.definition.annotations import with_words
 from siglum.workspace.document import Document, KeyPath, kind_of
 
 OUTPUT_FLAGS = ("cache", "persist", "checkpoint", "remote", "push", "desc", "type", "labels", "meta")
@@ -130,7 +130,7 @@ def check_pipeline(document: Document) -> PipelineFile:
 
 def decode_stage(document: Document, keys: KeyPath, data: Mapping[str, Any]) -> StageDeclaration:
     """Turn a stage's resolved mapping into a value. `keys` says where its template stands."""
-    data = _with_words(data)
+    data = with_words(data, map(str, OutputKind))
     _check_stage_body(document, keys, data)
     command = data["cmd"]
     return StageDeclaration(
@@ -144,31 +144,6 @@ def decode_stage(document: Document, keys: KeyPath, data: Mapping[str, Any]) -> 
         desc=data.get("desc"),
         meta=data.get("meta"),
     )
-
-
-def _with_words(stage: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stage in which what is only read by people is text: a template may have put a number there."""
-    worded = dict(stage)
-    if isinstance(worded.get("desc"), bool | int | float):
-        worded["desc"] = to_text(worded["desc"])
-    for kind in OutputKind:
-        if isinstance(worded.get(kind), list):
-            worded[kind] = [_out_with_words(entry) for entry in worded[kind]]
-    return worded
-
-
-def _out_with_words(entry: Any) -> Any:
-    if not isinstance(entry, dict):
-        return entry
-    return {
-        path: {
-            flag: to_text(value) if flag in ("desc", "type") and isinstance(value, bool | int | float) else value
-            for flag, value in flags.items()
-        }
-        if isinstance(flags, dict)
-        else flags
-        for path, flags in entry.items()
-    }
 
 
 def _name(document: Document, name: object) -> str:

@@ -226,13 +226,19 @@ class Resolver:
         is_command: bool = False,
         one_value: bool = False,
     ) -> Found:
-        """Resolve one string. Exactly one expression keeps the value's type; among other text, it becomes text."""
+        r"""Resolve one string. Exactly one expression gives the value as it is; among other text, it becomes text.
+
+        As in DVC, `\${` is an escape also where a value brought it, but not when nothing else stands there.
+        """
         matches = find_expressions(text)
         if not matches:
             return Found(unescape(text), None)
         try:
-            if len(matches) == 1 and matches[0].group() == text and not is_command:
+            if len(matches) == 1 and matches[0].group() == text:
                 found = context.find(parse_expression(matches[0]["inner"]), text)
+                if is_command:
+                    _remember(used, found)
+                    return Found(self._as_text(text, found.value, is_command), None)
                 if one_value and isinstance(found.value, Mapping | list | tuple):
                     raise InvalidInputError(f"'{text}' is {_kind(found.value)}, where one value is needed")
                 _remember(used, found)

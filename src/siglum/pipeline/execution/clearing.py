@@ -16,7 +16,7 @@ import msgspec
 
 from siglum.core.errors import SiglumError
 from siglum.pipeline.definition.stages import Output, Stage
-from siglum.workspace.outputs import hash_path, is_cached, save_path, unprotect
+from siglum.workspace.outputs import hash_path, is_cached, is_lost_link, save_path, unprotect
 from siglum.workspace.repository import Repository
 
 
@@ -41,7 +41,9 @@ def cleared_outputs(repo: Repository, stage: Stage) -> Iterator[tuple[Kept, ...]
             path = os.path.join(repo.root, out.key)
             if not os.path.lexists(path):
                 continue
-            if out.persist:
+            if is_lost_link(repo, path):
+                _remove(path)
+            elif out.persist:
                 unprotect(repo, path)
             elif not (out.cache and _save(repo, out, kept)):
                 aside[path] = _move_aside(repo, out, path)

@@ -61,7 +61,8 @@ def repro(
 
     Args:
         repo: The repository.
-        targets: What to bring up to date, see `targets.find_stages`; nothing means the dvc.yaml in `folder`.
+        targets: What to bring up to date, see `targets.find_stages`; nothing means the dvc.yaml in `folder`. One
+            without stages stands for all stages that there are, as in DVC.
         folder: The folder in which targets are written, posix, from the root.
         recursive: Whether a target may be a folder, standing for all stages in it.
         glob: Whether targets are patterns of stage names, in which `*`, `?` and `[…]` have their usual meaning.
@@ -116,6 +117,8 @@ def repro(
         if not (everything or targets):
             check_is_file(repo, join(folder, PIPELINE_FILE))
         found = () if everything else find_stages(pipeline, targets, folder, recursive=recursive, glob=glob)
+        if not (found or selection.single):
+            selection = Selection(everything=True)
         order = steps(pipeline, found, selection)
         if on_plan is not None:
             on_plan(pipeline, order)

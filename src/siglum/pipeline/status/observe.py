@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from siglum.core.errors import NotFoundError
+from siglum.core.errors import InvalidInputError, NotFoundError
 from siglum.pipeline.definition.param_files import check_recordable, select
 from siglum.pipeline.definition.stages import Stage
 from siglum.pipeline.graph.load import ParamsReader
 from siglum.pipeline.records.lock import LockedPath, StageLock
 from siglum.pipeline.status.staleness import OutputState, Reason, input_reasons, output_reasons
 from siglum.storage.tree import scan_tree
-from siglum.workspace.outputs import PathState, hash_path, is_cached
+from siglum.workspace.outputs import PathState, hash_path, is_cached, is_lost_link
 from siglum.workspace.repository import Repository
 
 
@@ -40,10 +40,15 @@ class Inputs(msgspec.Struct, frozen=True):
 
 def path_state(repo: Repository, key: str, *, legacy: bool = False) -> PathState | None:
     """Return the state of a file or folder, or None when there is none. With `legacy`, by DVC 2's hash."""
+    path = os.path.join(repo.root, key)
     try:
-        return hash_path(repo, os.path.join(repo.root, key), legacy=legacy)
+        return hash_path(repo, path, legacy=legacy)
     except NotFoundError:
         return None
+    except InvalidInputError:
+        if is_lost_link(repo, path):
+            return None
+        raise
 
 
 def folder_listings(repo: Repository, stage: Stage) -> dict[str, dict[str, str]]:
