@@ -15,7 +15,8 @@ from siglum.client.mlflow_client import MlflowClient
 
 # What scripts that were written for MLflow call; a name that goes missing here breaks somebody's training.
 CLASSIC = {
-    "MlflowClient", "active_run", "create_experiment", "delete_experiment", "delete_run", "delete_tag", "end_run",
+    "MlflowClient", "MlflowException", "active_run", "create_experiment", "delete_experiment", "delete_run",
+    "delete_tag", "end_run",
     "get_artifact_uri", "get_experiment", "get_experiment_by_name", "get_parent_run", "get_registry_uri", "get_run",
     "get_tracking_uri", "last_active_run", "log_artifact", "log_artifacts", "log_dict", "log_figure", "log_image",
     "log_input", "log_metric", "log_metrics", "log_param", "log_params", "log_text", "register_model",
@@ -29,6 +30,8 @@ FACES = {
     "artifacts": {"download_artifacts", "list_artifacts", "load_dict", "load_text"},
     "data": {"from_numpy", "from_pandas"},
     "entities": {"Metric", "ModelVersion", "Param", "Run", "RunStatus", "RunTag", "ViewType"},
+    "entities.model_registry": {"ModelVersion", "ModelVersionTag", "RegisteredModel", "RegisteredModelAlias"},
+    "exceptions": {"MlflowException", "RestException"},
     "models": {"Model", "ModelSignature", "infer_signature"},
 }
 
@@ -41,7 +44,7 @@ def test_every_listed_name_is_found() -> None:
 
 
 def test_the_fluent_module_and_the_face_list_the_same() -> None:
-    assert set(siglum.__all__) - {"MlflowClient", "__version__"} == set(siglum.client.fluent.__all__)
+    assert set(siglum.__all__) - {"MlflowClient", "MlflowException", "__version__"} == set(siglum.client.fluent.__all__)
 
 
 def test_type_checkers_see_what_getattr_finds() -> None:
@@ -66,7 +69,8 @@ def test_faces(face: str, names: set[str]) -> None:
 
 def test_the_client_is_found_where_mlflow_has_it() -> None:
     tracking = importlib.import_module("siglum.tracking")
-    assert tracking.MlflowClient is MlflowClient is siglum.MlflowClient
+    client = importlib.import_module("siglum.client")
+    assert tracking.MlflowClient is client.MlflowClient is MlflowClient is siglum.MlflowClient
 
 
 def test_everything_public_is_described() -> None:

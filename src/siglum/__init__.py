@@ -90,12 +90,14 @@ if TYPE_CHECKING:
         start_run,
     )
     from siglum.client.mlflow_client import MlflowClient
+    from siglum.exceptions import MlflowException
 
 # Written out, since type checkers read it.
 __all__ = [
     "ActiveModel",
     "ActiveRun",
     "MlflowClient",
+    "MlflowException",
     "__version__",
     "active_run",
     "autolog",
@@ -174,11 +176,12 @@ __all__ = [
 # `open` is not listed: a star import would hide Python's own.
 _WHERE = dict.fromkeys(__all__, "siglum.client.fluent") | {
     "MlflowClient": "siglum.client.mlflow_client",
+    "MlflowException": "siglum.exceptions",
     "open": "siglum.client.data_files",
 }
 _SUBMODULES = (
-    "api", "artifacts", "data", "entities", "lightgbm", "models", "optuna", "pyfunc", "repo", "sklearn", "tracking",
-    "xgboost",
+    "api", "artifacts", "client", "data", "entities", "exceptions", "lightgbm", "models", "optuna", "pyfunc", "repo",
+    "sklearn", "tracking", "xgboost",
 )  # fmt: skip
 
 

@@ -140,3 +140,13 @@ def test_which_artifact_is_meant(project: Path) -> None:
         siglum.artifacts.list_artifacts("runs:/a/b", "c")
     with pytest.raises(NotFoundError):
         siglum.artifacts.list_artifacts(run_id="f" * 32)
+
+
+def test_a_second_download_replaces_the_first(project: Path, tmp_path: Path) -> None:
+    with siglum.start_run() as run:
+        siglum.log_text("old", "notes/a.txt")
+        where = Path(siglum.artifacts.download_artifacts(run_id=run.info.run_id, dst_path=str(tmp_path)))
+        siglum.log_text("new", "notes/a.txt")
+    siglum.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path="notes", dst_path=str(tmp_path))
+    assert (where / "notes" / "a.txt").read_text() == "new"
+    assert [each.name for each in (where / "notes").iterdir()] == ["a.txt"]

@@ -6,11 +6,12 @@ import json
 import math
 from pathlib import Path
 
+import numpy
 import pytest
 
 import siglum
 from siglum.core.errors import ConflictError, InvalidInputError, NotFoundError
-from siglum.tracking.entities import LoggedModelInput
+from siglum.tracking.entities import LoggedModelInput, Metric, Param, RunTag
 
 
 def test_metrics(project: Path) -> None:
@@ -170,3 +171,30 @@ def test_seeds_go_into_the_recipe(project: Path) -> None:
     assert json.loads(siglum.get_run(run.info.run_id).data.tags["siglum.recipe"])["seeds"]["random"] == 7
     with pytest.raises(InvalidInputError):
         siglum.seed_everything(-1)
+
+
+def test_arrays_and_steps_of_one_number(project: Path) -> None:
+    with siglum.start_run() as run:
+        siglum.log_metric("loss", numpy.array([[0.5]]), step=numpy.float32(3))  # type: ignore[arg-type]
+        siglum.MlflowClient().log_metric(run.info.run_id, "loss", numpy.array([0.25]), step=4)  # type: ignore[arg-type]
+        for more in ([0.5, 1.0], numpy.array([0.5, 1.0])):
+            with pytest.raises(InvalidInputError, match="not a number"):
+                siglum.log_metric("loss", more)  # type: ignore[arg-type]
+        with pytest.raises(InvalidInputError, match="milliseconds since the epoch"):
+            siglum.log_metric("loss", 1, timestamp=1.5)  # type: ignore[arg-type]
+    history = siglum.MlflowClient().get_metric_history(run.info.run_id, "loss")
+    assert sorted((point.step, point.value) for point in history) == [(3, 0.5), (4, 0.25)]
+
+
+def test_a_batch_of_any_size(project: Path) -> None:
+    """MLflow's client sends as many requests as it takes, and makes strings of values."""
+    client = siglum.MlflowClient()
+    run_id = client.create_run("0").info.run_id
+    client.log_batch(
+        run_id,
+        [Metric(f"m{number}", number, 1, 0) for number in range(1001)],
+        [Param(f"p{number}", number) for number in range(101)],  # type: ignore[arg-type]
+        [RunTag(f"t{number}", number) for number in range(101)],  # type: ignore[arg-type]
+    )
+    data = client.get_run(run_id).data
+    assert (len(data.metrics), data.params["p100"], data.tags["t100"]) == (1001, "100", "100")

@@ -261,3 +261,29 @@ def test_a_run_that_nobody_knows_stops_nothing_else(project: Path, caplog: pytes
     with pytest.raises(UnavailableError, match="Run with id=00000000000000000000000000000001 not found"):
         state.close_all()
     assert "not found. It is kept in" in caplog.text
+
+
+def test_after_nested_runs_the_outer_one_was_the_last(project: Path) -> None:
+    with siglum.start_run() as outer, siglum.start_run(nested=True):
+        pass
+    last = siglum.last_active_run()
+    assert last is not None
+    assert last.info.run_id == outer.info.run_id
+
+
+def test_arguments_as_scripts_write_them(project: Path) -> None:
+    """Numbers for names and ids, an empty variable for no run, a name that is also among the tags."""
+    with siglum.start_run(run_id="", run_name=5, tags={"mlflow.runName": "another"}) as run:  # type: ignore[arg-type]
+        assert (run.info.run_name, run.data.tags["mlflow.runName"]) == ("5", "5")
+    siglum.set_experiment("other")
+    with siglum.start_run(experiment_id=0) as run:  # type: ignore[arg-type]
+        assert run.info.experiment_id == "0"
+    assert siglum.get_experiment(0).name == "Default"  # type: ignore[arg-type]
+    client = siglum.MlflowClient()
+    made = client.create_run(0, run_name=7)  # type: ignore[arg-type]
+    assert (made.info.experiment_id, made.info.run_name) == ("0", "7")
+    found = client.search_experiments(view_type="all")  # type: ignore[arg-type]
+    assert [each.name for each in found] == ["other", "Default"]
+    for wrong in (lambda: siglum.get_experiment(None), lambda: siglum.search_runs(run_view_type=9)):  # type: ignore[arg-type]
+        with pytest.raises(InvalidInputError):
+            wrong()

@@ -83,7 +83,7 @@ def test_runs_as_a_polars_table(project: Path) -> None:
     assert models["params"].to_list() == [[{"key": "a", "value": "1"}]]
 
 
-def test_runs_as_a_list(project: Path) -> None:
+def test_runs_as_a_list(project: Path, caplog: pytest.LogCaptureFixture) -> None:
     siglum.set_experiment("churn")
     three_runs()
     found = siglum.search_runs(filter_string="metrics.score > 0.2", order_by=["metrics.score"], output_format="list")
@@ -94,8 +94,8 @@ def test_runs_as_a_list(project: Path) -> None:
     everywhere = siglum.search_runs(search_all_experiments=True, output_format="list")
     assert len(everywhere) == 3
     assert len(siglum.search_runs(experiment_names=["churn"], output_format="list")) == 3
-    with pytest.raises(NotFoundError, match="Did you mean 'churn'"):
-        siglum.search_runs(experiment_names=["chrn"])
+    assert siglum.search_runs(experiment_names=["chrn"], output_format="list") == []
+    assert "There is no experiment 'chrn'. Did you mean 'churn'?" in caplog.text
     with pytest.raises(InvalidInputError):
         siglum.search_runs(output_format="polar")
 

@@ -78,3 +78,18 @@ def test_a_version_has_no_metrics_of_its_own() -> None:
         name="m", version="1", creation_timestamp=0, last_updated_timestamp=0, source="s", model_id="m-1"
     )
     assert (version.metrics, version.params, version.model_id) == (None, None, "m-1")
+
+
+def test_what_scripts_make_themselves_takes_fields_by_position() -> None:
+    dataset = entities.Dataset("d", "digest", "local", "{}")
+    made = entities.DatasetInput(dataset, (entities.InputTag("a", "b"),))
+    assert (made.dataset.name, made.tags[0].value) == ("d", "b")
+    assert entities.LoggedModelOutput("m-1", 3).step == 3
+    assert entities.LoggedModelInput("m-1").model_id == "m-1"
+    assert entities.FileInfo("a", False, 5).file_size == 5
+
+
+def test_errors_are_caught_under_mlflows_name(project: Path) -> None:
+    with pytest.raises(siglum.exceptions.MlflowException) as caught:
+        siglum.get_run("0" * 32)
+    assert (caught.value.error_code, caught.value.get_http_status_code()) == ("RESOURCE_DOES_NOT_EXIST", 404)

@@ -14,7 +14,7 @@ from siglum.lineage.inputs import DataInput, InputLog
 from siglum.tracking.entities import RunStatus
 
 if TYPE_CHECKING:
-    from siglum.client.fluent.runs import ActiveRun
+    from siglum.client.fluent.starting import ActiveRun
     from siglum.client.run_output import RunOutput
 
 

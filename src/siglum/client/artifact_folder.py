@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from siglum.client.file_cache import FileCache
 from siglum.client.progress import transfer
+from siglum.core import temporary_names
 from siglum.core.errors import NotFoundError, NotSupportedError
 from siglum.core.failures import file_errors
 from siglum.core.text import count, did_you_mean
@@ -133,7 +136,7 @@ def put_path(store: ArtifactStore, local_path: str, folder: str = "") -> None:
 
 
 def download(store: ArtifactStore, path: str, target: str, *, what: str, cache: FileCache | None = None) -> str:
-    """Write the file or folder at `path` to the local path `target`, which must not exist, and return it.
+    """Write the file or folder at `path` to the local path `target` and return it. Files that are there are replaced.
 
     With a `cache`, files are taken from it whose content the store announces, and put there.
 
@@ -164,20 +167,37 @@ def get_files(
     shown: bool | None = None,
     cache: FileCache | None = None,
 ) -> None:
-    """Write files to local paths, whose folders are made. `shown` is as for `progress.transfer`."""
+    """Write files to local paths, whose folders are made. What is there is replaced, once the new file is whole.
+
+    `shown` is as for `progress.transfer`.
+    """
     reached = 0
     what = entries[0].path.rpartition("/")[2] if len(entries) == 1 else count(len(entries), "file")
     with transfer(f"Reading {what}", sum(entry.size or 0 for entry in entries), shown=shown) as progress:
         for entry, local in zip(entries, places, strict=True):
             os.makedirs(os.path.dirname(local), exist_ok=True)
-            if cache is None:
-                store.get_file(entry.path, local)
-            else:
-                _get_cached(cache, store, entry, local)
+            with _arriving(local) as unfinished:
+                if cache is None:
+                    store.get_file(entry.path, unfinished)
+                else:
+                    _get_cached(cache, store, entry, unfinished)
             reached += entry.size or 0
             progress.reach(reached)
     if cache is not None:
         cache.make_room()
+
+
+@contextlib.contextmanager
+def _arriving(path: str) -> Iterator[str]:
+    """Give the path of a new file, and put it in its place when it has arrived."""
+    unfinished = os.path.join(os.path.dirname(path), f".{secrets.token_urlsafe(16)}{temporary_names.SUFFIX}")
+    try:
+        yield unfinished
+        os.replace(unfinished, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(unfinished)
+        raise
 
 
 def _get_cached(cache: FileCache, store: ArtifactStore, entry: ArtifactEntry, local: str) -> None:

@@ -43,6 +43,15 @@ class SiglumError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def error_code(self) -> str:
+        """The code that MLflow's client has on its exceptions."""
+        return self.wire_code
+
+    def get_http_status_code(self) -> int:
+        """Return the status of a request that ends with this, under MLflow's name."""
+        return self.http_status
+
     def __str__(self) -> str:
         if not self.hint:
             return self.message

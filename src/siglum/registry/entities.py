@@ -9,8 +9,18 @@ import msgspec
 
 from siglum.core.html import card, charts
 from siglum.core.text import timestamp
-from siglum.tracking.entities import Entity, Metric, Param, linked
+from siglum.tracking.entities import Entity, Metric, Param, Tag, linked
 from siglum.tracking.surroundings import surroundings
+
+
+RegisteredModelTag = ModelVersionTag = Tag
+
+
+class RegisteredModelAlias(Entity, frozen=True):
+    """A name for one version of a registered model."""
+
+    alias: str
+    version: str
 
 
 class Stage(enum.StrEnum):

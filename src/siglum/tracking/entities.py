@@ -87,7 +87,7 @@ class RunData(Entity, frozen=True, kw_only=True):
         return {"metrics": self.metrics, "params": self.params, "tags": self.tags}
 
 
-class Dataset(Entity, frozen=True, kw_only=True):
+class Dataset(Entity, frozen=True):
     """A data set that a run read: `digest` identifies its content, `source` (JSON) says where it came from."""
 
     name: str
@@ -107,7 +107,7 @@ class DatasetSummary(Entity, frozen=True, kw_only=True):
     context: str | None = None
 
 
-class DatasetInput(Entity, frozen=True, kw_only=True):
+class DatasetInput(Entity, frozen=True):
     """A data set and in what role the run read it (tag `mlflow.data.context`)."""
 
     dataset: Dataset
@@ -118,13 +118,13 @@ class DatasetInput(Entity, frozen=True, kw_only=True):
         return {"dataset": self.dataset.to_dictionary(), "tags": {tag.key: tag.value for tag in self.tags}}
 
 
-class LoggedModelInput(Entity, frozen=True, kw_only=True):
+class LoggedModelInput(Entity, frozen=True):
     """A logged model that a run read."""
 
     model_id: str
 
 
-class LoggedModelOutput(Entity, frozen=True, kw_only=True):
+class LoggedModelOutput(Entity, frozen=True):
     """A logged model that a run made, at a step."""
 
     model_id: str
@@ -239,7 +239,7 @@ class LoggedModel(Entity, frozen=True, kw_only=True):
         )
 
 
-class FileInfo(Entity, frozen=True, kw_only=True):
+class FileInfo(Entity, frozen=True):
     """One entry of an artifact listing; `file_size` in bytes is None for a folder."""
 
     path: str

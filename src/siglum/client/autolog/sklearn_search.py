@@ -10,7 +10,7 @@ from siglum.client import active
 from siglum.client.autolog.training import AUTOLOG_TAG, Training
 from siglum.client.fluent.experiments import as_tags
 from siglum.client.fluent.files import log_text
-from siglum.client.fluent.runs import PARENT_TAG
+from siglum.client.fluent.starting import PARENT_TAG
 from siglum.core import limits
 from siglum.core.clock import now_ms
 from siglum.tracking.entities import Metric, Param, RunStatus

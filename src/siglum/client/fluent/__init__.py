@@ -64,7 +64,6 @@ if TYPE_CHECKING:
         set_model_version_tag,
     )
     from siglum.client.fluent.runs import (
-        ActiveRun,
         active_run,
         delete_run,
         end_run,
@@ -95,6 +94,7 @@ if TYPE_CHECKING:
         set_system_metrics_sampling_interval,
         set_tracking_uri,
     )
+    from siglum.client.fluent.starting import ActiveRun
     from siglum.lineage.seeds import seed_everything
 
 __all__ = [
@@ -174,7 +174,6 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "set_model_version_tag",
     ),
     "siglum.client.fluent.runs": (
-        "ActiveRun",
         "active_run",
         "delete_run",
         "end_run",
@@ -205,6 +204,7 @@ _NAMES: Final[dict[str, tuple[str, ...]]] = {
         "set_system_metrics_sampling_interval",
         "set_tracking_uri",
     ),
+    "siglum.client.fluent.starting": ("ActiveRun",),
     "siglum.lineage.seeds": ("seed_everything",),
 }
 _WHERE: Final = {name: module for module, names in _NAMES.items() for name in names}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from siglum.client import state
+from siglum.client.arguments import as_experiment_id, as_view_type
 from siglum.client.artifact_location import absolute_location
 from siglum.client.paging import Listed, collect
 from siglum.client.tracking_uri import environment_value
@@ -31,7 +32,7 @@ def set_experiment(experiment_name: str | None = None, experiment_id: str | None
     if experiment_name is not None:
         experiment = _get_or_create(store, experiment_name)
     else:
-        experiment = store.get_experiment(str(experiment_id))
+        experiment = store.get_experiment(as_experiment_id(experiment_id))
     if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
         raise ConflictError(
             f"The experiment {experiment.name!r} has been deleted.", hint="Restore it, or use another name."
@@ -57,7 +58,7 @@ def create_experiment(name: str, artifact_location: str | None = None, tags: Map
 
 def get_experiment(experiment_id: str) -> Experiment:
     """Return an experiment, deleted or not. Raises NotFoundError."""
-    return _store().get_experiment(experiment_id)
+    return _store().get_experiment(as_experiment_id(experiment_id))
 
 
 def get_experiment_by_name(name: str) -> Experiment | None:
@@ -75,7 +76,7 @@ def search_experiments(
     store = _store()
     found = collect(
         lambda size, token: store.search_experiments(
-            view_type=ViewType(view_type),
+            view_type=as_view_type(view_type),
             max_results=size,
             filter_string=filter_string or "",
             order_by=order_by or (),
@@ -88,12 +89,12 @@ def search_experiments(
 
 def delete_experiment(experiment_id: str) -> None:
     """Mark an experiment and its runs as deleted."""
-    _store().delete_experiment(experiment_id)
+    _store().delete_experiment(as_experiment_id(experiment_id))
 
 
 def restore_experiment(experiment_id: str) -> None:
     """Undo `delete_experiment`."""
-    _store().restore_experiment(experiment_id)
+    _store().restore_experiment(as_experiment_id(experiment_id))
 
 
 def set_experiment_tag(key: str, value: Any) -> None:

@@ -6,7 +6,6 @@ metric points is stored when the call returns.
 
 from __future__ import annotations
 
-import operator
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 import msgspec
 
 from siglum.client import active_model, parameters
+from siglum.client.arguments import as_integer, as_number
 from siglum.client.datasets import DataSet
 from siglum.client.fluent.runs import current_scope, session_of
 from siglum.client.parameters import OnConflict
@@ -29,6 +29,7 @@ from siglum.tracking.entities import DatasetInput, LoggedModelInput, LoggedModel
 
 _MAX_KNOWN_KEYS = 10_000
 _INT32 = 2**31
+_MILLISECONDS = "Give milliseconds since the epoch, such as time.time_ns() // 1_000_000."
 _known_keys: set[str] = set()
 
 
@@ -212,32 +213,20 @@ def _point(key: str, value: float, step: int | None, timestamp: int | None, mode
         check_key(key, "key")
         if len(_known_keys) < _MAX_KNOWN_KEYS:
             _known_keys.add(key)
-    try:
-        number = value if value.__class__ is float else float(value)
-    except (TypeError, ValueError):
-        raise InvalidInputError(f"The value of metric {key!r} is not a number: {value!r}.") from None
+    number = value if value.__class__ is float else as_number(value, key)
     if step is None:
         step = 0
     elif step.__class__ is not int:
-        step = _integer(step, "step")
+        step = as_integer(step, "step")
     elif not -_INT32 < step < _INT32:
         check_int64(step, "step")
     if timestamp is None:
         timestamp = time.time_ns() // 1_000_000
     else:
-        timestamp = _integer(timestamp, "timestamp")
+        timestamp = as_integer(timestamp, "timestamp", hint=_MILLISECONDS)
         if timestamp < 0:
             raise InvalidInputError(f"The timestamp of metric {key!r} is negative: {timestamp}.")
     return Metric(key, number, timestamp, step, model_id or active_model.get_id())
-
-
-def _integer(value: Any, what: str) -> int:
-    try:
-        return check_int64(operator.index(value), what)
-    except TypeError:
-        if isinstance(value, float) and value.is_integer():
-            return check_int64(int(value), what)
-        raise InvalidInputError(f"{what} is not an integer: {value!r}.") from None
 
 
 def _measured_on(session: Session, run_id: str, point: Metric, dataset: DataSet) -> Metric:

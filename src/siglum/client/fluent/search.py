@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from siglum.client import run_tables, state
+from siglum.client.arguments import as_experiment_id, as_view_type
 from siglum.client.fluent.experiments import current_experiment_id
 from siglum.client.paging import Listed, collect
-from siglum.core.errors import InvalidInputError, NotFoundError
+from siglum.core.errors import InvalidInputError
 from siglum.core.text import did_you_mean
 from siglum.registry.entities import ModelVersion, RegisteredModel
 from siglum.tracking.entities import ViewType
 from siglum.tracking.store import DatasetFilter, LoggedModelOrder
 
 MAX_RUNS = 100_000
+
+_log = logging.getLogger("siglum")
 
 
 def search_runs(
@@ -39,7 +43,8 @@ def search_runs(
         output_format: `pandas` or `polars` (a table with a column for each metric, parameter and tag) or `list`; by
             default a pandas table where pandas is installed.
         search_all_experiments: Search every active experiment, when none is named.
-        experiment_names: Search these experiments; not together with `experiment_ids`.
+        experiment_names: Search these experiments; not together with `experiment_ids`. One that there is not is
+            warned of, with the names that are near, and has no runs.
     """
     chosen = _output_format(output_format)
     session = state.session()
@@ -49,7 +54,7 @@ def search_runs(
         lambda size, token: session.stores.tracking.search_runs(
             ids,
             filter_string=filter_string or "",
-            view_type=ViewType(run_view_type),
+            view_type=as_view_type(run_view_type),
             max_results=size,
             order_by=order_by or (),
             page_token=token,
@@ -118,7 +123,7 @@ def _experiments(
     if ids and names:
         raise InvalidInputError("Give either experiment_ids or experiment_names.")
     if ids:
-        return [str(each) for each in ids]
+        return [ids] if isinstance(ids, str) else list(map(as_experiment_id, ids))
     store = session.stores.tracking
     if names:
         found = []
@@ -126,7 +131,8 @@ def _experiments(
             experiment = store.get_experiment_by_name(name)
             if experiment is None:
                 known = [each.name for each in store.search_experiments().items]
-                raise NotFoundError(f"There is no experiment {name!r}.", hint=did_you_mean(name, known))
+                _log.warning("There is no experiment %r. %s", name, did_you_mean(name, known) or "")
+                continue  # as with MLflow, whose scripts look for the runs of experiments that are not made yet
             found.append(experiment.experiment_id)
         return found
     if everywhere:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from siglum.client.arguments import as_experiment_id, as_view_type
 from siglum.client.artifact_location import absolute_location
 from siglum.client.mlflow_client.base import ClientBase
 from siglum.client.paging import PagedList
@@ -26,7 +27,7 @@ class ExperimentMethods(ClientBase):
 
     def get_experiment(self, experiment_id: str) -> Experiment:
         """Return an experiment, deleted or not. Raises NotFoundError."""
-        return self._tracking.get_experiment(str(experiment_id))
+        return self._tracking.get_experiment(as_experiment_id(experiment_id))
 
     def get_experiment_by_name(self, name: str) -> Experiment | None:
         """Return the experiment of that name, deleted or not, or None."""
@@ -43,7 +44,7 @@ class ExperimentMethods(ClientBase):
         """Return one page of experiments that match, by default the newest first."""
         return PagedList(
             self._tracking.search_experiments(
-                view_type=ViewType(view_type),
+                view_type=as_view_type(view_type),
                 max_results=max_results or 1000,
                 filter_string=filter_string or "",
                 order_by=order_by or (),
@@ -53,20 +54,20 @@ class ExperimentMethods(ClientBase):
 
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:
         """Rename an active experiment."""
-        self._tracking.rename_experiment(experiment_id, new_name)
+        self._tracking.rename_experiment(as_experiment_id(experiment_id), new_name)
 
     def delete_experiment(self, experiment_id: str) -> None:
         """Mark an experiment and its runs as deleted."""
-        self._tracking.delete_experiment(experiment_id)
+        self._tracking.delete_experiment(as_experiment_id(experiment_id))
 
     def restore_experiment(self, experiment_id: str) -> None:
         """Undo `delete_experiment`."""
-        self._tracking.restore_experiment(experiment_id)
+        self._tracking.restore_experiment(as_experiment_id(experiment_id))
 
     def set_experiment_tag(self, experiment_id: str, key: str, value: Any) -> None:
         """Set or replace a tag."""
-        self._tracking.set_experiment_tag(experiment_id, Tag(key, str(value)))
+        self._tracking.set_experiment_tag(as_experiment_id(experiment_id), Tag(key, str(value)))
 
     def delete_experiment_tag(self, experiment_id: str, key: str) -> None:
         """Remove a tag. Raises NotFoundError when it is not there."""
-        self._tracking.delete_experiment_tag(experiment_id, key)
+        self._tracking.delete_experiment_tag(as_experiment_id(experiment_id), key)

@@ -11,6 +11,8 @@ from typing import Any
 
 from siglum.client import parameters
 from siglum.client.active import parse_status
+from siglum.client.arguments import as_experiment_id, as_integer, as_number, as_view_type
+from siglum.client.batching import batches
 from siglum.client.mlflow_client.base import ClientBase
 from siglum.client.paging import PagedList, collect
 from siglum.client.pending import PendingWrites, handle
@@ -42,9 +44,9 @@ class RunMethods(ClientBase):
     ) -> Run:
         """Create a run that is not active anywhere; nothing is captured for it."""
         return self._tracking.create_run(
-            str(experiment_id),
+            as_experiment_id(experiment_id),
             user_id=(tags or {}).get("mlflow.user") or user_name(),
-            run_name=run_name,
+            run_name=None if run_name is None else str(run_name),
             start_time=now_ms() if start_time is None else start_time,
             tags=[Tag(key, str(value)) for key, value in (tags or {}).items()],
         )
@@ -72,9 +74,9 @@ class RunMethods(ClientBase):
         self._session.queue.catch_up()
         return PagedList(
             self._tracking.search_runs(
-                [experiment_ids] if isinstance(experiment_ids, str) else [str(each) for each in experiment_ids],
+                [experiment_ids] if isinstance(experiment_ids, str) else list(map(as_experiment_id, experiment_ids)),
                 filter_string=filter_string or "",
-                view_type=ViewType(run_view_type),
+                view_type=as_view_type(run_view_type),
                 max_results=max_results,
                 order_by=order_by or (),
                 page_token=page_token,
@@ -106,9 +108,9 @@ class RunMethods(ClientBase):
         self._settle(run_id)
         point = Metric(
             key,
-            float(value),
-            now_ms() if timestamp is None else timestamp,
-            step or 0,
+            as_number(value, key),
+            now_ms() if timestamp is None else as_integer(timestamp, "timestamp"),
+            as_integer(step or 0, "step"),
             model_id,
             dataset_name,
             dataset_digest,
@@ -153,9 +155,10 @@ class RunMethods(ClientBase):
         tags: Sequence[Tag] = (),
         synchronous: bool | None = None,
     ) -> PendingWrites | None:
-        """Log points, parameters and tags of one run, all or nothing."""
+        """Log points, parameters and tags of one run: what fits one request, 1,000 in all, all or nothing."""
         self._settle(run_id)
-        self._tracking.log_batch(run_id, metrics=metrics, params=params, tags=tags)
+        for points, named, tagged in batches(metrics, params, tags):
+            self._tracking.log_batch(run_id, metrics=points, params=named, tags=tagged)
         self._settle(run_id)
         return handle(self._session, run_id, synchronous)
 
