@@ -9,7 +9,7 @@ import pytest
 
 import siglum
 from siglum import entities
-from siglum.entities import LifecycleStage, ModelVersion, Param, RunStatus, ViewType
+from siglum.entities import LifecycleStage, LoggedModelStatus, ModelVersion, Param, RunStatus, ViewType
 
 NAMES = """
 Dataset: digest name profile schema source source_type to_dictionary
@@ -67,6 +67,8 @@ def test_states() -> None:
     ]  # fmt: skip
     assert RunStatus.to_string(RunStatus.KILLED) == "KILLED"
     assert ViewType.to_string(ViewType.from_string("deleted_only")) == "deleted_only"
+    assert [each.value for each in LoggedModelStatus] == ["UNSPECIFIED", "PENDING", "READY", "FAILED"]  # as in MLflow
+    assert [LoggedModelStatus.from_wire(each.wire_name) for each in LoggedModelStatus] == list(LoggedModelStatus)
     assert LifecycleStage.view_type_to_stages(ViewType.ALL) == ["active", "deleted"]
     assert LifecycleStage.view_type_to_stages(ViewType.DELETED_ONLY) == ["deleted"]
     assert [LifecycleStage.is_valid(each) for each in ("active", "gone")] == [True, False]

@@ -25,7 +25,7 @@ def _plain(value: Any) -> Any:
 
 
 class Entity(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all entities: frozen, compared by value. What scripts make themselves takes its fields by position, too."""
+    """Base of all entities: frozen, compared by value. What scripts make takes its fields by position, too."""
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         return fields_of(self)

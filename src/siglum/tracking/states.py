@@ -83,7 +83,25 @@ class ViewType(enum.IntEnum):
 class LoggedModelStatus(enum.StrEnum):
     """The life of a logged model's files."""
 
-    UNSPECIFIED = "LOGGED_MODEL_STATUS_UNSPECIFIED"
-    PENDING = "LOGGED_MODEL_PENDING"
-    READY = "LOGGED_MODEL_READY"
-    FAILED = "LOGGED_MODEL_UPLOAD_FAILED"
+    UNSPECIFIED = "UNSPECIFIED"
+    PENDING = "PENDING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+    @property
+    def wire_name(self) -> str:
+        """What it is called on the wire and in databases; MLflow's scripts know the short name only."""
+        return _WIRE_NAMES[self]
+
+    @staticmethod
+    def from_wire(name: str) -> LoggedModelStatus:
+        """Return a status by its name on the wire. Raises ValueError."""
+        return next((each for each, known in _WIRE_NAMES.items() if known == name), None) or LoggedModelStatus(name)
+
+
+_WIRE_NAMES = {
+    LoggedModelStatus.UNSPECIFIED: "LOGGED_MODEL_STATUS_UNSPECIFIED",
+    LoggedModelStatus.PENDING: "LOGGED_MODEL_PENDING",
+    LoggedModelStatus.READY: "LOGGED_MODEL_READY",
+    LoggedModelStatus.FAILED: "LOGGED_MODEL_UPLOAD_FAILED",
+}

@@ -98,7 +98,10 @@ def read_view_type(value: Named | None) -> ViewType:
 
 def read_model_status(value: Named) -> LoggedModelStatus:
     """Return the status of a logged model of that name or number. Raises InvalidInputError."""
-    return _enum("status", value, LoggedModelStatus, _MODEL_STATUS)
+    try:
+        return LoggedModelStatus.from_wire(str(value))
+    except ValueError:
+        return _enum("status", value, LoggedModelStatus, _MODEL_STATUS)
 
 
 def write_tags(tags: Iterable[Tag]) -> list[TagMessage]:
@@ -303,7 +306,7 @@ def write_logged_model(model: LoggedModel) -> LoggedModelMessage:
             creation_timestamp_ms=model.creation_timestamp,
             last_updated_timestamp_ms=model.last_updated_timestamp,
             artifact_uri=model.artifact_location,
-            status=model.status.value,
+            status=model.status.wire_name,
             model_type=model.model_type or "",
             source_run_id=model.source_run_id or "",
             status_message=model.status_message,

@@ -88,11 +88,8 @@ class LoggedModelMethods(ClientBase):
 
 def _status(status: LoggedModelStatus | str) -> LoggedModelStatus:
     """Accept MLflow's short names (`READY`) and the wire's (`LOGGED_MODEL_READY`)."""
-    text = str(status).upper()
-    if text in LoggedModelStatus.__members__:
-        return LoggedModelStatus[text]
     try:
-        return LoggedModelStatus(text)
+        return LoggedModelStatus.from_wire(str(status).upper())
     except ValueError:
         raise InvalidInputError(
             f"{status!r} is not the status of a logged model.", hint="Use READY or FAILED."

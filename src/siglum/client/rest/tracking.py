@@ -346,7 +346,7 @@ class RestTrackingStore:
         )
 
     def finalize_logged_model(self, model_id: str, status: LoggedModelStatus) -> LoggedModel:
-        request = calls.FinalizeLoggedModel(model_id=model_id, status=status.value)
+        request = calls.FinalizeLoggedModel(model_id=model_id, status=status.wire_name)
         return wire.read_logged_model(
             self._session.call("PATCH", _model(model_id), request, calls.LoggedModelAnswer).model
         )

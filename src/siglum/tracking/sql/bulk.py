@@ -192,7 +192,7 @@ def add_logged_model(sql: Sql, model: LoggedModel, *, deleted: bool) -> bool:
             (
                 *(model.model_id, parse_experiment_id(model.experiment_id), model.name, model.artifact_location),
                 *(model.creation_timestamp, model.last_updated_timestamp, model.model_type, model.source_run_id),
-                *(model.status.value, model.status_message, stage.value),
+                *(model.status.wire_name, model.status_message, stage.value),
             ),
         )
         assert row is not None, "INSERT … RETURNING returns the row"

@@ -28,9 +28,9 @@ _COLUMNS: Final = (
     "m.last_updated_timestamp, m.model_type, m.source_run_id, m.status, m.status_message"
 )
 _TEXTS: Final = ("name", "model_id", "model_type", "source_run_id", "creation_timestamp", "last_updated_timestamp")
-_STATUS_NUMBER: Final = f"""CASE m.status WHEN '{LoggedModelStatus.PENDING}' THEN 1
-                            WHEN '{LoggedModelStatus.READY}' THEN 2
-                            WHEN '{LoggedModelStatus.FAILED}' THEN 3 ELSE 0 END"""
+_STATUS_NUMBER: Final = f"""CASE m.status WHEN '{LoggedModelStatus.PENDING.wire_name}' THEN 1
+                            WHEN '{LoggedModelStatus.READY.wire_name}' THEN 2
+                            WHEN '{LoggedModelStatus.FAILED.wire_name}' THEN 3 ELSE 0 END"""
 
 
 class NewLoggedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ def create(sql: Sql, new: NewLoggedModel, now: int) -> LoggedModel:
             now,
             new.model_type,
             new.source_run_id,
-            LoggedModelStatus.PENDING.value,
+            LoggedModelStatus.PENDING.wire_name,
         ),
     )
     assert row is not None, "INSERT … RETURNING returns the row"
@@ -103,7 +103,7 @@ def _touch(sql: Sql, model_key: int, now: int) -> None:
 def finalize(sql: Sql, model_id: str, status: LoggedModelStatus, now: int) -> LoggedModel:
     """Set the status."""
     key = _require_key(sql, model_id)
-    sql.run("UPDATE logged_models SET status = ? WHERE model_key = ?", (status.value, key))
+    sql.run("UPDATE logged_models SET status = ? WHERE model_key = ?", (status.wire_name, key))
     _touch(sql, key, now)
     return get(sql, model_id)
 
@@ -180,7 +180,7 @@ def _logged_model(
         last_updated_timestamp=updated,
         model_type=model_type,
         source_run_id=source_run_id,
-        status=LoggedModelStatus(status),
+        status=LoggedModelStatus.from_wire(status),
         status_message=message,
         tags=dict(tags),
         params=dict(params),
