@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.bulk import FileToRead, read_many
 from siglum.storage.hashing import LARGE_FILE
-from siglum.storage.index import StatIndex, fingerprint
+from siglum.storage.index import StatIndex, fingerprint, fingerprints
 from siglum.storage.sound_objects import DIGEST_SIZE
 from siglum.storage.workers import A_LOOK, cut_up, run_parts, share_out
 
@@ -76,7 +76,7 @@ def _on_record_by_folder(root: str, index: StatIndex, oids: Sequence[str]) -> li
         return bytes(map(sound.__contains__, oids)) + noted
 
     there = 0
-    for answer in run_parts(cut_up(_PREFIXES, len(oids) * A_LOOK), look):
+    for answer in run_parts(cut_up(_PREFIXES, len(oids) * A_LOOK, A_LOOK), look):
         if answer is not None:
             there |= int.from_bytes(answer[: len(oids)], "little")
             index.objects.note(answer[len(oids) :])
@@ -85,15 +85,21 @@ def _on_record_by_folder(root: str, index: StatIndex, oids: Sequence[str]) -> li
 
 def _folder_state(root: str, prefix: str) -> tuple[bytes, list[str], list[bytes]]:
     """Return what stands for "a folder's objects, each as it is now", their names and fingerprints."""
-    folder = f"{root}/{prefix}"
-    names: list[str] = []
-    keys: list[bytes] = []
-    with contextlib.suppress(FileNotFoundError):  # the folder, or an object that leaves just now
-        for name in os.listdir(folder):
-            keys.append(fingerprint(os.stat(f"{folder}/{name}")))
-            names.append(name)
-    state = b"\0".join([b"folder of objects", prefix.encode(), *map(os.fsencode, names), *keys])
-    return hashlib.blake2b(state, digest_size=DIGEST_SIZE).digest(), names, keys
+    folder = f"{root}/{prefix}/"
+    look = os.stat
+    names, statuses = [], []
+    with contextlib.suppress(FileNotFoundError):  # the folder
+        names = os.listdir(folder)
+        try:
+            statuses = [look(folder + name) for name in names]
+        except FileNotFoundError:  # an object that leaves just now
+            names = [name for name in names if os.path.exists(folder + name)]
+            statuses = [look(folder + name) for name in names]
+    keys = fingerprints(statuses)
+    state = hashlib.blake2b(f"objects {prefix}\0".encode(), digest_size=DIGEST_SIZE)
+    state.update("\0".join(names).encode("utf-8", "surrogateescape"))
+    state.update(b"".join(keys))
+    return state.digest(), names, keys
 
 
 def sound_each(store: ObjectStore, oids: Sequence[str]) -> list[bool]:

@@ -112,7 +112,7 @@ def _read_all(
     """Return all files, and those of them that had to be read."""
     entries: list[TreeEntry] = []
     unknown: list[FileToRead] = []
-    for prefix, folder, names, stats in sorted(listings):  # so that sorting the files is little work
+    for prefix, folder, names, stats in listings:
         known = [None] * len(names) if index is None else index.get_each(status.fingerprint for status in stats)
         for name, status, oid in zip(names, stats, known, strict=True):
             if oid is not None:

@@ -7,7 +7,6 @@ import os
 import stat as stat_bits
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -20,7 +19,6 @@ from siglum.storage.workers import may_fork, run_parts
 _KIND, _REGULAR = 0o170000, stat_bits.S_IFREG
 # From so many files on, the folders that are left are shared with another process.
 _MANY_FILES = 4000
-_NAME = attrgetter("name")
 _TOTALS = struct.Struct("<QQ")
 
 
@@ -37,7 +35,7 @@ class Ignore(Protocol):
 
 
 class Listing(NamedTuple):
-    """The files directly in one folder, sorted by name.
+    """The files directly in one folder, in the order in which the system lists them.
 
     `prefix` is the folder's path below the root that was walked, with a slash at the end; empty for the root.
     """
@@ -136,7 +134,7 @@ def folder_state(root: str, ignore: Ignore | None = None) -> FolderState:
 def state_key(listings: Iterable[Listing]) -> bytes:
     """Return a key for "these files, each as it is now": what it stands for changes only when one of them does.
 
-    Two listings of the same folders in another order have different keys; the system does not reorder what it does not
+    Two listings of the same files in another order have different keys; the system does not reorder what it does not
     change, and a key that is not found costs time only.
     """
     hasher = _key_hasher()
@@ -168,7 +166,7 @@ def _list(folder: str, ignore: Ignore | None) -> tuple[list[str], list[str], lis
     stats: list[FileStatus] = []
     filter_files = ignore is not None and ignore.may_ignore_files(folder)
     with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=_NAME):
+        for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 if ignore is None or not ignore.is_ignored(f"{folder}/{entry.name}", True):
                     folders.append(entry.name)

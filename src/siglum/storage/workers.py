@@ -38,9 +38,9 @@ def share_out(items: Sequence[T], total_bytes: int, each: int = _FILE_OVERHEAD) 
     return [items[number::workers] for number in range(workers)]
 
 
-def cut_up(items: Sequence[T], total_bytes: int) -> list[Sequence[T]]:
+def cut_up(items: Sequence[T], total_bytes: int, each: int = _FILE_OVERHEAD) -> list[Sequence[T]]:
     """Do as `share_out`, but each process gets what is together: files of one folder are best made by one process."""
-    workers = _workers_for(items, total_bytes, _FILE_OVERHEAD)
+    workers = _workers_for(items, total_bytes, each)
     ends = [len(items) * number // workers for number in range(workers + 1)]
     return [items[start:end] for start, end in itertools.pairwise(ends)]
 
