@@ -252,6 +252,16 @@ def test_persistent_outputs_stay_for_the_next_run(project: Project) -> None:
     assert project.read("o") == "x\nx\n"
 
 
+def test_a_persistent_output_that_was_a_link_is_not_executable_as_links_are(project: Project) -> None:
+    project.write(".dvc/config", "[cache]\n    type = symlink\n")
+    project.write("dvc.yaml", "stages: {s: {cmd: echo >> o, always_changed: true, outs: [o: {persist: true}]}}")
+    project.repro()
+    assert (project.root / "o").is_symlink()
+    project.repro()
+    assert project.read("o") == "\n\n"
+    assert "isexec" not in project.read("dvc.lock")
+
+
 def test_what_runs_always(project: Project) -> None:
     project.write(
         "dvc.yaml", "stages: {c: {cmd: 'echo c >> log'}, a: {cmd: 'echo > o', outs: [o], always_changed: true}}"

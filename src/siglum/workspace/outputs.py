@@ -196,9 +196,10 @@ def unprotect(repo: Repository, path: str) -> None:
     for file in _files_below(path):
         status = os.lstat(file)
         if stat.S_ISLNK(status.st_mode) or status.st_nlink > 1 or not status.st_mode & stat.S_IWUSR:
-            known, copied_at = repo.index.get(os.stat(file)), time.time_ns()
+            content, copied_at = os.stat(file), time.time_ns()
+            known = repo.index.get(content)
             staging = repo.staging_for(os.path.dirname(file))
-            place(os.path.realpath(file), file, _COPIES, bool(status.st_mode & stat.S_IXUSR), staging)
+            place(os.path.realpath(file), file, _COPIES, is_executable(content), staging)
             if known is not None:
                 repo.index.put(os.stat(file), known, copied_at)
 

@@ -69,10 +69,13 @@ def _declared_whole(pipeline: Pipeline) -> list[str]:
 
 
 def _part(values: dict[str, Any], names: _Names, templates: dict[str, Any]) -> dict[str, Any]:
-    """Return what is used of a file's values: those of `names`, all of them for None, and what templates took."""
+    """Return what is used of a file's values: those of `names`, all of them for None; without any, what templates took.
+
+    As in DVC, what templates took beside the keys that stages name does not count.
+    """
     if names is None:
         return values
-    return {**(select(values, names) if names else {}), **templates}
+    return select(values, names) if names else templates
 
 
 def _used(pipeline: Pipeline) -> dict[str, tuple[_Names, dict[str, Any]]]:
