@@ -123,6 +123,11 @@ def read_event(message: WebhookEventMessage) -> WebhookEvent:
     )
 
 
+def write_event(event: WebhookEvent) -> WebhookEventMessage:
+    """Return an event as a message."""
+    return WebhookEventMessage(entity=event.entity.name, action=event.action.name)
+
+
 def read_change(message: CreateWebhook | UpdateWebhook) -> WebhookChange:
     """Return what a message sets. A new webhook has events in any case, if only none."""
     events = tuple(read_event(event) for event in message.events)
@@ -143,8 +148,22 @@ def write_webhook(webhook: Webhook) -> WebhookMessage:
         name=webhook.name,
         description=webhook.description,
         url=webhook.url,
-        events=[WebhookEventMessage(entity=e.entity.name, action=e.action.name) for e in webhook.events],
+        events=list(map(write_event, webhook.events)),
         status=webhook.status.value,
         creation_timestamp=webhook.creation_timestamp,
         last_updated_timestamp=webhook.last_updated_timestamp,
+    )
+
+
+def read_webhook(message: WebhookMessage) -> Webhook:
+    """Return a message as a webhook."""
+    return Webhook(
+        webhook_id=message.webhook_id,
+        name=message.name,
+        url=message.url,
+        events=tuple(map(read_event, message.events)),
+        status=_member(WebhookStatus, "status", message.status, 1),
+        creation_timestamp=int(message.creation_timestamp),
+        last_updated_timestamp=int(message.last_updated_timestamp),
+        description=message.description,
     )

@@ -28,6 +28,11 @@ class RestRegistryStore:
     def __init__(self, session: RestSession) -> None:
         self._session = session
 
+    @property
+    def session(self) -> RestSession:
+        """The connection to the server."""
+        return self._session
+
     # -- registered models -----------------------------------------------------------------------------------
     def create_registered_model(
         self, name: str, *, change: Change, tags: Sequence[Tag] = (), description: str | None = None
