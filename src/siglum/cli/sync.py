@@ -100,6 +100,10 @@ def _say(console: Console, sent: Sent) -> None:
     where = shown_url(sent.uri)
     for refused in sent.refused:
         console.warn(f"Run {sent.run_id}: {where} did not take {refused}")
+    for piece in sent.unreadable:
+        console.warn(f"Run {sent.run_id}: what was logged may be missing in part: {piece}")
+    if sent.unreadable:
+        console.say("'siglum spool list' shows what could not be read.")
     if sent.refused:
         console.say("'siglum spool list' shows what was refused.")
     if _waits(sent):

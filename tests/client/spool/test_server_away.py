@@ -216,7 +216,7 @@ def test_offline_on_two_nodes(
     unnamed = command("sync", "--spool-dir", "node0")
     assert unnamed.returncode == 1
     assert "Name its server with --to" in unnamed.stderr
-    (name,) = os.listdir(project / "node1")
+    (name,) = (each for each in os.listdir(project / "node1") if each.endswith(".spool"))
     # The same again, in a folder with what makes the run, and before it by its name.
     shutil.copy(project / "node1" / name, project / "node0" / f"{run_id}-000000000000.spool")
     early = command("sync", "--to", server.url, "--spool-dir", "node1")
@@ -260,7 +260,11 @@ def test_a_killed_training(server: ServerProcess, there: Stores, script: Script,
         print(file=training.stdin, flush=True)
         assert training.stdout.readline() == "done\n"
         (alive,) = listed(command)
+        while alive["why"]["reason"] == "being-sent":  # its thread has not tried yet
+            (alive,) = listed(command)
         assert (alive["run_id"], alive["alive"], alive["files"]) == (run_id, True, 1)
+        assert alive["why"]["reason"] == "unreachable"
+        assert server.url in alive["why"]["message"]
         assert command("sync").stdout == "Nothing waits.\n"
         training.kill()
         training.wait()

@@ -64,11 +64,31 @@ _BY_STATUS: dict[int, type[SiglumError]] = {
 }
 
 
+class ServerUnavailableError(UnavailableError):
+    """The server has answered, that it cannot: not the same as one that does not answer."""
+
+
+class ServerFailedError(errors.InternalError):
+    """A bug, or another program than a tracking server, at the other end."""
+
+
+_AT_THE_SERVER: dict[type[SiglumError], type[SiglumError]] = {
+    UnavailableError: ServerUnavailableError,
+    errors.InternalError: ServerFailedError,
+    SiglumError: ServerFailedError,
+}
+
 _IS_IT_ONE = "Check that this is the address of a tracking server."
 
 
 def error_of(url: str, response: http.client.HTTPResponse, body: bytes) -> SiglumError:
     """Return the error that an answer with status 300 or more stands for."""
+    error = _error_of(url, response, body)
+    found = _AT_THE_SERVER.get(type(error))
+    return error if found is None or response.status < 400 else found(error.message, hint=error.hint)
+
+
+def _error_of(url: str, response: http.client.HTTPResponse, body: bytes) -> SiglumError:
     status = response.status
     if 300 <= status < 400:
         return UnavailableError(

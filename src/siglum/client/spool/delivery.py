@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from siglum.client import parameters
 from siglum.client.artifact_folder import ArtifactFolder
 from siglum.client.spool.file_delivery import FileDelivery, drop_copies
+from siglum.client.spool.frames import Found
 from siglum.client.spool.records import (
     NAMED,
     Append,
@@ -26,14 +27,12 @@ from siglum.client.spool.records import (
     Record,
     Tags,
     Update,
-    batch_length,
-    decode,
 )
+from siglum.client.spool.selection import Selection, Unread, select
 from siglum.core.errors import (
     AlreadyExistsError,
     BusyError,
     ConflictError,
-    InternalError,
     InvalidInputError,
     NotFoundError,
     NotSupportedError,
@@ -77,8 +76,9 @@ class Unsent(Protocol):
     def acked(self) -> int: ...
     @property
     def attempt(self) -> int: ...
-    def peek(self, most: int) -> list[tuple[bytes, int]]: ...
+    def peek(self, most: int) -> Found: ...
     def mark(self, acked: int, attempt: int) -> None: ...
+    def set_aside(self, place: Unread) -> None: ...
     def refuse(self, records: Sequence[Record], end: int, error: SiglumError) -> None: ...
 
 
@@ -96,38 +96,40 @@ class Delivery:
     def send(self, unsent: Unsent, on_refused: OnRefused, *, go_on: Callable[[], bool] = lambda: True) -> None:
         """Send what waits, until nothing does or `go_on` says no.
 
-        What is refused for good is noted beside the spool, goes to `on_refused`, and holds up nothing behind it.
+        What is refused for good is noted beside the spool, goes to `on_refused`, and holds up nothing behind it; nor
+        does what cannot be read, which is set aside.
 
         Raises:
             SiglumError: Why the rest was not taken; it is as it was.
         """
         while go_on() and (waiting := unsent.peek(_MOST)):
-            records = [_decoded(content) for content, _ in waiting]
-            length = len(records) if unsent.attempt > unsent.acked else batch_length(records)
-            end = waiting[length - 1][1]
+            chosen = select(waiting, unsent.acked, unsent.attempt)
+            for place in chosen.unread:
+                unsent.set_aside(place)
+            records, end = chosen.records, chosen.end
             unsent.mark(unsent.acked, end)
             try:
-                self._carry_out(unsent, records[:length], end)
+                self._carry_out(unsent, records, end)
             except SiglumError as error:
                 if isinstance(error, NotFoundError) and self._find_renamed(unsent.run_id):
                     continue
-                if not self._takes_nothing(unsent.run_id, records[0], error) and length > 1:
-                    self._one_by_one(unsent, records, waiting[:length], on_refused)
-                    continue
-                unsent.refuse(records[:length], end, error)
-                on_refused(records[:length], error)
+                # What is left of a batch that was sent whole before some of it was damaged has been stored with it.
+                if not (chosen.unread and _was_stored(error)):
+                    if not self._takes_nothing(unsent.run_id, records[0], error) and len(records) > 1:
+                        self._one_by_one(unsent, chosen, on_refused)
+                        continue
+                    unsent.refuse(records, end, error)
+                    on_refused(records, error)
             unsent.mark(end, end)
-            drop_copies(unsent.copies, records[:length], end)
+            drop_copies(unsent.copies, records, end)
 
     def id_of(self, run_id: str) -> str:
         """Return the id of a run in the store."""
         return self._ids.get(run_id, run_id)
 
-    def _one_by_one(
-        self, unsent: Unsent, records: Sequence[Record], waiting: Sequence[tuple[bytes, int]], on_refused: OnRefused
-    ) -> None:
+    def _one_by_one(self, unsent: Unsent, chosen: Selection, on_refused: OnRefused) -> None:
         """Send the records of a batch that was refused as a whole: all but the bad ones are taken."""
-        for record, (_, end) in zip(records, waiting, strict=False):
+        for record, end in zip(chosen.records, chosen.ends, strict=True):
             unsent.mark(unsent.acked, end)
             try:
                 self._carry_out(unsent, [record], end)
@@ -157,6 +159,8 @@ class Delivery:
 
     def _carry_out(self, unsent: Unsent, records: Sequence[Record], end: int) -> None:
         run_id = self.id_of(unsent.run_id)
+        if not records:
+            return
         match records[0]:
             case Point() | Tags() | Params(_, "error") | Batch():
                 self._log(run_id, records, f"{unsent.spool_id}:{unsent.acked}-{end}")
@@ -239,8 +243,5 @@ class Delivery:
         return bool(found)
 
 
-def _decoded(content: bytes) -> Record:
-    try:
-        return decode(content)
-    except ValueError as error:  # whole, by its checksum, and yet not one of ours
-        raise InternalError(f"A record of a spool cannot be read: {error}.") from None
+def _was_stored(error: SiglumError) -> bool:
+    return isinstance(error, ConflictError) and "idempotency key" in error.message

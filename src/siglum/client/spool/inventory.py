@@ -10,10 +10,13 @@ from collections.abc import Iterator
 import msgspec
 
 from siglum.client.spool.journal import SUFFIX, Journal
-from siglum.client.spool.places import OFFLINE_URL
-from siglum.client.spool.records import Create, Record, Update, decode
+from siglum.client.spool.places import OFFLINE_URL, names_in
+from siglum.client.spool.reasons import Reason, Why, current, read
+from siglum.client.spool.records import Create, File, Record, Update
+from siglum.client.spool.selection import decoded
 from siglum.core.addresses import shown_url
 from siglum.core.errors import BusyError, FileFormatError, NotFoundError, SiglumError
+from siglum.core.text import count
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +36,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """How many of them are files."""
     ended: bool
     """Whether the run's end is among its records."""
+    why: Why
     problem: str | None = None
 
 
@@ -44,17 +48,15 @@ class Contents(msgspec.Struct, frozen=True):
     ended: bool
     owner: bool
     creates: bool
+    unreadable: int
+    """How many places hold no record that can be read."""
     last: int
     """When it was last written to, in milliseconds."""
 
 
 def spool_paths(folder: str, run_id: str = "") -> list[str]:
     """Return the spools in a folder, of one run when an id (or its beginning) is given."""
-    try:
-        names = os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [os.path.join(folder, name) for name in sorted(names) if name.endswith(SUFFIX) and name.startswith(run_id)]
+    return [os.path.join(folder, name) for name in names_in(folder, SUFFIX, run_id)]
 
 
 def count_left(folder: str) -> int:
@@ -83,10 +85,10 @@ def look(path: str) -> Waiting | None:
     except (SiglumError, OSError) as error:
         return Waiting(
             path=path, run_id="", uri="", host="", pid=0, program="", started=0, alive=False, records=0, files=0,
-            ended=False, problem=str(error),
+            ended=False, why=Why(reason=Reason.UNREADABLE, message=str(error)), problem=str(error),
         )  # fmt: skip
     with contextlib.closing(journal):
-        header, found = journal.header, survey(journal)
+        header, found, noted = journal.header, survey(journal), read(journal.why)
     return Waiting(
         path=path,
         run_id=header.run_id,
@@ -99,7 +101,8 @@ def look(path: str) -> Waiting | None:
         records=found.records,
         files=found.files,
         ended=found.ended,
-        problem=journal.damage,
+        why=current(noted, alive=alive, uri="" if header.uri == OFFLINE_URL else header.uri),
+        problem=_problem(journal, found),
     )
 
 
@@ -116,30 +119,32 @@ def remove(path: str) -> None:
 
 def survey(journal: Journal) -> Contents:
     """Return what the records of a spool say together."""
-    records = files = 0
+    records = files = unreadable = 0
     ended = creates = False
     owner = journal.header.owner
     for record, end in _records(journal):
-        if end > journal.acked:
+        if record is None:
+            unreadable += 1
+        elif end > journal.acked:
             records += 1
-            files += type(record).__name__ == "File"
+            files += isinstance(record, File)
         if isinstance(record, Create):
             owner = creates = True
         elif isinstance(record, Update) and record.status is not None:
             ended = record.status.is_final
             owner = owner or not ended
     last = int(os.stat(journal.path).st_mtime * 1000)
-    return Contents(records, files, ended, owner, creates, last)
+    return Contents(records, files, ended, owner, creates, unreadable, last)
+
+
+def _problem(journal: Journal, found: Contents) -> str | None:
+    if journal.was_cut:
+        return "it was cut short: what was behind is lost."
+    return f"{count(found.unreadable, 'place')} in it cannot be read." if found.unreadable else None
 
 
 def _records(journal: Journal) -> Iterator[tuple[Record | None, int]]:
     at = journal.first()
     while some := journal.read(at, journal.end, 10_000):
         for content, at in some:
-            yield (None if content[1:2] == b"\x00" else _decoded(content)), at
-
-
-def _decoded(content: bytes) -> Record | None:
-    with contextlib.suppress(ValueError):
-        return decode(content)
-    return None
+            yield decoded(content), at

@@ -24,25 +24,26 @@ from zlib import crc32
 
 import msgspec
 
+from siglum.client.spool import frames
+from siglum.client.spool.frames import Found, packed
 from siglum.client.spool.records import Header
 from siglum.client.spool.refused import SUFFIX as REFUSED
 from siglum.core.errors import BusyError, FileFormatError, NotFoundError
 
 SUFFIX: Final = ".spool"
 COPIES: Final = ".files"
+WHY: Final = ".why"
+"""Ends the name of a file beside a spool: why it waits."""
+UNREADABLE: Final = ".unreadable"
+"""Ends the name of a file beside a spool: what could not be read of it."""
 TARGET: Final = ".to"
 """Ends the name of a file beside a spool: the server that `sync --to` has begun to send it to."""
 
 _MAGIC: Final = b"sigspl\x01\n"
 _START: Final = 64
 _MARKS: Final = struct.Struct("<QQI")
-_FRAME: Final = struct.Struct("<II")
-_FRAME_SIZE: Final = _FRAME.size
-_pack_frame = _FRAME.pack
 _FIRST_PIECE: Final = 64 * 1024
 _LARGEST_PIECE: Final = 4 * 1024 * 1024
-_BLOCK: Final = 256 * 1024
-_LARGEST_RECORD: Final = 1 << 30
 
 
 class Journal:
@@ -56,9 +57,11 @@ class Journal:
         """Up to where records have been taken by the store."""
         self.attempt = _START
         """Up to where the batch goes that is being sent, or was when the process ended."""
-        self.damage: str | None = None
+        self.was_cut = False
+        """Whether the end of the file is missing: nobody can tell what was behind."""
         self.header: Header
         self._fd = fd
+        self._first = _START
         self._size = 0
         self._limit = 0
         self._base = 0
@@ -76,6 +79,7 @@ class Journal:
             made._grow(_START)
             os.pwrite(made._fd, _MAGIC, 0)
             made.append(msgspec.json.encode(header))
+            made._first = made.end
             made.mark(made.end, made.end)
         except BaseException:
             made.remove()
@@ -99,7 +103,7 @@ class Journal:
             if not look:
                 found._lock()
             found._read_start()
-            found._find_end()
+            found._find_end(look)
         except BaseException:
             found.close()
             raise
@@ -115,38 +119,33 @@ class Journal:
         """The note of what the store did not take. It stays when the journal goes."""
         return self.path.removesuffix(SUFFIX) + REFUSED
 
+    @property
+    def unreadable(self) -> str:
+        """Where what cannot be read of it is kept. It stays when the journal goes."""
+        return self.path.removesuffix(SUFFIX) + UNREADABLE
+
+    @property
+    def why(self) -> str:
+        """The note of why it waits."""
+        return self.path.removesuffix(SUFFIX) + WHY
+
     def append(self, content: bytes) -> None:
         """Add a record. Raises OSError when there is no room for it; the file is as it was then."""
         start = self.end
-        end = start + _FRAME_SIZE + len(content)
+        end = start + frames.SIZE + len(content)
         if end > self._limit:
             self._grow(end)
         at = start - self._base
-        self._window[at : at + end - start] = _pack_frame(len(content), crc32(content)) + content  # type: ignore[index]
+        self._window[at : at + end - start] = packed(content)  # type: ignore[index]
         self.end = end
 
-    def read(self, start: int, stop: int, most: int) -> list[tuple[bytes, int]]:
-        """Return up to `most` records from `start` to `stop`, each with where it ends; those that are damaged not."""
-        found: list[tuple[bytes, int]] = []
-        while start < stop and len(found) < most:
-            block = os.pread(self._fd, min(_BLOCK, stop - start), start)
-            at = 0
-            while at + _FRAME_SIZE <= len(block) and len(found) < most:
-                length, checksum = _FRAME.unpack_from(block, at)
-                content = block[at + _FRAME_SIZE : at + _FRAME_SIZE + length]
-                if len(content) < length:
-                    break
-                at += _FRAME_SIZE + length
-                if crc32(content) == checksum:
-                    found.append((content, start + at))
-            if at == 0:  # one record larger than a block
-                length, checksum = _FRAME.unpack_from(block)
-                content = os.pread(self._fd, length, start + _FRAME_SIZE)
-                at = _FRAME_SIZE + length
-                if crc32(content) == checksum:
-                    found.append((content, start + at))
-            start += at
-        return found
+    def read(self, start: int, stop: int, most: int) -> Found:
+        """Return up to `most` records from `start` to `stop`, each with where it ends; None for a damaged one."""
+        return frames.read(self._fd, start, stop, most)
+
+    def bytes_at(self, start: int, stop: int) -> bytes:
+        """Return a piece of the file as it is."""
+        return os.pread(self._fd, stop - start, start)
 
     def mark(self, acked: int, attempt: int) -> None:
         """Note up to where records were sent, and up to where they are being sent."""
@@ -157,7 +156,7 @@ class Journal:
 
     def first(self) -> int:
         """Return where the records behind the header begin."""
-        return self.read(_START, self.end, 1)[0][1]
+        return self._first
 
     def close(self) -> None:
         """Let go of the file, which stays. In a forked child: so that the lock ends with the parent."""
@@ -171,9 +170,12 @@ class Journal:
 
     def remove(self) -> None:
         """Take the file away, with the files that it names. The lock goes last."""
-        for path in (self.path, self.path + TARGET):
+        for path in (self.path, self.path + TARGET, self.why):
             with contextlib.suppress(OSError):
                 os.unlink(path)
+        if os.path.exists(self.unreadable):  # its records may have named the files that are left
+            with contextlib.suppress(OSError):
+                os.replace(self.copies, self.unreadable + COPIES)
         if os.path.isdir(self.copies):
             import shutil  # seldom: most runs have none
 
@@ -182,7 +184,7 @@ class Journal:
 
     def _grow(self, needed: int) -> None:
         piece = max(_FIRST_PIECE, min(self._size, _LARGEST_PIECE))
-        size = -(-(needed + _FRAME_SIZE) // piece) * piece  # a frame of zeros is always behind the last record
+        size = -(-(needed + frames.SIZE) // piece) * piece  # a frame of zeros is always behind the last record
         if size > self._size:
             os.posix_fallocate(self._fd, self._size, size - self._size)
         base = self.end // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
@@ -204,50 +206,24 @@ class Journal:
         start = os.pread(self._fd, _START, 0)
         if not start.startswith(_MAGIC) or len(start) < _START:
             raise FileFormatError(self.path, "it is not a spool.")
-        records = self.read(_START, min(self._size, _START + _BLOCK), 1)
         try:
-            self.header = msgspec.json.decode(records[0][0], type=Header)
-        except (IndexError, msgspec.MsgspecError, struct.error):
+            content, self._first = self.read(_START, self._size, 1)[0]
+            self.header = msgspec.json.decode(content or b"", type=Header)
+        except (IndexError, msgspec.MsgspecError):
             raise FileFormatError(self.path, "its first record, which names the run, is damaged.") from None
         marks = start[len(_MAGIC) :]
         acked, attempt, checksum = _MARKS.unpack_from(marks)
-        first = records[0][1]
-        if crc32(marks[:16]) != checksum or not first <= acked <= attempt <= self._size:
-            acked = attempt = first  # all is sent again, which does no harm
+        if crc32(marks[:16]) != checksum or not self._first <= acked <= attempt:
+            acked = attempt = self._first  # all is sent again, which does no harm
         self.acked, self.attempt = acked, attempt
 
-    def _find_end(self) -> None:
-        """Find where whole records end, and whether something is wrong before or behind that."""
-        at, bad = _START, 0
-        while True:
-            if at + _FRAME_SIZE > self._size:
-                self.damage = "it was cut short"
-                break
-            length, checksum = _FRAME.unpack(os.pread(self._fd, _FRAME_SIZE, at))
-            if length == 0 and checksum == 0:
-                break
-            behind = at + _FRAME_SIZE + length
-            if behind > self._size or length > _LARGEST_RECORD:
-                self.damage = "it was cut short"
-                break
-            if crc32(os.pread(self._fd, length, at + _FRAME_SIZE)) != checksum:
-                if not self._is_frame(behind):
-                    self.damage = "its end is damaged"
-                    break
-                bad += 1
-            at = behind
-        self.end = at
-        if bad:
-            self.damage = f"{bad} of its records {'is' if bad == 1 else 'are'} damaged"
-        self.acked = min(self.acked, at)
-        self.attempt = min(self.attempt, at)
-
-    def _is_frame(self, at: int) -> bool:
-        if at + _FRAME_SIZE > self._size:
-            return at == self._size
-        length, checksum = _FRAME.unpack(os.pread(self._fd, _FRAME_SIZE, at))
-        content = os.pread(self._fd, min(length, _LARGEST_RECORD), at + _FRAME_SIZE)
-        return 0 < length == len(content) and bool(crc32(content) == checksum)
+    def _find_end(self, look: bool) -> None:
+        """Find where records end: also one that was not written to its end, unless its process may be at it."""
+        whole, written = frames.find_ends(self._fd, self.first(), self._size)
+        self.end = whole if look else written
+        self.was_cut = self._size < self.end + frames.SIZE
+        self.acked = min(self.acked, self.end)
+        self.attempt = min(self.attempt, self.end)
 
 
 def _file_name(run_id: str) -> str:

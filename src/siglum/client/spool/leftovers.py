@@ -9,12 +9,14 @@ from typing import Final
 
 import msgspec
 
-from siglum.client.spool import refused
+from siglum.client.spool import reasons, refused, unreadable
 from siglum.client.spool.delivery import Delivery
+from siglum.client.spool.frames import Found
 from siglum.client.spool.inventory import spool_paths, survey
 from siglum.client.spool.journal import TARGET, Journal
 from siglum.client.spool.places import OFFLINE_URL
 from siglum.client.spool.records import Header, Record
+from siglum.client.spool.selection import Unread
 from siglum.core.errors import BusyError, ConflictError, InvalidInputError, NotFoundError, SiglumError
 from siglum.tracking.entities import RunStatus
 from siglum.tracking.store import TrackingStore
@@ -31,6 +33,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     records: int = 0
     left: int = 0
     refused: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
     killed: bool = False
     problem: str | None = None
 
@@ -43,6 +46,9 @@ class Leftover:
         self.run_id = journal.header.run_id
         self.spool_id = journal.header.spool_id
         self.copies = journal.copies
+        self.unreadable: list[str] = []
+        """What of it could not be read and was set aside."""
+        self.problem: str | None = None
 
     @property
     def acked(self) -> int:
@@ -52,12 +58,28 @@ class Leftover:
     def attempt(self) -> int:
         return self.journal.attempt
 
-    def peek(self, most: int) -> list[tuple[bytes, int]]:
+    def peek(self, most: int) -> Found:
         journal = self.journal
         return journal.read(journal.acked, journal.attempt if journal.attempt > journal.acked else journal.end, most)
 
     def mark(self, acked: int, attempt: int) -> None:
         self.journal.mark(acked, attempt)
+
+    def set_aside(self, place: Unread) -> None:
+        self._set_aside(lambda: unreadable.set_aside(self.journal, place))
+
+    def note_cut(self) -> None:
+        """Put down that the end of the file is missing, if it is."""
+        if self.journal.was_cut:
+            self._set_aside(lambda: unreadable.note_cut(self.journal))
+
+    def _set_aside(self, keep: Callable[[], unreadable.Piece | None]) -> None:
+        try:
+            piece = keep()
+        except OSError as error:
+            self.problem = f"what cannot be read of it could not be set aside ({error.strerror or error})"
+        else:
+            self.unreadable += [f"{piece.what}: {piece.reason}"] if piece is not None else []
 
     def refuse(self, records: Sequence[Record], end: int, error: SiglumError) -> None:
         refused.note(self.journal.refused, self.journal.header, records, end, error, self.copies)
@@ -120,7 +142,7 @@ def adopt(
             journal = Journal.take_over(path)
             with contextlib.closing(journal):
                 found = survey(journal)
-                if journal.header.uri == uri and not found.owner and journal.damage is None:
+                if journal.header.uri == uri and not found.owner and not journal.was_cut:
                     delivery.send(Leftover(journal), lost)
                     journal.remove()
 
@@ -134,19 +156,23 @@ def _send_to(
     def lost(records: Sequence[Record], error: SiglumError) -> None:
         not_taken.extend(f"{refused.describe(record)}: {error.message}" for record in records)
 
-    uri, killed, problem = header.uri, False, journal.damage
+    uri, killed = header.uri, False
     try:
         uri = _target(header, journal, to)
         delivery, tracking = deliver(uri)
         delivery.send(leftover, lost)
+        leftover.note_cut()
         if found.owner and not found.ended and not lives:
             killed = _mark_killed(tracking, delivery.id_of(header.run_id), found.last)
     except (SiglumError, OSError) as error:
         left = survey(journal).records
+        if isinstance(error, SiglumError) and uri:
+            reasons.note(journal.why, reasons.why_of(error))
         return Sent(
             path=journal.path, run_id=header.run_id, uri=uri, records=found.records - left, left=left,
-            refused=tuple(not_taken), problem=str(error),
+            refused=tuple(not_taken), unreadable=tuple(leftover.unreadable), problem=str(error),
         )  # fmt: skip
+    problem = leftover.problem
     if problem is not None:
         os.replace(journal.path, journal.path + DAMAGED)
         problem = f"{problem}; what is whole was sent, and the file is kept as {journal.path}{DAMAGED}."
@@ -154,7 +180,7 @@ def _send_to(
         journal.remove()
     return Sent(
         path=journal.path, run_id=header.run_id, uri=uri, records=found.records, refused=tuple(not_taken),
-        killed=killed, problem=problem,
+        unreadable=tuple(leftover.unreadable), killed=killed, problem=problem,
     )  # fmt: skip
 
 

@@ -19,11 +19,12 @@ _MOST: Final = 128
 class OpenSpools:
     """Spools for one store, below one folder. May be used from any thread."""
 
-    def __init__(self, folder: str, uri: str, *, each: bool) -> None:
+    def __init__(self, folder: str, uri: str, *, each: bool, offline: bool = False) -> None:
         self.by_run: dict[str, RunSpool] = {}
         self._folder = folder
         self._uri = uri
         self._each = each
+        self._offline = offline
         self._opening = threading.RLock()
 
     def forget(self) -> None:
@@ -61,7 +62,7 @@ class OpenSpools:
                     program=" ".join(sys.argv[:1]),
                     started=now_ms(),
                 )
-                found = self._opened(RunSpool(self._folder, header, each=self._each))
+                found = self._opened(RunSpool(self._folder, header, each=self._each, offline=self._offline))
             if each is not None:
                 found.each = each
             return found

@@ -35,6 +35,15 @@ def user_folder(environ: Mapping[str, str]) -> str:
     return os.path.join(state, "siglum", "spool")
 
 
+def names_in(folder: str, suffix: str, begin: str = "") -> list[str]:
+    """Return the names of files of a kind in a folder, by name; none where there is no folder."""
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [name for name in sorted(names) if name.endswith(suffix) and name.startswith(begin)]
+
+
 def is_offline(environ: Mapping[str, str]) -> bool:
     """Whether no server is to be called."""
     return environ.get(OFFLINE_VARIABLE, "").strip().lower() not in _NO

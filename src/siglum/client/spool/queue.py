@@ -42,7 +42,7 @@ class SpoolQueue:
         self.offline = offline
         self.folder = folder
         self._uri = uri
-        self._open = OpenSpools(folder, uri, each=each)
+        self._open = OpenSpools(folder, uri, each=each, offline=offline)
         self._sender = Sender(delivery, uri, folder, offline=offline, spools=self._open)
         self._worker = Worker(self._sender, self._open)
         _QUEUES.add(self)

@@ -135,6 +135,12 @@ class Append(msgspec.Struct, frozen=True, array_like=True, tag=10):
 
 Record: TypeAlias = Point | Create | Params | Tags | DropTag | Inputs | Outputs | File | Update | Batch | Append
 
+KINDS: Final = {
+    0: "a metric point", 1: "the run itself", 2: "parameters", 3: "tags", 4: "the removal of a tag", 5: "inputs",
+    6: "outputs", 7: "a file", 8: "a change of status or name", 9: "a batch of values", 10: "rows of a table",
+}  # fmt: skip
+"""What the numbers of records stand for."""
+
 encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
 

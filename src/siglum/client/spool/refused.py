@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from siglum.client.spool.places import names_in
 from siglum.client.spool.records import (
     Append,
     Batch,
@@ -122,11 +123,7 @@ def read(path: str) -> Refused | None:
 
 def refused_paths(folder: str, run_id: str = "") -> list[str]:
     """Return the notes in a folder, of one run when an id (or its beginning) is given."""
-    try:
-        names = os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [os.path.join(folder, name) for name in sorted(names) if name.endswith(SUFFIX) and name.startswith(run_id)]
+    return [os.path.join(folder, name) for name in names_in(folder, SUFFIX, run_id)]
 
 
 def describe(record: Record) -> str:

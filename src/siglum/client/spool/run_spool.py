@@ -10,6 +10,7 @@ import itertools
 import logging
 import os
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,15 +18,20 @@ from typing import Final
 
 import msgspec
 
-from siglum.client.spool import refused
+from siglum.client.spool import reasons, refused, unreadable
 from siglum.client.spool.disk import DiskFlush
+from siglum.client.spool.frames import Found
 from siglum.client.spool.journal import Journal
 from siglum.client.spool.records import Header, Record
+from siglum.client.spool.selection import Unread
 from siglum.core.errors import SiglumError
 from siglum.tracking.entities import Run
 
 RENEWED_BYTES: Final = 32 * 1024 * 1024
 """A journal of this size is replaced by an empty one when all of it has been sent."""
+
+_NOTED_SECONDS: Final = 5.0
+"""How often it is noted that a spool waits for the same reason as before."""
 
 _log = logging.getLogger("siglum")
 
@@ -37,7 +43,7 @@ class RunSpool:
     not wait for it: its record goes behind.
     """
 
-    def __init__(self, folder: str, header: Header, *, each: bool = False) -> None:
+    def __init__(self, folder: str, header: Header, *, each: bool = False, offline: bool = False) -> None:
         self.run_id = header.run_id
         self.each = each
         """Whether each call waits for the store."""
@@ -48,8 +54,8 @@ class RunSpool:
         """The run as the store made it."""
         self.params: dict[str, str] = {}
         """The parameters that this process knows the run to have."""
-        self.problem: SiglumError | None = None
-        """Why what waits was not taken when it was last sent."""
+        self._problem: SiglumError | None = None
+        self._noted: tuple[str, float] | None = None
         self.sending = threading.Lock()
         """Held by who reads, sends and marks."""
         self._folder = folder
@@ -67,6 +73,9 @@ class RunSpool:
             self._journal = Journal.create(folder, header)
         except OSError as error:
             self._go_to_memory(error)
+        else:
+            if offline:
+                reasons.note(self._journal.why, reasons.OFFLINE)
 
     # -- writing ---------------------------------------------------------------------------------------------
     def append(self, contents: Sequence[bytes]) -> bool:
@@ -140,11 +149,11 @@ class RunSpool:
         journal = self._journal
         return None if journal is None or (self._memory_end and journal.acked >= journal.end) else journal
 
-    def peek(self, most: int) -> list[tuple[bytes, int]]:
+    def peek(self, most: int) -> Found:
         """Return the next records that were not sent, each with its place."""
         journal = self._unsent_journal()
         if journal is None:
-            return list(itertools.islice(self._memory, most))
+            return [*itertools.islice(self._memory, most)]
         return journal.read(journal.acked, journal.attempt if journal.attempt > journal.acked else journal.end, most)
 
     def mark(self, acked: int, attempt: int) -> None:
@@ -156,6 +165,39 @@ class RunSpool:
         self._acked, self._attempt = acked, attempt
         while self._memory and self._memory[0][1] <= acked:
             self._memory.popleft()
+
+    def set_aside(self, place: Unread) -> None:
+        """Keep what cannot be read beside the spool, and say so."""
+        journal = self._journal
+        if journal is None:
+            return
+        try:
+            piece = unreadable.set_aside(journal, place)
+        except OSError as error:
+            _log.error("What run %s logged is lost in part: %s.", self.run_id, error.strerror or error)
+            return
+        if piece is not None:
+            _log.warning(
+                "%s of what run %s logged cannot be read (%s), and may be missing; kept in %s.",
+                piece.what, self.run_id, piece.reason, journal.unreadable,
+            )  # fmt: skip
+
+    @property
+    def problem(self) -> SiglumError | None:
+        """Why what waits was not taken when it was last sent; also noted beside the journal, for who looks there."""
+        return self._problem
+
+    @problem.setter
+    def problem(self, error: SiglumError | None) -> None:
+        self._problem = error
+        journal = self._journal
+        if journal is None or error is None:
+            if journal is not None and self._noted is not None:
+                reasons.forget(journal.why)
+            self._noted = None
+        elif self._noted is None or self._noted[0] != error.message or time.monotonic() > self._noted[1]:
+            reasons.note(journal.why, reasons.why_of(error))
+            self._noted = error.message, time.monotonic() + _NOTED_SECONDS
 
     def refuse(self, records: Sequence[Record], end: int, error: SiglumError) -> None:
         """Note beside the spool that the store has refused records for good."""

@@ -120,6 +120,9 @@ class Sender:
             finally:
                 spool.sending.release()
             if isinstance(problem, UnavailableError):
+                for other in self._spools.all():  # not tried, for the same reason
+                    if other.waits:
+                        other.problem = problem
                 break
         self.losses.warn()
         if problem is not None and not self._was_said:
