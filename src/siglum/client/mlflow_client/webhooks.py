@@ -109,5 +109,5 @@ def _event(given: str | WebhookEvent) -> WebhookEvent:
         return WebhookEvent(WebhookEntity(entity), WebhookAction(action))
     except ValueError:
         known = [f"{each.entity}.{each.action}" for each in SENT_EVENTS]
-        hint = did_you_mean(given, known) or f"Use one of {', '.join(known)}."
+        hint = did_you_mean(str(given), known) or f"Use one of {', '.join(known)}."
         raise InvalidInputError(f"{given!r} is not an event.", hint=hint) from None
