@@ -164,6 +164,8 @@ def requests_of_all_kinds(r: Recorder, url: str) -> None:
     keep("PATCH", f"{API}/registered-models/update", {"name": "raw model"})
     keep("POST", f"{API}/model-versions/create", {"name": "raw model", "source": "s3://a/b"})
     keep("GET", f"{API}/model-versions/get?name=raw%20model&version=1")
+    for version in ("0", "-1", "abc", "1.0", "", "%2B1", "%201"):
+        keep("GET", f"{API}/model-versions/get-download-uri?name=raw%20model&version={version}")
     keep("POST", f"{API}/model-versions/transition-stage", {"name": "raw model", "version": "1", "stage": "Archived",
          "archive_existing_versions": True})  # fmt: skip
     keep("POST", f"{API}/registered-models/get-latest-versions", {"name": "raw model"})

@@ -41,11 +41,19 @@ def _what_there_is(names: list[str]) -> str:
 
 def require_version(sql: Sql, name: str, version: str) -> tuple[int, int]:
     """Return model key and number of a version. Raises NotFoundError that says which versions there are."""
-    number = parse_version(version)
+    number = _asked_for(version)
     key = require_model(sql, name)
     if sql.one("SELECT 1 FROM model_versions WHERE model_key = ? AND version = ?", (key, number)) is None:
         raise NotFoundError(f"Model Version (name={name}, version={version}) not found.", hint=_there_are(sql, key))
     return key, number
+
+
+def _asked_for(version: str) -> int:
+    """Return a number that a version may have or not: as in MLflow it may have a sign, and space around it."""
+    text = version.strip()
+    if text[:1] in ("-", "+"):
+        return parse_version(text[1:]) * (-1 if text[0] == "-" else 1)
+    return parse_version(text)
 
 
 def _there_are(sql: Sql, key: int) -> str:
