@@ -60,6 +60,13 @@ def test_add_says_what_it_recorded(project: DataProject) -> None:
     assert project.done("status") == "Data and pipelines are up to date.\n"
 
 
+def test_a_slash_after_a_name_means_nothing(project: DataProject) -> None:
+    project.write({"f": "1", "d/a": "1"})
+    assert project.done("add", "f/", "d/").startswith("f  md5:")
+    assert "path: f\n" in project.read("f.dvc")
+    assert "path: d\n" in project.read("d.dvc")
+
+
 def test_status_and_commit(project: DataProject) -> None:
     project.write({"f": "1", "d/a": "1", "d/b": "2", "gone": "3"})
     project.done("add", "f", "d", "gone")

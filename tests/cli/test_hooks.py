@@ -132,6 +132,15 @@ def test_the_pre_commit_tool(project: DataProject) -> None:
     assert not (project.root / ".git/hooks/pre-push").exists()
 
 
+def test_without_git_there_is_nothing_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert app.run(["init", "-q", "--no-scm"]) == 0
+    assert app.run(["install"]) == 0
+    assert "nothing to install" in capsys.readouterr().out
+
+
 def test_hooks_without_a_data_repository_do_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

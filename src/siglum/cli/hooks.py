@@ -8,7 +8,6 @@ import click
 
 from siglum.cli.command import command, group
 from siglum.cli.console import Console
-from siglum.core.errors import InvalidInputError
 
 _PASS_ALL = {"ignore_unknown_options": True, "allow_extra_args": True}
 
@@ -26,7 +25,9 @@ def install(console: Console, use_pre_commit_tool: bool) -> None:
 
     repo = Repository.open()
     if repo.git is None:
-        raise InvalidInputError("This repository is not kept in Git.", hint="Hooks are for repositories in Git.")
+        console.say("There is nothing to install: this repository is not kept in Git, which is what runs hooks.")
+        console.result({"files": [], "attributes": None})
+        return
     done = install_hooks(repo.git, use_pre_commit_tool=use_pre_commit_tool)
     shown = [os.path.relpath(path) for path in done.files]
     console.say(f"Installed {', '.join(shown)}.")

@@ -109,7 +109,7 @@ def _plans(repo: Repository, targets: Sequence[str]) -> list[TrackedOutput]:
     plans: dict[tuple[str, str], TrackedOutput] = {}
     for target in targets:
         shown = os.path.relpath(os.path.abspath(target))
-        there = os.path.lexists(target)
+        there = os.path.lexists(os.path.abspath(target))  # without the slash that completion puts after a name
         if not there and not _was_recorded(repo, target, tracked):
             raise NotFoundError(f"{shown} does not exist.")
         plan = plan_target(repo, target, tracked)
