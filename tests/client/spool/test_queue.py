@@ -150,6 +150,27 @@ def test_a_refusal_is_raised_once_and_names_the_run(store: Store, queue: SpoolQu
     queue.discard("other")
 
 
+def test_all_refusals_since_the_last_flush_are_one_error(
+    store: Store, queue: SpoolQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.refuses = lambda _run, _params: ConflictError("No.")
+    queue.put("r", point(1))
+    wait_until(lambda: caplog.messages != [])
+    queue.put_record("r", Params({"a": "1"}))
+    queue.put("other", point(1))
+    queue.finish("other")
+    queue.finish("r")  # one of its two records was said before
+    queue.close()
+    said = "1 {} of run {} could not be stored: No. 'siglum spool list' shows what was refused."
+    assert sorted(caplog.messages) == sorted(
+        [said.format("metric point", "other"), said.format("metric point", "r"), said.format("record", "r")]
+    )
+    with pytest.raises(ConflictError, match=r"2 records of run r \(and 1 record of 1 other run\) could not be stored"):
+        queue.flush()
+    queue.flush()
+    assert len(caplog.messages) == 3
+
+
 def test_what_is_beside_a_refused_record_is_stored(store: Store, queue: SpoolQueue) -> None:
     store.refuses = lambda _run, params: ConflictError("No.") if any(each.key == "bad" for each in params) else None
     with queue.open("r").sending:  # so that all goes in one batch

@@ -159,9 +159,11 @@ def test_each_call_waits_when_it_is_told_to(
         assert there.tracking.get_run(run.info.run_id).data.tags["t"] == "v"
 
 
-def test_what_another_process_did_is_told_when_the_run_ends(
-    server: ServerProcess, there: Stores, project: Path
+@pytest.mark.parametrize("flushes", [True, False], ids=["flush", "end"])
+def test_what_another_process_did_is_told_once(
+    server: ServerProcess, there: Stores, project: Path, caplog: pytest.LogCaptureFixture, flushes: bool
 ) -> None:
+    """By the thread that sends or else as the run ends; a flush raises it whether it was said or not, and once."""
     siglum.set_tracking_uri(server.url)
     run = siglum.start_run()
     there.tracking.log_batch(run.info.run_id, params=[Param("depth", "3")])
@@ -169,8 +171,16 @@ def test_what_another_process_did_is_told_when_the_run_ends(
     siglum.log_param("depth", 5, on_conflict="keep")
     siglum.log_param("rate", 1, on_conflict="replace")
     siglum.log_metric("loss", 1)
-    with pytest.raises(ConflictError, match=r"1 record of run .* could not be stored: Parameter 'depth'"):
-        siglum.end_run()
+    what = f"1 record of run {run.info.run_id} could not be stored: Parameter 'depth'"
+    if flushes:
+        with pytest.raises(ConflictError, match=what):
+            siglum.flush()
+        siglum.flush()
+    siglum.end_run()
+    assert sum(what in message for message in caplog.messages) in ((0, 1) if flushes else (1,))
+    if not flushes:
+        with pytest.raises(ConflictError, match=what):
+            siglum.flush()
     stored = there.tracking.get_run(run.info.run_id)
     assert stored.data.params == {"depth": "3", "rate": "1"}
     assert stored.data.metrics == {"loss": 1.0}

@@ -45,10 +45,10 @@ def end(scope: RunScope, status: RunStatus) -> None:
     store, problems = scope.session.stores.tracking, []
     steps: tuple[Callable[[], object], ...] = (
         lambda: _finish_output(scope),
-        lambda: scope.session.queue.settle(scope.run_id),
+        lambda: scope.session.queue.finish(scope.run_id),
         lambda: recording.finish(scope),
         lambda: store.update_run(scope.run_id, status=status, end_time=now_ms()),
-        lambda: scope.session.queue.settle(scope.run_id),
+        lambda: scope.session.queue.finish(scope.run_id),
         lambda: scope.session.queue.end(scope.run_id),
     )
     for step in steps:  # each is tried, whatever became of those before

@@ -93,14 +93,17 @@ class SpoolQueue:
                 self._sender.flush(spool, patience if problem is None else 0)
             except SiglumError as error:
                 problem = problem or error
-        self._sender.losses.raise_first(run_id)
+        self._sender.losses.raise_all(run_id)
         if problem is not None:
             raise problem
 
     def catch_up(self, run_id: str | None = None) -> None:
-        """Do what `flush` does, before something is asked of the store; not for long while it is known to be away."""
+        """Do what `flush` does, before something is asked of the store; not for long while it is known to be away.
+
+        What was refused is said, if it is the first of a run, and left for `flush` to raise.
+        """
         self.send(run_id)
-        self._sender.losses.raise_first(run_id)
+        self._sender.losses.warn()
 
     def send(self, run_id: str | None = None) -> None:
         """Do what `flush` does before something is asked of the store; what was refused is left for `flush` to say."""
@@ -121,8 +124,15 @@ class SpoolQueue:
         problems = [problem for spool in self._open.chosen(run_id) if (problem := self._sender.attempt(spool))]
         for problem in problems:
             self._sender.say(problem)
-        self._sender.losses.raise_first(run_id)
+        self._sender.losses.raise_all(run_id)
         return not problems
+
+    def finish(self, run_id: str) -> None:
+        """Do what `settle` does for a run that ends; what was refused is said instead of raised."""
+        for spool in self._open.chosen(run_id):
+            if (problem := self._sender.attempt(spool)) is not None:
+                self._sender.say(problem)
+        self._sender.losses.say(run_id)
 
     def settle_named(self, run_id: str) -> None:
         """Do what `settle` does, for a run that somebody named: one that the store does not know is said at once.
@@ -138,7 +148,7 @@ class SpoolQueue:
                 self.discard(run_id)
                 raise spool.problem
             self._sender.say(problem)
-        self._sender.losses.raise_first(run_id)
+        self._sender.losses.raise_all(run_id)
 
     def settle_new(self, run_id: str) -> SiglumError | None:
         """Wait for the store to make a run; return why it has not. What it refuses is forgotten, if it has answered."""
@@ -205,7 +215,6 @@ class SpoolQueue:
 
         Raises:
             UnavailableError: Something could not be sent; says how much, and how to send it.
-            SiglumError: As `flush`, but for what was said already.
         """
         try:
             deadline, problem = time.monotonic() + (0 if self.is_away else seconds), None
@@ -215,7 +224,7 @@ class SpoolQueue:
                         self._sender.flush(spool, max(0.0, deadline - time.monotonic()))
                 except SiglumError as error:
                     problem = error
-            self._sender.losses.raise_first(None, unsaid=True)
+            self._sender.losses.say()
             if problem is not None:
                 raise problem
         finally:
