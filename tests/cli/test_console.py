@@ -90,3 +90,15 @@ def cell_width(text: str) -> int:
 def test_an_error_is_one_line_whatever_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
     Console().error(NotFoundError("No file 'a\nb'.", hint="Look again."))
     assert capsys.readouterr().err == "error: No file 'a b'. Look again.\n"
+
+
+def test_what_names_a_row_is_cut_last_and_nothing_reaches_the_terminal_as_a_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    out = Terminal()
+    Console(out=out).table(["run", "name", "status"], [["56b9d743a71a", "a\x1b[2J\nb" * 5, "FINISHED AND MORE"]])
+    first, line = out.getvalue().splitlines()
+    assert line.startswith("56b9d743a71a  a\\x1b[2J")
+    assert len(line) <= 40
+    assert "\x1b[2J" not in first + line

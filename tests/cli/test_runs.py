@@ -18,6 +18,8 @@ for experiment in ("churn", "fraud"):
         with siglum.start_run(run_name=f"{experiment}-{number}"):
             siglum.log_param("n", number)
             siglum.log_metric("score", number / 2)
+            siglum.log_metric("zeal", 1)
+            siglum.log_metric("system/cpu", 50)
             siglum.log_text("x", "notes/a.txt")
 """
 
@@ -41,7 +43,7 @@ def test_list(project: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["run", "name", "experiment", "status", "started", "metrics"]
     assert [line.split()[1] for line in lines[1:]] == ["fraud-1", "fraud-0", "churn-1", "churn-0"]
-    assert "score 0.5" in lines[1]
+    assert lines[1].endswith("score 0.5, zeal 1")  # what the machine did is not what a run is known by
 
 
 def test_list_some(project: Path) -> None:
@@ -57,11 +59,25 @@ def test_show(project: Path) -> None:
     for given in (run_id, run_id[:8]):
         done = siglum(project, "runs", "show", given)
         assert done.returncode == 0
-        for words in (run_id, "FINISHED", "score  0.5", "notes/a.txt", "siglum/recipe.json", "siglum.recipe_digest"):
+        for words in (
+            run_id,
+            "FINISHED",
+            "score       0.5",
+            "notes/a.txt",
+            "siglum/recipe.json",
+            "siglum.recipe_digest",
+        ):
             assert words in done.stdout
     shown = json.loads(siglum(project, "runs", "show", run_id, "--json").stdout)
-    assert shown["run"]["data"]["metrics"] == {"score": 0.5}
+    assert shown["run"]["data"]["metrics"] == {"score": 0.5, "system/cpu": 50, "zeal": 1}
     assert {entry["path"] for entry in shown["files"]} >= {"notes/a.txt", "siglum/environment.json"}
+
+
+def test_a_run_by_its_name(project: Path) -> None:
+    assert "churn-1" in siglum(project, "runs", "show", "churn-1").stdout
+    program = "import siglum\nfor _ in range(2): siglum.start_run(run_name='twin'); siglum.end_run()"
+    subprocess.run([sys.executable, "-c", program], cwd=project, check=True)
+    assert "2 runs have this name" in siglum(project, "runs", "show", "twin").stderr
 
 
 def test_what_is_not_there(project: Path) -> None:

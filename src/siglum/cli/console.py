@@ -82,9 +82,11 @@ class Console:
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows in aligned columns under a header; nothing under `--json` or `--quiet`.
 
-        On a terminal that is too narrow the widest cells are cut, with an ellipsis; elsewhere nothing ever is.
+        On a terminal that is too narrow the widest cells are cut, with an ellipsis, what names a row last; elsewhere
+        nothing ever is. What a terminal would act on is spelled out: cells hold what anybody has logged.
         """
-        for i, line in enumerate(table_lines([header, *rows], self.room)):
+        cells = [[one_line(cell) for cell in row] for row in rows]
+        for i, line in enumerate(table_lines([header, *cells], self.room)):
             self.say(self.style(line, "bold") if i == 0 else line)
 
     def warn(self, text: str) -> None:

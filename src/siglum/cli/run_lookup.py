@@ -72,19 +72,27 @@ def matching_runs(
 
 
 def full_id(stores: Stores, given: str) -> str:
-    """Return the id of the one run, deleted or not, that `given` names or begins the id of. Raises NotFoundError."""
+    """Return the id of the one run, deleted or not, that `given` is the name or the beginning of the id of.
+
+    Raises:
+        NotFoundError: There is none, or more than one.
+    """
     from siglum.tracking.entities import ViewType
 
     try:
         return stores.tracking.get_run(given).info.run_id
     except NotFoundError as missing:
-        known = [run.info.run_id for run in matching_runs(stores, None, "", _LOOKED_AT, view=ViewType.ALL)]
+        runs = matching_runs(stores, None, "", _LOOKED_AT, view=ViewType.ALL)
+        known = [run.info.run_id for run in runs]
         long_enough = len(given) >= LEAST_OF_AN_ID
         matching = [run_id for run_id in known if run_id.startswith(given.lower())] if long_enough else []
-        if len(matching) == 1:
-            return matching[0]
+        named = [run.info.run_id for run in runs if run.info.run_name == given]
+        if len(matching or named) == 1:
+            return (matching or named)[0]
         if matching:
             hint = f"{count(len(matching), 'run')} begin with it: {', '.join(matching[:3])}."
+        elif named:
+            hint = f"{count(len(named), 'run')} have this name: {', '.join(named[:3])}."
         else:
             near = near_names(given, known) or [each for each in known if each[:4] == given[:4].lower()][:3]
             hint = f"Did you mean {' or '.join(near)}?" if near else "See 'siglum runs list' for the runs there are."

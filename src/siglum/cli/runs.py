@@ -10,7 +10,7 @@ import click
 
 from siglum.cli.chart_lines import can_print
 from siglum.cli.command import group, tracking_option
-from siglum.cli.console import Console
+from siglum.cli.console import Console, one_line
 from siglum.cli.run_lookup import experiments_named, full_id, history, matching_runs, open_stores
 from siglum.cli.runs_change import delete_runs, restore_runs, tag_run
 from siglum.cli.runs_compare import compare_runs
@@ -20,6 +20,7 @@ from siglum.cli.runs_plot import plot_runs
 from siglum.cli.runs_table import csv_of, export_runs
 from siglum.cli.runs_watch import watch_run
 from siglum.cli.sparkline import sparkline
+from siglum.cli.tables import cut
 from siglum.core.text import size, timestamp
 
 if TYPE_CHECKING:
@@ -94,8 +95,9 @@ def list_runs(
 @click.argument("run_id")
 @tracking_option
 def show_run(console: Console, run_id: str, tracking_uri: str | None) -> None:
-    """Show one run: parameters, metrics, tags, inputs, files and models. RUN_ID may be cut off where it is clear.
+    """Show one run: parameters, metrics, tags, inputs, files and models.
 
+    RUN_ID may be the beginning of it, where that is clear, or a name that only one run has.
     Of a `siglum repro`, it shows what became of each stage, and which run made its outputs.
     """
     from siglum.cli.repro_recording import send_waiting
@@ -114,7 +116,7 @@ def show_run(console: Console, run_id: str, tracking_uri: str | None) -> None:
         nested = _nested(stores, run)
         series = {key: history(stores, run.info.run_id, key) for key in sorted(run.data.metrics)[:_DRAWN]}
     console.result({"run": run, "files": files, "models": models, "nested": [each.info.run_id for each in nested]})
-    console.say(f"{console.style(run.info.run_name, 'bold')}  {run.info.run_id}")
+    console.say(f"{console.style(one_line(run.info.run_name), 'bold')}  {run.info.run_id}")
     ended = timestamp(run.info.end_time) if run.info.end_time else "not ended"
     _rows(console, "run", [
         ("status", str(run.info.status)), ("started", timestamp(run.info.start_time)), ("ended", ended),
@@ -126,14 +128,14 @@ def show_run(console: Console, run_id: str, tracking_uri: str | None) -> None:
     listed = {each.run_id for each in stages}
     others = [each for each in nested if each.info.run_id not in listed]
     _rows(console, "nested runs", [(each.info.run_name, f"{each.info.run_id}  {each.info.status}") for each in others])
-    _rows(console, "parameters", sorted(run.data.params.items()))
+    _rows(console, "parameters", sorted(run.data.params.items()), fitting=True)
     metrics = sorted(run.data.metrics.items())
     width = max((len(repr(value)) for _, value in metrics), default=0)
     drawn = [(key, f"{value!r:<{width}}  {_drawn(series.get(key))}".rstrip()) for key, value in metrics]
     _rows(console, "metrics", drawn)
     told = (STAGES_TAG, NOTE_TAG, PARENT_TAG) if stages else (PARENT_TAG,)
-    tags = {key: value.replace("\n", " ")[:120] for key, value in run.data.tags.items() if key not in told}
-    _rows(console, "tags", sorted(tags.items()))
+    tags = {key: value for key, value in run.data.tags.items() if key not in told}
+    _rows(console, "tags", sorted(tags.items()), fitting=True)
     inputs = [(each.dataset.name, each.dataset.digest) for each in run.inputs.dataset_inputs]
     _rows(console, "inputs", sorted(inputs))
     _rows(console, "files", [(entry.path, size(entry.size or 0)) for entry in files])
@@ -146,12 +148,13 @@ for _command in (
     runs.add_command(_command)
 
 
-def _rows(console: Console, title: str, rows: list[tuple[str, str]]) -> None:
+def _rows(console: Console, title: str, rows: list[tuple[str, str]], *, fitting: bool = False) -> None:
     if rows:
         console.say(console.style(title, "bold"))
         width = max(len(key) for key, _ in rows)
         for key, value in rows:
-            console.say(f"  {key:<{width}}  {value}")
+            line = one_line(f"  {key:<{width}}  {value}".rstrip())
+            console.say(cut(line, console.room) if fitting and console.room else line)
 
 
 def _drawn(points: Sequence[Metric] | None) -> str:
@@ -182,6 +185,7 @@ def _nested(stores: Stores, run: Run) -> list[Run]:
 
 
 def _few_metrics(run: Run) -> str:
-    shown = sorted(run.data.metrics.items())
+    """Return the first few metrics that a run has of itself; those of its machine are with `runs show`."""
+    shown = sorted((key, value) for key, value in run.data.metrics.items() if not key.startswith("system/"))
     text = ", ".join(f"{key} {value:.4g}" for key, value in shown[:_SHOWN_METRICS])
     return f"{text}, …" if len(shown) > _SHOWN_METRICS else text

@@ -27,13 +27,16 @@ def plain_table(rows: Sequence[Sequence[str]], *, right: bool = False, keep_blan
 def table_lines(rows: Sequence[Sequence[str]], room: int | None = None) -> list[str]:
     """Return rows of one line each as columns two blanks apart, not wider than `room` if that can be.
 
-    What is too wide is cut at its end: the widest columns first, none to less than a few letters.
+    What is too wide is cut at its end: the widest columns first, none to less than a few letters; the first one, by
+    which a row is asked for, only when that is not enough.
     """
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     if room is not None:
-        widths = _narrowed(widths, room - 2 * (len(widths) - 1))
+        room -= 2 * (len(widths) - 1)
+        widths = widths[:1] + _narrowed(widths[1:], room - widths[0])
+        widths = _narrowed(widths, room)
     return [
-        "  ".join(_pad(_cut(cell, width), width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(_pad(cut(cell, width), width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
 
@@ -41,7 +44,7 @@ def table_lines(rows: Sequence[Sequence[str]], room: int | None = None) -> list[
 def _narrowed(widths: Sequence[int], room: int) -> list[int]:
     """Return widths that together take no more than `room`, where the widest give way first."""
     narrowed = list(widths)
-    while sum(narrowed) > room and max(narrowed) > _LEAST:
+    while sum(narrowed) > room and max(narrowed, default=0) > _LEAST:
         widest = max(narrowed)
         # Down to the next widest column, or as far as is needed.
         columns = [i for i, width in enumerate(narrowed) if width == widest]
@@ -52,7 +55,8 @@ def _narrowed(widths: Sequence[int], room: int) -> list[int]:
     return narrowed
 
 
-def _cut(text: str, width: int) -> str:
+def cut(text: str, width: int) -> str:
+    """Return a text that takes no more than `width` columns of a terminal, with an ellipsis where it was longer."""
     if _width(text) <= width:
         return text
     kept = ""
