@@ -45,6 +45,8 @@ And what no call of the comparison shows:
 
 - A body whose `Content-Type` is not `application/json` is refused with 415, where MLflow says 400.
 - Field names in requests are those of the documentation, in snake_case; MLflow also takes camelCase.
+- A value of another type than the documentation's is refused. MLflow stores an empty text or 0 in its place: for a
+  parameter 0.1 that is not in quotes, or a time with a fraction.
 - Page tokens of MLflow's server are no tokens of Siglum's, and the other way round.
 - NaN is written as the string "NaN" in bulk histories, too, where MLflow writes a bare `NaN`, which is not JSON.
 - Webhooks: events of prompts and budgets are refused with 501, since they never happen. The test of a webhook tells the

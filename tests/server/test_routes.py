@@ -87,6 +87,7 @@ def test_a_route_cannot_be_made_without_a_permission() -> None:
     assert made.paths == ("/x",)
 
 
+IS_JSON = {"content-type": "application/json"}
 BAD_BODIES = [
     b"not json",
     b"[]",
@@ -180,6 +181,20 @@ def test_what_is_missing_is_named(app: Dispatcher) -> None:
     body = {"run_id": "a" * 32, "metrics": [{"key": "a", "value": 1}]}
     answer = ask(app, "POST", "/api/2.0/mlflow/runs/log-batch", body)
     assert answer.json["message"] == "Missing value for required parameter 'metrics[0].timestamp'."
+
+
+def test_what_python_writes_for_nan_is_read_as_mlflow_reads_it(app: Dispatcher) -> None:
+    runs = "/api/2.0/mlflow/runs"
+    run_id = ask(app, "POST", f"{runs}/create", {"experiment_id": "0"}).json["run"]["info"]["run_id"]
+    point = '{"key": "%s", "value": %s, "timestamp": "1", "step": 2}'
+    points = ", ".join(point % pair for pair in (("a", "NaN"), ("b", "-Infinity"), ("c", "Infinity"), ("d", "1")))
+    body = f'{{"run_id": "{run_id}", "metrics": [{points}]}}'
+    assert ask(app, "POST", f"{runs}/log-batch", body.encode(), IS_JSON).status == 200
+    found = ask(app, "GET", f"{runs}/get?run_id={run_id}").json["run"]["data"]["metrics"]
+    assert [(m["value"], m["step"]) for m in found] == [("NaN", 2), ("-Infinity", 2), ("Infinity", 2), (1.0, 2)]
+    for bad in (b"1" + b"0" * 400, b"{}", b'"\\ud800"', b"[" * 5000):
+        told = b'{"run_id": "%b", "key": "a", "value": %b, "timestamp": 1, "x": NaN}' % (run_id.encode(), bad)
+        assert_is_error(ask(app, "POST", f"{runs}/log-metric", told, IS_JSON), 400)
 
 
 def test_a_bug_is_logged_and_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 import typing
@@ -76,13 +77,32 @@ class Endpoint:
     def read_request(self, body: bytes, query: bytes, parameters: dict[str, str]) -> Message:
         """Return the request as a message: from the body, else from the query; what the path names goes before."""
         if self.reads_body or (body and not query):
-            request = self._decode(body or b"{}")
+            request = self._read_body(body or b"{}")
         else:
             request = msgspec.convert(self._read_query(query), self._request, strict=False)
         for name, value in parameters.items():
             if name in self._fields:
                 setattr(request, name, value)
         return request
+
+    def _read_body(self, body: bytes) -> Message:
+        try:
+            return self._decode(body)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            if b"NaN" not in body and b"Infinity" not in body:
+                raise
+            return self._read_python_json(body)
+
+    def _read_python_json(self, body: bytes) -> Message:
+        """Read what Python's `json` writes and MLflow's server takes: a loss that is a bare NaN is no JSON."""
+        try:
+            found = json.loads(body)
+            msgspec.json.encode(found)  # refuses half of a surrogate pair, which could not be answered
+        except (ValueError, OverflowError):
+            raise InvalidInputError("The request's body is not JSON in UTF-8.") from None
+        return msgspec.convert(found, self._request, strict=False)
 
     def _read_query(self, query: bytes) -> dict[str, Any]:
         try:
