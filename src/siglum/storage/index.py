@@ -103,8 +103,12 @@ def compact(status: os.stat_result) -> FileStatus:
 
 def is_settled(status: Status, now_ns: int) -> bool:
     """Whether a change made from now on would show in these times: they are older than a tick of their file system."""
-    tick = _COARSE_TICK_NS if status.st_ctime_ns % COARSE_CLOCK == 0 else TICK_NS
-    return max(status.st_mtime_ns, status.st_ctime_ns) + tick < now_ns
+    return _are_settled(status.st_mtime_ns, status.st_ctime_ns, now_ns)
+
+
+def _are_settled(mtime_ns: int, ctime_ns: int, now_ns: int) -> bool:
+    tick = _COARSE_TICK_NS if ctime_ns % COARSE_CLOCK == 0 else TICK_NS
+    return max(mtime_ns, ctime_ns) + tick < now_ns
 
 
 def is_settled_content(status: Status, swapped_at_ns: int) -> bool:
@@ -248,9 +252,13 @@ class StatIndex:
 
     def put_all(self, files: Iterable[tuple[Status, str]], read_at_ns: int) -> None:
         """Do as `put` for many files that were all read after one moment."""
-        for status, oid in files:
-            if is_settled(status, read_at_ns):
-                self.put_fact(fingerprint(status), oid)
+        entries, today = self._loaded(), self._today
+        keys_and_oids = [(fingerprint(status), oid) for status, oid in files]
+        fields = _KEY.iter_unpack(b"".join([key for key, _ in keys_and_oids]))
+        for (key, oid), (_, _, _, mtime_ns, ctime_ns) in zip(keys_and_oids, fields, strict=True):
+            if _are_settled(mtime_ns, ctime_ns, read_at_ns):
+                entries[key] = _value_of(oid) + today
+                self._new[key] = None
 
     def put_fact(self, key: bytes, oid: str) -> None:
         """Remember a hash under a key of 40 bytes that stands for all it depends on."""
