@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from siglum.client.rest.server_errors import ServerFailedError, ServerUnavailableError
 from siglum.core import errors
 from siglum.core.errors import SearchSyntaxError, SiglumError, UnavailableError
 
@@ -62,14 +63,6 @@ _BY_STATUS: dict[int, type[SiglumError]] = {
     504: errors.UnavailableError,
     507: errors.StorageFullError,
 }
-
-
-class ServerUnavailableError(UnavailableError):
-    """The server has answered, that it cannot: not the same as one that does not answer."""
-
-
-class ServerFailedError(errors.InternalError):
-    """A bug, or another program than a tracking server, at the other end."""
 
 
 _AT_THE_SERVER: dict[type[SiglumError], type[SiglumError]] = {

@@ -143,6 +143,14 @@ class Journal:
         """Return up to `most` records from `start` to `stop`, each with where it ends; None for a damaged one."""
         return frames.read(self._fd, start, stop, most)
 
+    def count_waiting(self) -> int:
+        """Return how many records have not been taken by the store."""
+        count, at = 0, self.acked
+        while at < self.end and (some := self.read(at, self.end, 10_000)):
+            at = some[-1][1]
+            count += len(some)
+        return count
+
     def bytes_at(self, start: int, stop: int) -> bytes:
         """Return a piece of the file as it is."""
         return os.pread(self._fd, stop - start, start)

@@ -8,7 +8,7 @@ import os
 
 import msgspec
 
-from siglum.client.rest.errors import ServerFailedError, ServerUnavailableError
+from siglum.client.rest.server_errors import ServerFailedError, ServerUnavailableError
 from siglum.core.clock import now_ms
 from siglum.core.errors import (
     BusyError,

@@ -6,11 +6,8 @@ memory; that is said once, and the training goes on.
 
 from __future__ import annotations
 
-import itertools
 import logging
-import os
 import threading
-import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,20 +15,18 @@ from typing import Final
 
 import msgspec
 
-from siglum.client.spool import reasons, refused, unreadable
+from siglum.client.spool import reasons, refused
 from siglum.client.spool.disk import DiskFlush
 from siglum.client.spool.frames import Found
 from siglum.client.spool.journal import Journal
+from siglum.client.spool.memory import MemoryRecords
+from siglum.client.spool.notes import SpoolNotes
 from siglum.client.spool.records import Header, Record
 from siglum.client.spool.selection import Unread
 from siglum.core.errors import SiglumError
-from siglum.tracking.entities import Run
 
 RENEWED_BYTES: Final = 32 * 1024 * 1024
 """A journal of this size is replaced by an empty one when all of it has been sent."""
-
-_NOTED_SECONDS: Final = 5.0
-"""How often it is noted that a spool waits for the same reason as before."""
 
 _log = logging.getLogger("siglum")
 
@@ -50,12 +45,10 @@ class RunSpool:
         self.ended = False
         """Whether the run has ended here: nothing more is expected."""
         self.closed = False
-        self.created: Run | None = None
-        """The run as the store made it."""
         self.params: dict[str, str] = {}
         """The parameters that this process knows the run to have."""
         self._problem: SiglumError | None = None
-        self._noted: tuple[str, float] | None = None
+        self._notes = SpoolNotes(header.run_id)
         self.sending = threading.Lock()
         """Held by who reads, sends and marks."""
         self._folder = folder
@@ -63,19 +56,15 @@ class RunSpool:
         self._lock = threading.RLock()
         self._inside = False
         self._behind: deque[bytes] = deque()
-        self._memory: deque[tuple[bytes, int]] = deque()
-        self._memory_end = 0
-        self._acked = 0
-        self._attempt = 0
+        self._memory = MemoryRecords()
         self._journal: Journal | None = None
         self._disk = DiskFlush()
         try:
             self._journal = Journal.create(folder, header)
         except OSError as error:
             self._go_to_memory(error)
-        else:
-            if offline:
-                reasons.note(self._journal.why, reasons.OFFLINE)
+        if offline and self._journal is not None:
+            reasons.note(self._journal.why, reasons.OFFLINE)
 
     # -- writing ---------------------------------------------------------------------------------------------
     def append(self, contents: Sequence[bytes]) -> bool:
@@ -101,25 +90,22 @@ class RunSpool:
 
     def _add(self, content: bytes) -> None:
         journal = self._journal
-        if journal is not None and not self._memory_end:
+        if journal is not None and not self._memory.began:
             try:
                 journal.append(content)
             except OSError as error:
                 self._go_to_memory(error)
             else:
                 return
-        self._memory_end += len(content)
-        self._memory.append((content, self._memory_end))
+        self._memory.append(content)
 
     def _go_to_memory(self, error: OSError) -> None:
         journal = self._journal
-        self._memory_end = self._acked = self._attempt = 1 if journal is None else journal.end
+        self._memory = MemoryRecords(1 if journal is None else journal.end)
         _log.warning(
             "Run %s is not spooled any more (%s: %s): what it logs waits in memory until it is sent.",
-            self.run_id,
-            self._folder,
-            error.strerror or error,
-        )
+            self.run_id, self._folder, error.strerror or error,
+        )  # fmt: skip
 
     # -- sending: under `sending` ----------------------------------------------------------------------------
     @property
@@ -136,95 +122,65 @@ class RunSpool:
     def acked(self) -> int:
         """Up to where records have been taken by the store."""
         journal = self._unsent_journal()
-        return self._acked if journal is None else journal.acked
+        return (journal or self._memory).acked
 
     @property
     def attempt(self) -> int:
         """Up to where the batch goes that is being sent."""
         journal = self._unsent_journal()
-        return self._attempt if journal is None else journal.attempt
+        return (journal or self._memory).attempt
 
     def _unsent_journal(self) -> Journal | None:
         """Return the journal as long as records wait in it; None when those in memory are next."""
         journal = self._journal
-        return None if journal is None or (self._memory_end and journal.acked >= journal.end) else journal
+        return None if journal is None or (self._memory.began and journal.acked >= journal.end) else journal
 
     def peek(self, most: int) -> Found:
         """Return the next records that were not sent, each with its place."""
         journal = self._unsent_journal()
         if journal is None:
-            return [*itertools.islice(self._memory, most)]
+            return self._memory.peek(most)
         return journal.read(journal.acked, journal.attempt if journal.attempt > journal.acked else journal.end, most)
 
     def mark(self, acked: int, attempt: int) -> None:
         """Note up to where records were sent, and up to where they are being sent."""
-        journal = self._unsent_journal()
-        if journal is not None:
-            journal.mark(acked, attempt)
-            return
-        self._acked, self._attempt = acked, attempt
-        while self._memory and self._memory[0][1] <= acked:
-            self._memory.popleft()
-
-    def set_aside(self, place: Unread) -> None:
-        """Keep what cannot be read beside the spool, and say so."""
-        journal = self._journal
-        if journal is None:
-            return
-        try:
-            piece = unreadable.set_aside(journal, place)
-        except OSError as error:
-            _log.error("What run %s logged is lost in part: %s.", self.run_id, error.strerror or error)
-            return
-        if piece is not None:
-            _log.warning(
-                "%s of what run %s logged cannot be read (%s), and may be missing; kept in %s.",
-                piece.what, self.run_id, piece.reason, journal.unreadable,
-            )  # fmt: skip
+        (self._unsent_journal() or self._memory).mark(acked, attempt)
 
     @property
     def problem(self) -> SiglumError | None:
-        """Why what waits was not taken when it was last sent; also noted beside the journal, for who looks there."""
+        """Why what waits was not taken when it was last sent; it is noted beside the journal, too."""
         return self._problem
 
     @problem.setter
     def problem(self, error: SiglumError | None) -> None:
         self._problem = error
-        journal = self._journal
-        if journal is None or error is None:
-            if journal is not None and self._noted is not None:
-                reasons.forget(journal.why)
-            self._noted = None
-        elif self._noted is None or self._noted[0] != error.message or time.monotonic() > self._noted[1]:
-            reasons.note(journal.why, reasons.why_of(error))
-            self._noted = error.message, time.monotonic() + _NOTED_SECONDS
+        if (journal := self._journal) is not None:
+            self._notes.put_down_problem(journal, error)
+
+    def set_aside(self, place: Unread) -> None:
+        """Keep what cannot be read beside the spool, and say so."""
+        if (journal := self._journal) is not None:
+            self._notes.set_aside(journal, place)
 
     def refuse(self, records: Sequence[Record], end: int, error: SiglumError) -> None:
         """Note beside the spool that the store has refused records for good."""
-        journal = self._journal
-        if journal is not None:
+        if (journal := self._journal) is not None:
             refused.note(journal.refused, self._header, records, end, error, journal.copies)
 
     @property
     def is_untaken(self) -> bool:
         """Whether the store has taken nothing yet of a run that was not begun here."""
-        journal = self._journal
-        return not self._header.owner and (journal is None or journal.acked <= journal.first())
+        return not self._header.owner and ((journal := self._journal) is None or journal.acked <= journal.first())
 
     @property
     def waits(self) -> bool:
         """Whether there are records that the store has not taken."""
         journal = self._journal
-        return (journal is not None and journal.acked < journal.end) or bool(self._memory)
+        return (journal is not None and journal.acked < journal.end) or len(self._memory) > 0
 
     def count_waiting(self) -> int:
         """Return how many records the store has not taken."""
-        journal, count = self._journal, len(self._memory)
-        at = journal.acked if journal is not None else 0
-        while journal is not None and at < journal.end and (some := journal.read(at, journal.end, 10_000)):
-            at = some[-1][1]
-            count += len(some)
-        return count
+        return len(self._memory) + (self._journal.count_waiting() if self._journal is not None else 0)
 
     def flush_to_disk(self) -> None:
         """Have the disk keep what was appended."""
@@ -245,7 +201,7 @@ class RunSpool:
                 self.closed = not self.waits
                 if self.closed:
                     self.remove()
-            elif self._memory_end or (self._journal is not None and self._journal.end > RENEWED_BYTES):
+            elif self._memory.began or (self._journal is not None and self._journal.end > RENEWED_BYTES):
                 self._inside = True
                 try:
                     if not self.waits:
@@ -278,20 +234,9 @@ class RunSpool:
 
     def keep_copy(self, write: Callable[[str], None]) -> str:
         """Have a file written into the spool, and return its name there. Raises OSError when it cannot be."""
-        journal = self._journal
-        if journal is None or self._memory_end:
+        if self._journal is None or self._memory.began:
             raise OSError("there is no spool on disk")
-        os.makedirs(journal.copies, mode=0o700, exist_ok=True)
-        name = uuid.uuid4().hex
-        path = os.path.join(journal.copies, name)
-        try:
-            write(path)
-        except BaseException:
-            if os.path.exists(path):
-                os.unlink(path)
-            raise
-        self._disk.copies.append(path)
-        return name
+        return self._disk.keep_copy(self._journal, write)
 
     def _renew(self) -> None:
         header = msgspec.structs.replace(self._header, spool_id=uuid.uuid4().hex)
@@ -302,4 +247,4 @@ class RunSpool:
         if self._journal is not None:
             self._journal.remove()
         self._journal, self._header = made, header
-        self._memory_end = self._acked = self._attempt = 0
+        self._memory = MemoryRecords()

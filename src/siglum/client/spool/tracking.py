@@ -8,12 +8,12 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from siglum.client.parameters import OnConflict
+from siglum.client.spool.asking import AskedStore
 from siglum.client.spool.queue import SpoolQueue
 from siglum.client.spool.records import (
-    NAMED,
     Batch,
     Create,
     DropTag,
@@ -29,7 +29,6 @@ from siglum.core.clock import now_ms
 from siglum.core.errors import ConflictError, NotFoundError, UnavailableError
 from siglum.tracking.entities import (
     DatasetInput,
-    Experiment,
     LoggedModelInput,
     LoggedModelOutput,
     Metric,
@@ -39,17 +38,15 @@ from siglum.tracking.entities import (
     RunInfo,
     RunStatus,
     Tag,
-    ViewType,
 )
 from siglum.tracking.run_names import random_run_name
-from siglum.tracking.store import Page, TrackingStore
-from siglum.tracking.table import RunTable, Window
+from siglum.tracking.store import TrackingStore
 from siglum.tracking.validation import check_batch_sizes, check_dataset_input, check_params, check_tags, group_metrics
 
 _NAME_TAG: Final = "mlflow.runName"
 
 
-class SpooledTrackingStore:
+class SpooledTrackingStore(AskedStore):
     """A `TrackingStore`: runs of one store. Values that can never be stored are refused at once, as the store would.
 
     What is not written here is asked of the store itself.
@@ -60,14 +57,10 @@ class SpooledTrackingStore:
 
     def __init__(self, store: TrackingStore, queue: SpoolQueue, *, waits: bool = False) -> None:
         """Write by way of `queue`; with `waits`, return when the store has it, if it answers, but for metric points."""
-        self._store = store
+        super().__init__(store, queue)
         self._waits = waits
-        self._queue = queue
         self._expected: set[str] = set()
         self._replaces: bool | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
 
     def is_expected(self, run_id: str) -> bool:
         """Whether a run was begun here without the server, so that where its files will be is not known."""
@@ -216,84 +209,6 @@ class SpooledTrackingStore:
                     f"Parameter {key!r} of run {run_id} is {there} and cannot be changed to {new}.",
                     hint="A parameter is logged once; log the other value in a new run, or under another name.",
                 )
-
-    # -- asked of the server, after what was written ---------------------------------------------------------
-    def get_run(self, run_id: str) -> Run:
-        self._sent(run_id)
-        run = self._store.get_run(run_id)
-        self._queue.learn_params(run_id, run.data.params)
-        return run
-
-    def search_runs(
-        self,
-        experiment_ids: Sequence[str],
-        *,
-        filter_string: str = "",
-        view_type: ViewType = ViewType.ACTIVE_ONLY,
-        max_results: int = 1000,
-        order_by: Sequence[str] = (),
-        page_token: str | None = None,
-    ) -> Page[Run]:
-        self._sent(None)
-        return self._store.search_runs(
-            experiment_ids,
-            filter_string=filter_string,
-            view_type=view_type,
-            max_results=max_results,
-            order_by=order_by,
-            page_token=page_token,
-        )
-
-    def run_table(
-        self,
-        experiment_ids: Sequence[str],
-        columns: Sequence[str],
-        *,
-        filter_string: str = "",
-        view_type: ViewType = ViewType.ACTIVE_ONLY,
-        max_results: int = 100,
-        order_by: Sequence[str] = (),
-        page_token: str | None = None,
-    ) -> RunTable:
-        self._sent(None)
-        return self._store.run_table(
-            experiment_ids,
-            columns,
-            filter_string=filter_string,
-            view_type=view_type,
-            max_results=max_results,
-            order_by=order_by,
-            page_token=page_token,
-        )
-
-    def metric_history(
-        self, run_id: str, key: str, *, max_results: int | None = None, page_token: str | None = None
-    ) -> Page[Metric]:
-        self._sent(run_id)
-        return self._store.metric_history(run_id, key, max_results=max_results, page_token=page_token)
-
-    def metric_window(
-        self, run_id: str, key: str, buckets: int, *, start_step: int | None = None, end_step: int | None = None
-    ) -> Window:
-        self._sent(run_id)
-        return self._store.metric_window(run_id, key, buckets, start_step=start_step, end_step=end_step)
-
-    def delete_run(self, run_id: str) -> None:
-        self._sent(run_id)
-        self._store.delete_run(run_id)
-
-    def get_experiment_by_name(self, name: str) -> Experiment | None:
-        """Return an experiment; when the server does not answer, one that is looked up or made when it does."""
-        try:
-            return self._store.get_experiment_by_name(name)
-        except UnavailableError as error:
-            self._queue.note_away(error)
-            return Experiment(
-                experiment_id=NAMED + name, name=name, artifact_location="", creation_time=0, last_update_time=0
-            )
-
-    def _sent(self, run_id: str | None) -> None:
-        self._queue.send(run_id)
 
 
 def _expected(run_id: str, experiment: str, user: str, name: str, start_time: int, tags: dict[str, str]) -> Run:
