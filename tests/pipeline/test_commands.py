@@ -165,6 +165,24 @@ def test_what_ignores_the_asking_is_killed(tmp_path: Path, monkeypatch: pytest.M
     assert not is_running(pid)
 
 
+def test_who_is_in_a_hurry_need_not_wait_for_the_next_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "_PATIENCE_SECONDS", 1000.0)
+    monkeypatch.setattr(commands, "_NOTICE_SECONDS", 0.02)
+    runner = make(tmp_path, "trap '' INT; trap 'echo > term' TERM; echo $$ > pid; while :; do sleep 0.01; done")
+    results: list[ActionResult] = []
+    thread = threading.Thread(target=lambda: results.append(runner.run()))
+    thread.start()
+    wait_for(tmp_path / "pid")
+    assert not runner.ending
+    runner.end()
+    assert runner.ending
+    runner.hurry()
+    wait_for(tmp_path / "term")
+    runner.hurry()
+    thread.join(20)
+    assert results[0].exit_status == -signal.SIGKILL
+
+
 def test_what_was_ended_before_it_began_does_not_begin(tmp_path: Path) -> None:
     runner = make(tmp_path, "echo > never")
     runner.end("was interrupted")

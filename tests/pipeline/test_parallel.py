@@ -373,6 +373,19 @@ def test_an_interruption_ends_all_commands_and_keeps_what_had_ended(project: Pro
     assert lines(project.root / "log") == ["first"]
 
 
+def test_interruptions_in_a_row_end_also_what_does_not_listen_and_leave_nothing(project: Project) -> None:
+    stubborn = "trap '' INT TERM; echo $$ > a.pid; while :; do sleep 0.05; done"
+    project.write("dvc.yaml", f'stages: {{a: {{cmd: "{stubborn}", outs: [a]}}}}')
+    with start(project) as process:
+        until(project.root / "a.pid", process)
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        printed, _ = process.communicate()
+    assert process.returncode == 130, printed
+    until_gone([int(project.read("a.pid"))])
+
+
 def test_after_a_kill_only_what_had_not_ended_runs(project: Project) -> None:
     said: list[str] = []
     project.write("dvc.yaml", WAITING.replace(", {m: {cache: false}}", ""))

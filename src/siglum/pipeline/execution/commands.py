@@ -64,6 +64,7 @@ class CommandRunner:
         self._process: subprocess.Popen[bytes] | None = None
         self._group = ProcessGroup(os.getpgrp(), action.address)
         self._ending: str | None = None
+        self._in_a_hurry = False
         self._signals_sent = 0
         self._signalled_at = 0.0
         self._shown = 0
@@ -78,6 +79,15 @@ class CommandRunner:
             if self._ending is None:
                 self._ending = why
                 self._signal_next(quietly=heard and self._attended)
+
+    @property
+    def ending(self) -> bool:
+        """Whether `end` was called."""
+        return self._ending is not None
+
+    def hurry(self) -> None:
+        """Have the next harder signal sent now. Takes no lock, so that a signal handler can call it."""
+        self._in_a_hurry = True
 
     def sweep(self) -> None:
         """End what an attended command that is gone left running: it may have heard Ctrl-C before we did."""
@@ -168,7 +178,8 @@ class CommandRunner:
                 if self._ended_because() is None:
                     if deadline is not None and time.monotonic() >= deadline:
                         self.end(f"did not end within {self._action.timeout:g} s, its timeout")
-                elif time.monotonic() >= self._signalled_at + _PATIENCE_SECONDS:
+                elif self._in_a_hurry or time.monotonic() >= self._signalled_at + _PATIENCE_SECONDS:
+                    self._in_a_hurry = False
                     with self._guard:
                         self._signal_next()
         finally:

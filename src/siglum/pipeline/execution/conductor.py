@@ -118,7 +118,7 @@ class Conductor:
                 with interruption.held():
                     self._recorder.flush()
             except BaseException:
-                with interruption.held():
+                with interruption.held(self._hurry):
                     self._break_off()
                 raise
         self._raise_failures()
@@ -295,6 +295,11 @@ class Conductor:
         self._running.clear()
         with contextlib.suppress(SiglumError, OSError):  # what is on its way up says more
             self._recorder.flush()
+
+    def _hurry(self) -> None:
+        """Have commands that are being ended feel it: somebody interrupts once more."""
+        for future in tuple(self._running):
+            future.cancel()
 
     def _raise_failures(self) -> None:
         if not self._failed or self._options.on_error is OnError.IGNORE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ class Interruption:
         self._before: dict[int, Any] = {}
         self._depth = 0
         self._came = 0
+        self._hurry: Callable[[], None] | None = None
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -38,18 +39,25 @@ class Interruption:
             signal.signal(number, handler)
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold interruptions back in a block; one that came is raised behind it."""
+    def held(self, hurry: Callable[[], None] | None = None) -> Iterator[None]:
+        """Hold interruptions back in a block; one that came is raised behind it.
+
+        With `hurry`, that is called for each instead, from a signal handler: it may wait for no lock.
+        """
         self._came = 0
         self._depth += 1
+        self._hurry = hurry
         try:
             yield
         finally:
+            self._hurry = None
             self._depth -= 1
         if self._came:
             raise KeyboardInterrupt
 
     def _handle(self, *_: object) -> None:
         self._came += 1
-        if not self._depth or self._came > 1:
+        if self._hurry is not None:
+            self._hurry()
+        elif not self._depth or self._came > 1:
             raise KeyboardInterrupt

@@ -105,9 +105,12 @@ class _LocalFuture(Future[ActionResult]):
         self.thread: threading.Thread | None = None
 
     def cancel(self) -> bool:
-        """Begin to end the action; its result comes when its processes are gone."""
+        """Begin to end the action; its result comes when its processes are gone. Once more: the next harder signal."""
         if self.done():
             return False
+        if self.runner.ending:
+            self.runner.hurry()
+            return True
         self.runner.end("was cancelled")
         return True
 
