@@ -1,0 +1,1 @@
+"""The parts of `RestTrackingStore`, by what they are about, as those of the SQL store."""
