@@ -20,7 +20,8 @@ from siglum.workspace.repository import Repository
 if TYPE_CHECKING:
     from siglum.client.stores import Stores
     from siglum.lineage.earlier import EarlierRecords, Place
-    from siglum.lineage.repro_recorder import Recorded, ReproRecorder
+    from siglum.lineage.repro_recorder import ReproRecorder
+    from siglum.lineage.stage_record import Recorded
 
 SWITCH_OPTION = "feature.record_runs"
 SWITCH_VARIABLE = "SIGLUM_RECORD_RUNS"

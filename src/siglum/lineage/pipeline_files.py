@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from siglum.lineage.operations import PutFile
-from siglum.lineage.stage_values import FileContent
+from siglum.lineage.stage_values import FileContent, metric_points, plot_points
 from siglum.pipeline.definition.paths import is_outside, join
 from siglum.pipeline.definition.schema import OutputKind
 from siglum.pipeline.definition.stages import Stage
 from siglum.pipeline.graph.load import Pipeline
+from siglum.tracking.entities import Metric
 
 MAX_FILES = 1000
 """Files of one kind that are kept with one run at most, of a folder with many pictures."""
@@ -51,6 +52,23 @@ class Declared:
                 found.append(PutFile(run_id, f"{kind}/{inner}", path))
         return found
 
+    def values(self, root: str, now: int) -> tuple[Metric, ...]:
+        """Return the numbers in metrics files, and the curves in plots files, which count where both have a name."""
+        if not self:
+            return ()
+        metrics, plots = self.read(root)
+        series = plot_points(plots, now)
+        keys = {point.key for point in series}
+        return (*(point for point in metric_points(metrics, now) if point.key not in keys), *series)
+
+
+def filled(run_id: str, name: str, path: str) -> list[PutFile]:
+    """Return the file at an absolute path as one to be kept with a run as `name`; nothing when it is empty or gone."""
+    try:
+        return [PutFile(run_id, name, path)] if os.path.getsize(path) else []
+    except OSError:
+        return []
+
 
 def of_stage(stage: Stage) -> Declared:
     """Return the metrics and plots among a stage's outputs."""
@@ -63,6 +81,14 @@ def of_stage(stage: Stage) -> Declared:
         elif out.kind is OutputKind.PLOTS:
             settings = out.plot[0] if out.plot else {}
             found.plots[out.key] = (_field(settings.get("x")), _fields(settings.get("y")))
+    return found
+
+
+def metrics_of(stages: Iterable[Stage]) -> Declared:
+    """Return the metrics of several stages, without their plots."""
+    found = Declared()
+    for stage in stages:
+        found.metrics |= of_stage(stage).metrics
     return found
 
 

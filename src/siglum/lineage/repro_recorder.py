@@ -15,22 +15,22 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-
-import msgspec
+from collections.abc import Callable, Mapping, Sequence
 
 from siglum.core.clock import now_ms
 from siglum.core.errors import SiglumError
 from siglum.lineage.earlier import EarlierRecords, Place
 from siglum.lineage.lanes import Later
-from siglum.lineage.operations import Operation, PutFile
-from siglum.lineage.pipeline_files import Declared, beside_stages, of_stage
+from siglum.lineage.operations import Operation
+from siglum.lineage.pipeline_files import Declared, beside_stages, filled, metrics_of, of_stage
+from siglum.lineage.result_makers import ResultMakers, StageOwners
 from siglum.lineage.run_writer import RunWriter
 from siglum.lineage.running import HeldNote, Note
-from siglum.lineage.stage_links import links_of, made_by, result_name
+from siglum.lineage.stage_links import links_of
 from siglum.lineage.stage_record import (
     LOG_FILE,
     Circumstances,
+    Recorded,
     StageEnd,
     StageRow,
     repro_end,
@@ -39,11 +39,10 @@ from siglum.lineage.stage_record import (
     stage_inputs,
     stage_run,
 )
-from siglum.lineage.stage_values import flat_params, metric_points, plot_points
+from siglum.lineage.stage_values import flat_params
 from siglum.lineage.stage_variables import stage_variables
 from siglum.lineage.trace import RecordSource
 from siglum.lineage.unsent import Unsent
-from siglum.pipeline.definition.paths import parents
 from siglum.pipeline.definition.stages import Stage
 from siglum.pipeline.graph.load import Pipeline
 from siglum.pipeline.records.lock import StageLock
@@ -57,7 +56,7 @@ from siglum.pipeline.status.events import (
     StageUnchanged,
     StageVerified,
 )
-from siglum.tracking.entities import Metric, RunStatus
+from siglum.tracking.entities import RunStatus
 from siglum.workspace.repository import Repository
 
 PATIENCE_SECONDS = 1.0
@@ -67,17 +66,6 @@ SILENCE_SECONDS = 2.0
 """How long the end waits for a store that is slow, and for one that does not say a word: the rest is sent later."""
 PAUSE_SECONDS = 0.08
 """For so long after stages have started or ended, their record leaves the interpreter to starting the next ones."""
-_QUESTIONS = 100
-_KEPT = ("unchanged", "restored", "verified")
-"""Outcomes of stages whose outputs an earlier run has made."""
-
-
-class Recorded(msgspec.Struct, frozen=True):
-    """What came of recording: the run, whether some of it waits to be sent, and what went wrong."""
-
-    run_id: str
-    waits: bool = False
-    problem: str | None = None
 
 
 class ReproRecorder:
@@ -112,7 +100,7 @@ class ReproRecorder:
         self._place = place
         self._shared = shared
         self._environment = environment
-        self._links = links_of(repo.tmp_dir, place.uri)
+        self._makers = ResultMakers(links_of(repo.tmp_dir, place.uri))
         self._unsent = Unsent(place.unsent, self.run_id, place.written)
         self.earlier = EarlierRecords(place)
         # Stages on servers may wait for their runs to be made there.
@@ -122,8 +110,7 @@ class ReproRecorder:
         self._running: dict[str, StageStarted] = {}
         self._rows: dict[str, StageRow] = {}
         self._locks: dict[str, StageLock] = {}
-        self._owners = {out.key: stage for stage in pipeline.stages.values() for out in stage.outs}
-        self._asks = True
+        self._owners = StageOwners(pipeline)
         self.writer.create(repro_run(shared, self.run_id, name, now_ms()), self._note_id)
         self.writer.write(self.run_id, self.earlier.send)
 
@@ -136,14 +123,12 @@ class ReproRecorder:
                 self._start(event)
             case StageFinished(stage, lock, reasons, run):
                 self._locks[stage.address] = lock
-                seconds = None if run is None else round(run.ended_at - run.started_at, 3)
-                self._end_stage(StageEnd(stage=stage, reasons=reasons, run=run, lock=lock), "ran", seconds)
+                self._end_stage(StageEnd(stage=stage, reasons=reasons, run=run, lock=lock), "ran")
             case StageFailed(stage, error, reasons, inputs, run):
-                seconds = None if run is None else round(run.ended_at - run.started_at, 3)
                 end = StageEnd(
                     stage=stage, reasons=reasons, run=run, inputs=inputs, error=error, status=RunStatus.FAILED
                 )
-                self._end_stage(end, "failed", seconds)
+                self._end_stage(end, "failed")
             case StageRestored(stage, _, lock):
                 self._pass(stage, "restored", lock)
             case StageUnchanged(stage, lock):
@@ -175,14 +160,14 @@ class ReproRecorder:
         killed = error is not None and not isinstance(error, SiglumError)
         for started in tuple(self._running.values()):
             end = StageEnd(stage=started.stage, reasons=started.reasons, inputs=started.inputs, status=RunStatus.KILLED)
-            self._end_stage(end, "killed", None)
+            self._end_stage(end, "killed")
         failed = any(row.outcome == "failed" for row in self._rows.values())
         status = RunStatus.KILLED if killed else RunStatus.FAILED if failed or error else RunStatus.FINISHED
         now = now_ms()
         self.writer.write_last(self.run_id, lambda source: self._ended(source, status, now))
         self.writer.close(CLOSING_SECONDS, SILENCE_SECONDS)
         self._unsent.close()
-        self._links.save()
+        self._makers.save()
         self._note.close()
         return Recorded(self.writer.id_of(self.run_id), bool(self._unsent.count), self.writer.problem)
 
@@ -197,21 +182,22 @@ class ReproRecorder:
             self.writer.write(child, self._inputs(stage, child, event.inputs))
 
     def _inputs(self, stage: Stage, child: str, inputs: StageLock) -> Later:
-        owners = {dep.key: owner for dep in stage.deps if (owner := self._owner(dep.key)) is not None}
+        owners = self._owners.of(dep.key for dep in stage.deps)
         children = {key: self._children.get(owner.address) for key, owner in owners.items()}
         locks = {key: self._locks.get(owner.address) for key, owner in owners.items()}
 
         def work(source: RecordSource | None) -> list[Operation]:
             makers = {}
             for key, owner in owners.items():
-                maker = children[key] or self._maker(locks[key], source)
+                maker = children[key] or self._makers.maker(locks[key], source)
                 makers[key] = (owner.file if owner.is_data else owner.lock_path, maker)
             return stage_inputs(child, stage, inputs, self._shared.code.get("mlflow.source.git.commit"), makers)
 
         return work
 
-    def _end_stage(self, end: StageEnd, outcome: str, seconds: float | None) -> None:
+    def _end_stage(self, end: StageEnd, outcome: str) -> None:
         stage = end.stage
+        seconds = None if end.run is None else round(end.run.ended_at - end.run.started_at, 3)
         started = self._running.pop(stage.address, None)
         child = None if started is None else self._children[stage.address]
         self._rows[stage.address] = StageRow(
@@ -225,12 +211,11 @@ class ReproRecorder:
     def _stage_ended(self, child: str, end: StageEnd, log: str | None, now: int) -> Later:
         def work(_: RecordSource | None) -> list[Operation]:
             declared = of_stage(end.stage) if end.lock is not None else Declared()
-            metrics, files = self._values(child, declared, now)
-            path = None if log is None else os.path.join(self._repo.root, log)
-            if path is not None and _has_content(path):
-                files.append(PutFile(child, LOG_FILE, path))
+            metrics, files = declared.values(self._repo.root, now), declared.files(child, self._repo.root)
+            if log is not None:
+                files += filled(child, LOG_FILE, os.path.join(self._repo.root, log))
             if end.lock is not None:
-                self._links.put(result_name(end.lock), self.writer.id_of(child))
+                self._makers.put(end.lock, self.writer.id_of(child))
             return stage_end(child, end, metrics=metrics, files=files, code=self._shared.code, now=now)
 
         return work
@@ -241,68 +226,21 @@ class ReproRecorder:
         if not stage.is_data:
             self._rows[stage.address] = StageRow(stage=stage.address, outcome=outcome)
 
-    def _owner(self, key: str) -> Stage | None:
-        return next((self._owners[path] for path in (key, *reversed(parents(key))) if path in self._owners), None)
-
     # In the writer's thread
 
     def _note_id(self, _: RecordSource | None) -> tuple[()]:
         self._note.rename(self.writer.id_of(self.run_id))
         return ()
 
-    def _maker(self, lock: StageLock | None, source: RecordSource | None) -> str | None:
-        if lock is None or not lock.outs:
-            return None
-        result = result_name(lock)
-        if source is None or not self._asks:
-            return self._links.get(result) or None
-        try:
-            return made_by(result, self._links, source.tracking)
-        except SiglumError:  # a link is worth no failure, and no second attempt
-            self._asks = False
-            return None
-
     def _ended(self, source: RecordSource | None, status: RunStatus, now: int) -> list[Operation]:
-        rows = list(self._linked_rows(source))
+        rows = [self._rows[address] for address in self._order if address in self._rows]
+        linked = self._makers.linked(rows, self._locks, source, self.writer.id_of)
         own = beside_stages(self._pipeline)
-        shown = Declared()
-        for stage in (self._pipeline.stages[address] for address in self._order):
-            shown.metrics |= of_stage(stage).metrics
+        shown = metrics_of(self._pipeline.stages[address] for address in self._order)
         shown.add(own)
-        metrics, _ = self._values(self.run_id, shown, now)
+        metrics = shown.values(self._repo.root, now)
         params: dict[str, str] = {}
         for entry in self._locks.values():
             params |= flat_params(entry.params)
         files = own.files(self.run_id, self._repo.root)
-        return repro_end(self.run_id, rows, params=params, metrics=metrics, files=files, status=status, now=now)
-
-    def _linked_rows(self, source: RecordSource | None) -> Iterator[StageRow]:
-        """Yield the stages with the runs that made their outputs; for what is not remembered, the store is asked."""
-        questions = 0
-        for address in self._order:
-            row = self._rows.get(address)
-            if row is None:
-                continue
-            if row.outcome not in _KEPT:
-                made = None if row.run_id is None else self.writer.id_of(row.run_id)
-            else:
-                lock = self._locks.get(address)
-                questions += lock is not None and self._links.get(result_name(lock)) is None
-                made = self._maker(lock, source if questions <= _QUESTIONS else None)
-            yield msgspec.structs.replace(row, run_id=made)
-
-    def _values(self, run_id: str, declared: Declared, now: int) -> tuple[tuple[Metric, ...], list[PutFile]]:
-        if not declared:
-            return (), []
-        metrics, plots = declared.read(self._repo.root)
-        series = plot_points(plots, now)
-        keys = {point.key for point in series}
-        numbers = (point for point in metric_points(metrics, now) if point.key not in keys)
-        return (*numbers, *series), declared.files(run_id, self._repo.root)
-
-
-def _has_content(path: str) -> bool:
-    try:
-        return os.path.getsize(path) > 0
-    except OSError:
-        return False
+        return repro_end(self.run_id, linked, params=params, metrics=metrics, files=files, status=status, now=now)

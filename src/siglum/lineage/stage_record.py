@@ -48,6 +48,14 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """The run that this `repro` is a part of: of the stage that called it, or of whoever started it."""
 
 
+class Recorded(msgspec.Struct, frozen=True):
+    """What came of recording: the run, whether some of it waits to be sent, and what went wrong."""
+
+    run_id: str
+    waits: bool = False
+    problem: str | None = None
+
+
 class StageRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One stage in the table of a `repro`. `run_id` is the run that made its outputs, of this `repro` or an earlier."""
 
