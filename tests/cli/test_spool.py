@@ -269,6 +269,18 @@ def test_a_batch_that_was_damaged_while_it_was_sent(stores: Stores, stored: bool
     assert steps(stores) == ([0, 1, 2] if stored else [0, 2])
 
 
+def test_a_spool_that_was_being_made(capsys: pytest.CaptureFixture[str]) -> None:
+    """A process ended before anything was in it: that holds up nothing, and goes once nobody can be at it."""
+    path = leave()
+    unfinished = path.rename(path.with_suffix(".spool.new"))
+    assert run(["sync"]) == 0
+    assert capsys.readouterr().out == "Nothing waits.\n"
+    assert unfinished.exists()
+    os.utime(unfinished, (0, 0))
+    assert run(["sync"]) == 0
+    assert not unfinished.exists()
+
+
 def test_what_is_no_spool_holds_up_no_other(stores: Stores, capsys: pytest.CaptureFixture[str]) -> None:
     path = leave(uri=stores.uri)
     (path.parent / "x.spool").write_text("hello")

@@ -124,10 +124,11 @@ def spools(spool_dir: str | None) -> list[str]:
     """Return the spools of a folder or, without one, of the project and of the user. Raises NotFoundError."""
     from siglum.client.spool.inventory import spool_paths
 
-    return [path for folder in _folders(spool_dir) for path in spool_paths(folder)]
+    return [path for folder in spool_folders(spool_dir) for path in spool_paths(folder)]
 
 
-def _folders(spool_dir: str | None) -> list[str]:
+def spool_folders(spool_dir: str | None) -> list[str]:
+    """Return the folder that was named or, without one, those of the project and of the user. Raises NotFoundError."""
     from siglum.client.spool.places import spool_folder, user_folder
 
     if spool_dir is None:
@@ -140,13 +141,13 @@ def _folders(spool_dir: str | None) -> list[str]:
 def _refused(spool_dir: str | None) -> list[Refused]:
     from siglum.client.spool.refused import read, refused_paths
 
-    return [note for folder in _folders(spool_dir) for path in refused_paths(folder) if (note := read(path))]
+    return [note for folder in spool_folders(spool_dir) for path in refused_paths(folder) if (note := read(path))]
 
 
 def _unreadable(spool_dir: str | None) -> list[Unreadable]:
     from siglum.client.spool.unreadable import notes
 
-    return [note for folder in _folders(spool_dir) for note in notes(folder)]
+    return [note for folder in spool_folders(spool_dir) for note in notes(folder)]
 
 
 def _shown(note: Unreadable) -> dict[str, object]:

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from siglum.cli.command import command
 from siglum.cli.console import Console
-from siglum.cli.spool import spools
+from siglum.cli.spool import spool_folders, spools
 from siglum.core.addresses import shown_url
 from siglum.core.errors import UnavailableError
 from siglum.core.text import count
@@ -36,8 +36,11 @@ def sync(console: Console, to: str | None, spool_dir: str | None) -> None:
     """
     from siglum.client.left_output import store_left_output
     from siglum.client.run_output import output_folders
+    from siglum.client.spool.inventory import discard_unfinished
     from siglum.client.spool.leftovers import send_leftovers
 
+    for folder in spool_folders(spool_dir):
+        discard_unfinished(folder)
     with ExitStack() as stack:
         opener = _Opener(stack, to)
         sent = send_leftovers(spools(spool_dir), to, opener, lambda each: _say(console, each))

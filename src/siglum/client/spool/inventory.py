@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
-from siglum.client.spool.journal import SUFFIX, Journal
+from siglum.client.spool.journal import SUFFIX, UNFINISHED, Journal
 from siglum.client.spool.places import OFFLINE_URL, names_in
 from siglum.client.spool.reasons import Reason, Why, current, read
 from siglum.client.spool.records import Create, File, Record, Update
@@ -17,6 +19,9 @@ from siglum.client.spool.selection import decoded
 from siglum.core.addresses import shown_url
 from siglum.core.errors import BusyError, FileFormatError, NotFoundError, SiglumError
 from siglum.core.text import count
+
+_UNFINISHED_SECONDS: Final = 3600
+"""How old a spool must be that still has no name: making one takes some milliseconds."""
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +62,15 @@ class Contents(msgspec.Struct, frozen=True):
 def spool_paths(folder: str, run_id: str = "") -> list[str]:
     """Return the spools in a folder, of one run when an id (or its beginning) is given."""
     return [os.path.join(folder, name) for name in names_in(folder, SUFFIX, run_id)]
+
+
+def discard_unfinished(folder: str) -> None:
+    """Take away what processes left that ended while they made a spool, before anything was in it."""
+    for name in names_in(folder, SUFFIX + UNFINISHED):
+        path = os.path.join(folder, name)
+        with contextlib.suppress(OSError):
+            if os.stat(path).st_mtime < time.time() - _UNFINISHED_SECONDS:
+                os.unlink(path)
 
 
 def count_left(folder: str) -> int:

@@ -36,6 +36,8 @@ WHY: Final = ".why"
 """Ends the name of a file beside a spool: why it waits."""
 UNREADABLE: Final = ".unreadable"
 """Ends the name of a file beside a spool: what could not be read of it."""
+UNFINISHED: Final = ".new"
+"""Ends the name of a spool, behind `SUFFIX`, that holds nothing yet."""
 TARGET: Final = ".to"
 """Ends the name of a file beside a spool: the server that `sync --to` has begun to send it to."""
 
@@ -69,10 +71,10 @@ class Journal:
 
     @classmethod
     def create(cls, folder: str, header: Header) -> Self:
-        """Make a file and take its lock. Raises OSError."""
+        """Make a file and take its lock. It gets its name at last: a process may end meanwhile. Raises OSError."""
         os.makedirs(folder, mode=0o700, exist_ok=True)
         path = os.path.join(folder, f"{_file_name(header.run_id)}-{header.spool_id[:12]}{SUFFIX}")
-        made = cls(path, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        made = cls(path + UNFINISHED, os.open(path + UNFINISHED, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         made.header = header
         try:
             fcntl.flock(made._fd, fcntl.LOCK_EX)
@@ -81,6 +83,8 @@ class Journal:
             made.append(msgspec.json.encode(header))
             made._first = made.end
             made.mark(made.end, made.end)
+            os.rename(made.path, path)
+            made.path = path
         except BaseException:
             made.remove()
             raise
