@@ -149,6 +149,7 @@ def test_runs_compared(project: Path) -> None:
                 siglum.log_metric("score", step * depth, step=step)
         ids.append(run.info.run_id)
     found = siglum.compare_runs(ids[0], siglum.get_run(ids[1]))
+    assert siglum.compare_runs(ids)._repr_html_() == found._repr_html_()
     assert "parameters depth: 3 | 4" in repr(found)
     assert "metrics score: 6 | 8 (+2)" in repr(found)
     page = read(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from siglum.client import state
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from siglum.client.version_comparison import VersionComparison
 
 
-def compare_runs(*runs: str | Run) -> RunComparison:
+def compare_runs(*runs: str | Run | Sequence[str | Run]) -> RunComparison:
     """Return at least two runs side by side, given by id or as what a search returned; shows itself in a notebook.
+
+    They are given one by one, or as a list.
 
     Raises:
         InvalidInputError: Fewer than two.
@@ -26,9 +29,10 @@ def compare_runs(*runs: str | Run) -> RunComparison:
     """
     from siglum.client.run_comparison import RunComparison  # only for who compares
 
-    if len(runs) < 2:
+    given = [each for some in runs for each in ([some] if isinstance(some, str | Run) else some)]
+    if len(given) < 2:
         raise InvalidInputError("A comparison takes at least two runs.", hint="See search_runs() for their ids.")
-    return RunComparison([each if isinstance(each, Run) else get_run(each) for each in runs])
+    return RunComparison([each if isinstance(each, Run) else get_run(each) for each in given])
 
 
 def compare_versions(old: str, new: str) -> VersionComparison:
