@@ -181,7 +181,7 @@ def translate(error: Exception, path: str) -> SiglumError:
     match error:
         case apsw.FullError() | apsw.IOError() if isinstance(error, apsw.FullError) or _is_full(path):
             return StorageFullError(
-                f"{path}: no room left on the disk; the change was not stored.",
+                f"{path}: no room left on the disk{_although_free(path)}; the change was not stored.",
                 hint="Make room and repeat the command; what was stored before is whole.",
             )
         case apsw.ReadOnlyError() | apsw.PermissionsError():
@@ -217,12 +217,26 @@ def translate(error: Exception, path: str) -> SiglumError:
 
 
 _SHARED_MEMORY = 32 * 1024
+_NOTABLE = 100_000_000
 
 
 def _is_full(path: str) -> bool:
     """Whether not even the memory file of the write-ahead log fits: SQLite calls that an I/O error, not a full disk."""
+    free = _free_bytes(path)
+    return free is not None and free < _SHARED_MEMORY
+
+
+def _although_free(path: str) -> str:
+    """Return what to add where there is room now: others have freed some, or a quota is what was met."""
+    free = _free_bytes(path)
+    if free is None or free < _NOTABLE:
+        return ""
+    return f" (now {free / 1e9:.1f} GB are free: others took them for a moment, or a quota is reached)"
+
+
+def _free_bytes(path: str) -> int | None:
     try:
-        free = os.statvfs(os.path.dirname(path) or ".")
+        found = os.statvfs(os.path.dirname(path) or ".")
     except OSError:
-        return False
-    return free.f_bavail * free.f_frsize < _SHARED_MEMORY
+        return None
+    return found.f_bavail * found.f_frsize
