@@ -43,9 +43,10 @@ def make(call: Recorder, lib: Any) -> None:
     call("log_params 150", lambda: lib.log_params({f"q{number}": number for number in range(150)}))
     call("log_params conflict", lambda: lib.log_params({"new": 1, "p": 9}))
     for number, (key, metric, options) in enumerate(METRICS):
+        at = {"timestamp": 1000 + number, **options}  # the same point at the same time is one
         call(
             f"log_metric {number} {str(key)[:9]!r} {str(metric)[:9]} {sorted(options)}",
-            lambda: lib.log_metric(key, metric, synchronous=True, **options) and None,
+            lambda: lib.log_metric(key, metric, synchronous=True, **at) and None,
         )
     call("log_metrics", lambda: lib.log_metrics({"a": 1, "b": numpy.float64(2)}, step=3))
     call("log_metrics bad", lambda: lib.log_metrics({"g1": 1, "g2": "x"}))
