@@ -46,7 +46,9 @@ def check_not_busy(tmp_dir: str, path: str) -> None:
 
 def foreign_claims(tmp_dir: str) -> list[Claim]:
     """Return the claims of living processes that this one is no part of."""
-    return [claim for claim in _claims(_load(tmp_dir)) if _is_alive(claim.pid) and claim.pid not in _own_line()]
+    others = [claim for claim in _claims(_load(tmp_dir)) if claim.pid != os.getpid()]
+    own = _own_line() if others else set()
+    return [claim for claim in others if claim.pid not in own and _is_alive(claim.pid)]
 
 
 def claim_paths(tmp_dir: str, *, writes: Iterable[str], reads: Iterable[str], command: str) -> None:
