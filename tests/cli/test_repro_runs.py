@@ -317,7 +317,7 @@ def test_a_server_that_is_silent_is_not_waited_for(
     assert [each["type"] for each in operations].count("create") == 3
     assert [each["type"] for each in operations].count("end") == 3
     assert app.run(["repro", "-q"]) == 0
-    assert "still wait to be sent: the store is too slow" in capsys.readouterr().err
+    assert "still wait to be sent: the store did not answer in time" in capsys.readouterr().err
 
 
 def test_runs_of_a_repro_that_was_killed_are_marked(

@@ -72,3 +72,15 @@ def test_what_is_kept(project: Project, monkeypatch: pytest.MonkeyPatch) -> None
     assert [file.path for file in own.files("r", root)] == paths[:2]
     monkeypatch.setattr(pipeline_files, "MAX_BYTES", 1)
     assert own.read(root)[0] == []
+
+
+def test_a_number_with_the_name_of_a_curve_is_its_latest_value(project: Project) -> None:
+    project.write("sub/m.json", '{"a": 0.9, "b": 1, "other": 2}')
+    project.write("sub/p.csv", "n,a\n0,0.1\n1,0.2\n")
+    own = of_stage(load_pipeline(project.open()).stages["sub/dvc.yaml:s"])
+    found = own.values(str(project.root), 1000)
+    assert [(each.step, each.value) for each in found if each.key == "a"] == [(1, 0.9), (0, 0.1), (1, 0.2)]
+    assert max((each.step, each.timestamp, each.value) for each in found if each.key == "a") == (1, 1001, 0.9)
+    assert {each.key for each in found} == {"a", "b", "other"}
+    project.write("sub/m.json", '{"a": 0.2}')
+    assert len(own.values(str(project.root), 1000)) == 2

@@ -118,6 +118,6 @@ def send_earlier(place: Place, open_source: Callable[[], RecordSource]) -> Earli
     threading.Thread(target=work, name="siglum earlier records", daemon=True).start()
     if not answered.wait(ANSWER_SECONDS) or not ended.wait(2 * SENDING_SECONDS):
         unfinished = EarlierRecords(place)
-        unfinished.problem, unfinished.was_abandoned = "the store is too slow", True
+        unfinished.problem, unfinished.was_abandoned = "the store did not answer in time", True
         return unfinished
     return records

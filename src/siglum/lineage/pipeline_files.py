@@ -7,6 +7,8 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from siglum.lineage.operations import PutFile
 from siglum.lineage.stage_values import FileContent, metric_points, plot_points
 from siglum.pipeline.definition.paths import is_outside, join
@@ -53,13 +55,25 @@ class Declared:
         return found
 
     def values(self, root: str, now: int) -> tuple[Metric, ...]:
-        """Return the numbers in metrics files, and the curves in plots files, which count where both have a name."""
+        """Return the numbers in metrics files, and the curves in plots files.
+
+        A number that has the name of a curve is its last point: the metrics file says what the latest value is.
+        """
         if not self:
             return ()
         metrics, plots = self.read(root)
         series = plot_points(plots, now)
-        keys = {point.key for point in series}
-        return (*(point for point in metric_points(metrics, now) if point.key not in keys), *series)
+        last: dict[str, Metric] = {}
+        for point in series:
+            last[point.key] = max(last.get(point.key, point), point, key=lambda each: each.step)
+        numbers = []
+        for number in metric_points(metrics, now):
+            end = last.get(number.key)
+            if end is None:
+                numbers.append(number)
+            elif end.value != number.value:
+                numbers.append(msgspec.structs.replace(number, step=end.step, timestamp=now + 1))
+        return (*numbers, *series)
 
 
 def filled(run_id: str, name: str, path: str) -> list[PutFile]:
