@@ -78,3 +78,26 @@ def test_arrays_with_targets_and_names() -> None:
     assert several.hash == from_numpy({"b": y, "a": x}).hash
     assert several.profile == {"num_rows": 4, "num_elements": 12}
     assert from_numpy(np.array(["a", None], dtype=object)).hash
+
+
+def test_columns_have_the_types_of_mlflow() -> None:
+    """As MLflow 3.17.2 has them of the same table."""
+    made = from_pandas(
+        pd.DataFrame(
+            {
+                "a": [1, 2],
+                "b": [1.5, None],
+                "c": ["x", "y"],
+                "d": [True, False],
+                "e": pd.to_datetime(["2026-01-01", "2026-01-02"]),
+                "f": np.array([1, 2], dtype="int32"),
+                "g": [b"x", b"y"],
+            }
+        ),
+        name="d",
+    )
+    kinds = ["long", "double", "string", "boolean", "datetime", "integer", "binary"]
+    found = json.loads(str(made.to_dict()["schema"]))["mlflow_colspec"]
+    assert [column["type"] for column in found] == kinds
+    assert [column["required"] for column in found] == [True, False, True, True, True, True, True]
+    assert set(json.loads(made.to_json())) == {"name", "digest", "source", "source_type", "schema", "profile"}

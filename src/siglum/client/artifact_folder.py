@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol, runtime_checkable
@@ -190,7 +189,7 @@ def get_files(
 @contextlib.contextmanager
 def _arriving(path: str) -> Iterator[str]:
     """Give the path of a new file, and put it in its place when it has arrived."""
-    unfinished = os.path.join(os.path.dirname(path), f".{secrets.token_urlsafe(16)}{temporary_names.SUFFIX}")
+    unfinished = os.path.join(os.path.dirname(path), f".{os.urandom(11).hex()}{temporary_names.SUFFIX}")
     try:
         yield unfinished
         os.replace(unfinished, path)

@@ -9,6 +9,7 @@ import urllib.parse
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from siglum.client.dataset_schema import pandas_columns, polars_columns
 from siglum.core.errors import InvalidInputError
 from siglum.core.hashes import canonical_json
 from siglum.lineage.inputs import DataInput
@@ -67,6 +68,14 @@ class DataSet:
         """The array itself, as MLflow calls it."""
         return self.data
 
+    def to_dict(self) -> dict[str, str | None]:
+        """Return what a run's record says of it, as MLflow's data sets do: source, schema and profile are JSON."""
+        return self.as_dataset_input("").dataset.to_dictionary()
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON."""
+        return json.dumps(self.to_dict())
+
     def as_data_input(self, context: str) -> DataInput:
         """Return what goes into a recipe."""
         return DataInput(path=self.source or self.name, hash=self.hash, context=context)
@@ -112,7 +121,7 @@ def from_pandas(
         content_hash=hash_table(df),
         digest=digest,
         source=source,
-        schema={"mlflow_colspec": [{"type": str(dtype), "name": str(column)} for column, dtype in df.dtypes.items()]},
+        schema=pandas_columns(df),
         profile={"num_rows": len(df), "num_elements": int(df.size)},
         data=df,
         targets=targets,
@@ -169,7 +178,7 @@ def from_polars(
         content_hash=_hash_polars(df),
         digest=digest,
         source=source,
-        schema={"mlflow_colspec": [{"type": str(dtype), "name": column} for column, dtype in df.schema.items()]},
+        schema=polars_columns(df),
         profile={"num_rows": df.height, "num_elements": df.height * df.width},
         data=df,
         targets=targets,

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from siglum.client.dataset_schema import pandas_columns
 from siglum.client.datasets import DataSet, bytes_of, check_columns, from_numpy, hash_table
 from siglum.core.errors import InvalidInputError, NotFoundError, NotSupportedError
 from siglum.core.hashes import canonical_json
@@ -219,13 +220,12 @@ def _of_table(
     source_facts: dict[str, Any],
     predictions: str | None = None,
 ) -> DataSet:
-    columns = [{"type": str(dtype), "name": str(column)} for column, dtype in read.dtypes.items()]
     return DataSet(
         name=name or "dataset",
         content_hash=content_hash,
         digest=digest,
         source=source,
-        schema={"mlflow_colspec": columns},
+        schema=pandas_columns(read),
         profile={"num_rows": len(read), "num_elements": int(read.size)},
         data=read,
         targets=targets,
