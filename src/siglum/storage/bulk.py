@@ -178,12 +178,14 @@ def _oids_in(answers: bytes) -> list[str | None]:
 
 def _take_over(answers: bytes, temporaries: Temporaries, into: IngestBatch) -> None:
     """Have what a part wrote go into the batch."""
-    for number, oid in enumerate(_oids_in(answers)):
-        at = number * _ANSWER_SIZE
+    aside: dict[str, bytes] = {}
+    for number, (oid, kind) in enumerate(zip(_oids_in(answers), answers[::_ANSWER_SIZE], strict=True)):
         if oid is None:
             continue
-        if answers[at] == _WRITTEN:
+        if kind == _WRITTEN:
             into.stage(temporaries[number], oid)
-        elif answers[at] == _ASIDE:
-            into.stage_aside(oid, answers[at + _MD5_END : at + _ANSWER_SIZE])
+        elif kind == _ASIDE:
+            at = number * _ANSWER_SIZE
+            aside[oid] = answers[at + _MD5_END : at + _ANSWER_SIZE]
+    into.stage_aside(aside)
     into.release(temporaries)

@@ -134,7 +134,8 @@ class DurableBatch:
         self.await_flush()
         if not len(self):
             return
-        self._flush((*self._staged.values(), *(path for new in self._new.values() for path in new.written())))
+        written = (path for new in self._new.values() for path in new.written())
+        self._flush(itertools.chain(self._staged.values(), written))
         folders = {os.path.dirname(final) for final in self._staged}
         self.renamed_at_ns = time.time_ns()
         made = [folder for new in self._new.values() for folder in new.put_in_place()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -168,11 +168,13 @@ class IngestBatch:
             os.close(fd)
         return digest_of(status, oid)
 
-    def stage_aside(self, oid: str, digest: bytes) -> None:
-        """Have `commit` put the new folder in place in which this object was written."""
-        self._files.new_folders(self._store.root).stage(oid[:2], oid[2:])
-        self._oids.add(oid)
-        self._written.add_aside(digest)
+    def stage_aside(self, digests: Mapping[str, bytes]) -> None:
+        """Have `commit` put the new folders in place in which objects were written, given as `write_aside` did."""
+        new = self._files.new_folders(self._store.root)
+        for oid in digests:
+            new.stage(oid[:2], oid[2:])
+        self._oids.update(digests)
+        self._written.add_aside(digests.values())
 
     def _make_read_only(self, fd: int) -> None:
         if self._umask_spares_mode is None:

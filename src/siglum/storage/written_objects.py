@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from siglum.storage.index import COARSE_CLOCK, TICK_NS, StatIndex, fingerprint, is_settled_content
@@ -34,10 +35,9 @@ class WrittenObjects:
         """Take note of one that gets its name by a rename, which its stat will tell."""
         self._named.append(oid)
 
-    def add_aside(self, digest: bytes) -> None:
-        """Take note of one in a new folder: putting that in place changes nothing about the file."""
-        if digest != UNKNOWN:
-            self._digests += digest
+    def add_aside(self, digests: Iterable[bytes]) -> None:
+        """Take note of some in new folders: putting those in place changes nothing about the files."""
+        self._digests += b"".join([digest for digest in digests if digest != UNKNOWN])
         self._aside_at_ns = time.time_ns()
 
     def remember(self, store: ObjectStore, index: StatIndex, visible_at_ns: int) -> None:
