@@ -8,7 +8,7 @@ import pytest
 
 from siglum.core.errors import InvalidInputError
 from siglum.pipeline.results.artifacts import Event, commit_of, precedence, read_events, split_name
-from siglum.workspace.git import AnnotatedTag
+from siglum.workspace.git_history import AnnotatedTag
 
 
 def events(*tags: str) -> list[Event]:

@@ -18,7 +18,8 @@ from siglum.core.errors import FileFormatError
 from siglum.core.hashes import DIR_SUFFIX, DataHash
 from siglum.lineage.record import DataRecord, Revision
 from siglum.workspace.documents import load_yaml
-from siglum.workspace.git import Git, run_git
+from siglum.workspace.git import Git
+from siglum.workspace.git_process import run_git
 
 LOCK_NAME = "dvc.lock"
 POINTER_SUFFIX = ".dvc"

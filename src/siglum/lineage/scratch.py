@@ -19,7 +19,8 @@ import msgspec
 from siglum.core.errors import ConflictError, IntegrityError, NotFoundError, SiglumError
 from siglum.core.secrets import MARK
 from siglum.lineage.history import run_git_in
-from siglum.workspace.git import Git, run_git
+from siglum.workspace.git import Git
+from siglum.workspace.git_process import run_git
 
 
 class Scratch(msgspec.Struct, frozen=True):

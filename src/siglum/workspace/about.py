@@ -17,7 +17,7 @@ from siglum.core.errors import SiglumError
 from siglum.storage.durability import discard, temporary_name
 from siglum.storage.links import LinkType, make_file
 from siglum.workspace.config import Level, level_path
-from siglum.workspace.git import run_git
+from siglum.workspace.git_process import run_git
 from siglum.workspace.repository import Repository, find_root
 
 _OPTIONAL = {

@@ -10,7 +10,8 @@ from siglum.core.errors import FileFormatError, InvalidInputError, NotFoundError
 from siglum.workspace.clones import is_git_url
 from siglum.workspace.config import Config
 from siglum.workspace.documents import decoded, read_bytes
-from siglum.workspace.git import Git, without_password
+from siglum.workspace.git import Git
+from siglum.workspace.git_process import without_password
 from siglum.workspace.ini import parse_ini
 from siglum.workspace.pointers import RepoSource
 

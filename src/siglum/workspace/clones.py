@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
 from siglum.core.errors import SiglumError, UnavailableError
-from siglum.workspace.git import Git, init_bare
+from siglum.workspace.git import Git
+from siglum.workspace.git_process import init_bare
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://|[^/:]+@[^/:]+:|[^/:]{2,}:(?!/)")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")

@@ -8,44 +8,18 @@ except `add`, `fetch_from`, `keep`, `set_config`, `worktree_add` and `worktree_r
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import subprocess
-from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import urlsplit, urlunsplit
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from siglum.core.errors import NotFoundError, SiglumError, UnavailableError
+from siglum.core.errors import UnavailableError
+from siglum.workspace.git_history import GitHistory
+from siglum.workspace.git_process import failed, reason_of, without_password
 
-# Set by Git for its hooks; they would point commands at another index or repository than the one at `root`.
-_LOCAL_VARIABLES = (
-    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX",
-    "GIT_NAMESPACE", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH", "GIT_LITERAL_PATHSPECS",
-    "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS",
-)  # fmt: skip
 _ARGUMENTS_AT_ONCE = 1000
-# How the line of Git's that says what is the matter begins; others are advice.
-_TELLING = ("fatal:", "error:", "ssh:", "remote: error", "host key verification")
 # In `git status --porcelain=v2`, by the kind of the line: changed, in conflict, untracked.
 _FIELDS_BEFORE_PATH = {"1": 8, "u": 10, "?": 1}
-_USER_INFO = re.compile(r"(?<=:)//[^/@\s']+@")
-
-
-class TreeEntry(msgspec.Struct, frozen=True):
-    """One file of a commit: its mode (`100644`, `100755`, `120000`, `160000`), its object's id and its path."""
-
-    mode: str
-    oid: str
-    path: str
-
-
-class AnnotatedTag(msgspec.Struct, frozen=True):
-    """A tag that says who made it and when (seconds since the epoch), and the commit that it stands for."""
-
-    name: str
-    commit: str
-    time: int
 
 
 class CheckedOut(msgspec.Struct, frozen=True):
@@ -64,11 +38,8 @@ class CheckedOut(msgspec.Struct, frozen=True):
         return any(not _is_below(path, skipped) for path in self.changed)
 
 
-class Git:
+class Git(GitHistory):
     """One working tree. Every method runs `git` once or a few times, at some milliseconds each."""
-
-    def __init__(self, root: str) -> None:
-        self.root = root
 
     @classmethod
     def find(cls, start: str) -> Git | None:
@@ -83,10 +54,6 @@ class Git:
             folder = parent
 
     # What is checked out
-
-    def head_commit(self) -> str | None:
-        """Return the commit that is checked out, or None before the first commit."""
-        return self.resolve("HEAD")
 
     def branch(self) -> str | None:
         """Return the branch's short name (also before its first commit), or None when HEAD is detached."""
@@ -173,7 +140,7 @@ class Git:
         magic = {"GIT_LITERAL_PATHSPECS": "0"}
         done = self._run("check-ignore", "-z", "--stdin", "--no-index", extra=magic, stdin=data)
         if done.returncode not in (0, 1):
-            raise _failed("check-ignore", done)
+            raise failed("check-ignore", done)
         return {os.fsdecode(name[2:]) for name in done.stdout.split(b"\0") if name}
 
     def visible(self, patterns: Iterable[str]) -> list[str]:
@@ -182,132 +149,6 @@ class Git:
         magic = {"GIT_LITERAL_PATHSPECS": "0"}
         out = self._out("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *globs, extra=magic)
         return sorted({os.fsdecode(name) for name in out.split(b"\0") if name})
-
-    # What a revision holds
-
-    def resolve(self, rev: str) -> str | None:
-        """Return the commit that `rev` (branch, tag, commit, `HEAD~1`, …) names, or None."""
-        if rev.startswith("-"):
-            return None
-        done = self._run("rev-parse", "--verify", "-q", f"{rev}^{{commit}}")
-        return done.stdout.decode().strip() if done.returncode == 0 else None
-
-    def read_file(self, rev: str, path: str) -> bytes | None:
-        """Return a file's bytes at `rev`, or None when `rev` or the file is not there."""
-        commit = self.resolve(rev)
-        if commit is None:
-            return None
-        done = self._run("cat-file", "blob", f"{commit}:{path}")
-        return done.stdout if done.returncode == 0 else None
-
-    def tree(self, rev: str) -> tuple[TreeEntry, ...]:
-        """Return all files of a commit in Git's order. Raises NotFoundError when `rev` is not there."""
-        commit = self.resolve(rev)
-        if commit is None:
-            raise NotFoundError(f"Git has no revision {rev!r}.", hint="See 'git log --all' and 'git tag'.")
-        entries = []
-        for record in self._out("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0"):
-            if record:
-                facts, _, name = record.partition(b"\t")
-                mode, _, oid = facts.decode().split(" ")
-                entries.append(TreeEntry(mode, oid, os.fsdecode(name)))
-        return tuple(entries)
-
-    def blobs(self, oids: Iterable[str]) -> dict[str, bytes]:
-        """Return the bytes of many blobs, read by one process."""
-        wanted = list(dict.fromkeys(oids))
-        if not wanted:
-            return {}
-        done = self._run("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in wanted).encode())
-        if done.returncode != 0:
-            raise _failed("cat-file", done)
-        found, data, start = {}, done.stdout, 0
-        for _ in wanted:
-            end = data.index(b"\n", start)
-            oid, kind, *length = data[start:end].decode().split(" ")
-            if kind == "missing":
-                raise NotFoundError(f"Git has no object {oid}.", hint="Fetch the repository's whole history.")
-            size = int(length[0])
-            found[oid] = data[end + 1 : end + 1 + size]
-            start = end + size + 2
-        return found
-
-    def sizes(self, oids: Iterable[str]) -> dict[str, int]:
-        """Return the sizes in bytes of many objects, read by one process; what is not there is left out."""
-        wanted = list(dict.fromkeys(oids))
-        if not wanted:
-            return {}
-        stdin = "".join(f"{oid}\n" for oid in wanted).encode()
-        lines = self._out("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=stdin).decode().splitlines()
-        found = (line.split(" ") for line in lines)
-        return {oid: int(size) for oid, size in found if size.isdecimal()}
-
-    def log_of(self, path: str) -> list[str]:
-        """Return the commits that changed `path` and that HEAD can reach, newest first."""
-        if self.head_commit() is None:
-            return []
-        return self._out("log", "--format=%H", "HEAD", "--", path).decode().split()
-
-    def tags_at(self, commit: str) -> list[str]:
-        """Return the names of the tags that point at a commit, sorted."""
-        return sorted(os.fsdecode(self._out("tag", "--points-at", commit)).splitlines())
-
-    def branches(self) -> list[str]:
-        """Return the names of all local branches."""
-        return os.fsdecode(self._out("for-each-ref", "--format=%(refname:short)", "refs/heads")).splitlines()
-
-    def tags(self) -> list[str]:
-        """Return the names of all tags."""
-        return os.fsdecode(self._out("for-each-ref", "--format=%(refname:short)", "refs/tags")).splitlines()
-
-    def tips(self, prefix: str) -> list[tuple[str, str]]:
-        """Return what refs below `prefix` (`refs/tags/`) are called there, sorted, and the commits they lead to.
-
-        A ref that leads to something else than a commit is left out.
-        """
-        form = "--format=%(refname)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)"
-        found = []
-        for line in os.fsdecode(self._out("for-each-ref", form, prefix)).splitlines():
-            name, kind, oid, inner_kind, inner = line.split("\0")
-            if "commit" in (kind, inner_kind):
-                found.append((name.removeprefix(prefix), oid if kind == "commit" else inner))
-        return found
-
-    def annotated_tags(self) -> list[AnnotatedTag]:
-        """Return the annotated tags of commits, in no order."""
-        form = "--format=%(refname:strip=2)%00%(*objecttype)%00%(*objectname)%00%(taggerdate:unix)"
-        found = []
-        for line in os.fsdecode(self._out("for-each-ref", form, "refs/tags")).splitlines():
-            name, kind, commit, time = line.split("\0")
-            if kind == "commit":
-                found.append(AnnotatedTag(name, commit, int(time or 0)))
-        return found
-
-    def commits(self) -> list[str]:
-        """Return every commit that a branch, tag, remote branch or HEAD reaches, newest first."""
-        reach = ["--branches", "--tags", "--remotes"] + (["HEAD"] if self.head_commit() else [])
-        return self._out("rev-list", *reach).decode().split()
-
-    def ancestors(self, rev: str, number: int) -> list[str]:
-        """Return a commit and its first parents, `number` commits in all; all when it is below zero.
-
-        Raises NotFoundError when `rev` is not there.
-        """
-        commit = self.resolve(rev)
-        if commit is None:
-            raise NotFoundError(f"Git has no revision {rev!r}.", hint="See 'git log --all' and 'git tag'.")
-        limit = [] if number < 0 else [f"--max-count={number}"]
-        return self._out("rev-list", "--first-parent", *limit, commit).decode().split()
-
-    def committed_since(self, seconds: float) -> list[str]:
-        """Return those of `commits` that were made at or after a time, in seconds since the epoch."""
-        reach = ["--branches", "--tags", "--remotes"] + (["HEAD"] if self.head_commit() else [])
-        lines = self._out("rev-list", "--timestamp", *reach).decode().splitlines()
-        return [commit for made, commit in map(str.split, lines) if int(made) >= seconds]
-
-    def refs(self, prefix: str) -> list[str]:
-        """Return the commits that refs below `prefix` point at."""
-        return self._out("for-each-ref", "--format=%(objectname)", prefix).decode().split()
 
     # What is not committed
 
@@ -375,7 +216,7 @@ class Git:
         done = self._run("fetch", "-q", "--force", "--no-tags", "--no-write-fetch-head", *options, "--", url, *refspecs)
         if done.returncode != 0:
             raise UnavailableError(
-                f"Cannot get the repository {without_password(url)}: {_reason(done)}",
+                f"Cannot get the repository {without_password(url)}: {reason_of(done)}",
                 hint="Check its URL, the network, and that Git may read it.",
             )
 
@@ -395,85 +236,6 @@ class Git:
         """Remove a folder that `worktree_add` made, with whatever is in it."""
         self._out("worktree", "remove", "--force", path)
 
-    # Running
-
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a `git` that answers on its standard output what is asked on its standard input."""
-        try:
-            return subprocess.Popen(
-                ["git", "-C", self.root, *arguments],
-                env=_environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-        except FileNotFoundError:
-            raise _no_git() from None
-
-    def _absolute(self, output: bytes) -> str:
-        return os.path.join(self.root, os.fsdecode(output.rstrip(b"\n")))
-
-    def _out(self, *arguments: str, extra: Mapping[str, str] | None = None, stdin: bytes | None = None) -> bytes:
-        done = self._run(*arguments, extra=extra, stdin=stdin)
-        if done.returncode != 0:
-            raise _failed(next(a for a in arguments if not a.startswith("-") and "=" not in a), done)
-        return done.stdout
-
-    def _run(
-        self, *arguments: str, extra: Mapping[str, str] | None = None, stdin: bytes | None = None
-    ) -> subprocess.CompletedProcess[bytes]:
-        return run_git(["-C", self.root, *arguments], _environment() | dict(extra or {}), stdin)
-
-
-def _environment() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if key not in _LOCAL_VARIABLES} | {
-        "GIT_LITERAL_PATHSPECS": "1",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "LC_ALL": "C",
-        "GIT_TERMINAL_PROMPT": "0",
-    }
-
-
-def run_git(
-    arguments: Sequence[str], environment: Mapping[str, str] | None = None, stdin: bytes | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    """Run `git` with these arguments and return what came of it, whatever its exit status."""
-    try:
-        if stdin is None:
-            return subprocess.run(
-                ["git", *arguments], env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
-            )
-        return subprocess.run(["git", *arguments], env=environment, input=stdin, capture_output=True, check=False)
-    except FileNotFoundError:
-        raise _no_git() from None
-
-
-def _no_git() -> UnavailableError:
-    return UnavailableError("The command 'git' was not found.", hint="Install Git, or put it on the PATH.")
-
-
-def init_bare(target: str) -> Git:
-    """Make an empty repository without a working tree in the new folder `target`."""
-    environment = {key: value for key, value in os.environ.items() if key not in _LOCAL_VARIABLES}
-    done = run_git(["init", "-q", "--bare", "--", target], environment | {"LC_ALL": "C"})
-    if done.returncode != 0:
-        raise _failed("init", done)
-    return Git(target)
-
-
-def _failed(command: str, done: subprocess.CompletedProcess[bytes]) -> SiglumError:
-    return SiglumError(f"git {command} failed: {_reason(done)}")
-
-
-def _reason(done: subprocess.CompletedProcess[bytes]) -> str:
-    """Return what Git gave as the reason, as one sentence, with no password in it."""
-    lines = [line.strip() for line in os.fsdecode(done.stderr).splitlines() if line.strip()]
-    telling = [line for line in lines if line.lower().startswith(_TELLING)] or lines[-1:]
-    if not telling:
-        return f"exit status {done.returncode}."
-    reason = telling[0].removeprefix("fatal: ").removeprefix("error: ")
-    return _USER_INFO.sub("//", reason).rstrip(".") + "."
-
 
 def _is_below(path: str, folders: Sequence[str]) -> bool:
     return any(path == folder or path.startswith(folder + "/") for folder in folders)
@@ -487,12 +249,3 @@ def _chunks(items: Sequence[str]) -> Iterable[Sequence[str]]:
 def _quoted(path: str) -> str:
     # Git splits the variable at colons unless an element is quoted as a C string.
     return '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-
-
-def without_password(url: str) -> str:
-    """Return a URL as it may be shown: without a password, and without a user that is a token."""
-    parts = urlsplit(url) if "://" in url else None
-    if parts is None or (parts.password is None and not (parts.username and parts.scheme.startswith("http"))):
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=host))

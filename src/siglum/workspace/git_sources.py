@@ -10,7 +10,8 @@ import msgspec
 from siglum.core.errors import NotFoundError
 from siglum.workspace.addresses import found_address, is_bare
 from siglum.workspace.clones import clone_of, is_git_url, local_path, resolve_in_clone
-from siglum.workspace.git import Git, without_password
+from siglum.workspace.git import Git
+from siglum.workspace.git_process import without_password
 from siglum.workspace.pointers import RepoSource
 from siglum.workspace.repository import find_root
 

@@ -22,7 +22,7 @@ from siglum.storage.remotes.base import Remote
 from siglum.storage.sources import Facts, Source, Taken, TakenFile, open_source
 from siglum.storage.transfer import Progress, plan_push, run_transfer
 from siglum.workspace.delivery import landing_beside, target_for
-from siglum.workspace.git import without_password
+from siglum.workspace.git_process import without_password
 from siglum.workspace.imports import Import, ImportedData, plan_import, record_import
 from siglum.workspace.pointers import DependencySpec
 from siglum.workspace.remotes import remote_url

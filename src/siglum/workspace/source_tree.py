@@ -16,7 +16,8 @@ import msgspec
 
 from siglum.core.errors import InvalidInputError
 from siglum.storage.walk import walk
-from siglum.workspace.git import Git, TreeEntry
+from siglum.workspace.git import Git
+from siglum.workspace.git_history import TreeEntry
 from siglum.workspace.ignore import IGNORE_FILE, IgnoreRules
 from siglum.workspace.pointers import is_pointer
 from siglum.workspace.repository import DVC_DIR, PIPELINE_FILE

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from siglum.core.errors import FileFormatError, NotFoundError
 from siglum.pipeline.definition.stages import PIPELINE_FILE, POINTER_SUFFIX
-from siglum.workspace.git import Git, TreeEntry
+from siglum.workspace.git import Git
+from siglum.workspace.git_history import TreeEntry
 from siglum.workspace.ignore import IGNORE_FILE, IgnoreRules
 from siglum.workspace.repository import DVC_DIR, Repository
 

@@ -8,7 +8,8 @@ from siglum.core.errors import FileFormatError, NotFoundError
 from siglum.pipeline.definition.files import by_folder, is_metafile
 from siglum.pipeline.definition.stages import LOCK_FILE
 from siglum.pipeline.inventory.inventory import InventoryItem, items_of
-from siglum.workspace.git import Git, TreeEntry
+from siglum.workspace.git import Git
+from siglum.workspace.git_history import TreeEntry
 from siglum.workspace.repository import Repository
 
 _Metafiles = tuple[tuple[str, str], ...]

@@ -17,7 +17,7 @@ from siglum.core.errors import InvalidInputError, NotFoundError
 from siglum.core.text import did_you_mean
 from siglum.pipeline.definition.stages import PIPELINE_FILE
 from siglum.pipeline.graph.load import load_pipeline
-from siglum.workspace.git import AnnotatedTag
+from siglum.workspace.git_history import AnnotatedTag
 from siglum.workspace.repository import Repository
 
 _NAME = r"[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?"

@@ -21,7 +21,8 @@ from siglum.storage.hashing import md5_bytes, md5_file
 from siglum.storage.manifest import decode_manifest, make_manifest
 from siglum.workspace.addresses import with_settings
 from siglum.workspace.folder_contents import FolderContents
-from siglum.workspace.git import Git, without_password
+from siglum.workspace.git import Git
+from siglum.workspace.git_process import without_password
 from siglum.workspace.git_sources import GitSources
 from siglum.workspace.pointers import DependencySpec, RepoSource
 from siglum.workspace.remotes import recorded_url

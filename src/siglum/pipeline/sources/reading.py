@@ -26,7 +26,8 @@ from siglum.storage.remotes.base import Remote
 from siglum.workspace.clones import clone_of, is_git_url, local_path, resolve_in_clone
 from siglum.workspace.config import Config
 from siglum.workspace.documents import decoded, read_bytes
-from siglum.workspace.git import Git, without_password
+from siglum.workspace.git import Git
+from siglum.workspace.git_process import without_password
 from siglum.workspace.ini import parse_ini
 from siglum.workspace.manifests import Manifests
 from siglum.workspace.outputs import hash_path

@@ -19,7 +19,8 @@ from siglum.storage.durability import temporary_name
 from siglum.storage.hashing import md5_bytes
 from siglum.storage.manifest import Manifest, decode_manifest, make_manifest
 from siglum.storage.tree import scan_tree
-from siglum.workspace.git import Git, TreeEntry
+from siglum.workspace.git import Git
+from siglum.workspace.git_history import TreeEntry
 from siglum.workspace.repository import Repository
 
 _KEPT = 1000
