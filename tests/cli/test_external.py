@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -389,6 +390,21 @@ def test_a_run_of_a_pipeline_brings_an_import_that_is_not_frozen_up_to_date(
     assert refused.status == 1
     assert "changes that are in no cache" in refused.err
     assert here.read("model") == "edited by hand"
+
+
+@pytest.mark.parametrize("link_type", ["copy", "symlink"])
+def test_a_run_of_a_pipeline_takes_anew_an_import_that_is_nowhere_but_at_its_source(
+    here: QuickProject, link_type: str
+) -> None:
+    here.write({"raw": "1\n"})
+    here.done("config", "cache.type", link_type)
+    here.done("import-url", "raw", "taken")
+    here.done("unfreeze", "taken.dvc")
+    shutil.rmtree(here.root / ".dvc/cache/files")
+    if link_type == "copy":
+        (here.root / "taken").unlink()
+    here.done("repro", "taken.dvc")
+    assert (here.root / "taken").read_text() == "1\n"
 
 
 def test_a_run_of_a_pipeline_fetches_an_import_that_was_only_promised(source: QuickProject, here: QuickProject) -> None:

@@ -38,7 +38,7 @@ from siglum.pipeline.status.observe import Inputs, lock_inputs, observe_inputs, 
 from siglum.pipeline.status.staleness import Cause, Change, Reason
 from siglum.storage.links import LinkType
 from siglum.workspace.commit import record
-from siglum.workspace.outputs import is_cached
+from siglum.workspace.outputs import is_cached, is_lost_link
 from siglum.workspace.pointers import Pointer, read_pointer
 from siglum.workspace.repository import Repository
 from siglum.workspace.restore import checkout_path
@@ -99,7 +99,11 @@ class Performer:
         if self._options.confirm is not None and not self._options.confirm(stage):
             raise ConflictError(f"Stage '{stage.address}' was not to be run: nothing more is done.")
         self._before_change()
-        if stage.is_import and (stage.is_promise or reasons[0].cause is Cause.DEPENDENCY):
+        if stage.is_import and (
+            stage.is_promise
+            or reasons[0].cause is Cause.DEPENDENCY
+            or (not stage.frozen and self._is_lost(stage, lock))
+        ):
             return self._renew(stage, reasons)
         if stage.is_data or stage.frozen:
             return self._verify(stage, reasons, inputs)
@@ -179,7 +183,7 @@ class Performer:
         outcome = Outcome.VERIFIED
         for out in stage.outs:
             recorded = None if lock is None else lock.out(out.path)
-            if os.path.lexists(self._path(out)):
+            if not self._is_gone(out):
                 continue
             outcome = Outcome.WOULD_RUN if self._options.dry else outcome  # what is below cannot be looked at yet
             data = None if recorded is None else recorded.data_hash
@@ -205,6 +209,18 @@ class Performer:
         return StageResult(stage.address, outcome, reasons, lock)
 
     # What is missing
+
+    def _is_gone(self, out: Output) -> bool:
+        return not os.path.lexists(self._path(out)) or is_lost_link(self._repo, self._path(out))
+
+    def _is_lost(self, stage: Stage, lock: StageLock | None) -> bool:
+        """Whether an output is neither in the workspace nor in the cache."""
+        recorded = {out.path: None if lock is None else lock.out(out.path) for out in stage.outs}
+        hashes = {path: None if entry is None else entry.data_hash for path, entry in recorded.items()}
+        return any(
+            self._is_gone(out) and ((data := hashes[out.path]) is None or not is_cached(self._repo, data))
+            for out in stage.outs
+        )
 
     def _pull_inputs(self, stage: Stage, inputs: Inputs) -> bool:
         """With `pull`, bring back dependencies that are missing; return whether there was one."""
