@@ -23,6 +23,7 @@ _TOKENS = "Siglum's page tokens survive inserts; MLflow's are offsets, and show 
 _HTML = "Siglum's error pages are JSON, MLflow's are HTML"
 _BACKSLASH = "a backslash in a path is refused: on some systems it climbs out"
 _STRICT = "a value that cannot be meant is refused"
+_ONE_SPELLING = "a version has one spelling, so that no two names mean the same"
 _USER = "a version says who made it"
 
 DIFFERENT = {
@@ -62,6 +63,8 @@ DIFFERENT = {
     "runs/create without time": "a run without a start time starts now, not in 1970",
     'experiments/create "text"': _NO_5XX,
     "runs/update unknown status": _STRICT,
+    "GET /api/2.0/mlflow/model-versions/get-download-uri?name=raw%20model&version=%2B1": _ONE_SPELLING,
+    "GET /api/2.0/mlflow/model-versions/get-download-uri?name=raw%20model&version=%201": _ONE_SPELLING,
     "GET /nothing": _HTML,
     "GET /api/2.0/mlflow/nothing": _HTML,
     "PUT /api/2.0/mlflow/runs/create": _HTML,

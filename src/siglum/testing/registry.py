@@ -273,11 +273,10 @@ class ModelVersionContract(_Fixtures):
             with pytest.raises(NotFoundError) as caught:
                 call()
             assert "1, 2, 3" in str(caught.value)
-        for version in ("0", "-1", "+4"):
+        for version in ("0", "-1"):
             with pytest.raises(NotFoundError):
                 store.get_model_version(three, version)
-        assert store.get_model_version(three, " +1 ").version == "1", "MLflow reads it as Python does"
-        for version in ("x", "1.0", "--1", "-", "- 1", "1_0", ""):
+        for version in ("x", "1.0", "--1", "-", "- 1", "+1", " 1", ""):
             with pytest.raises(InvalidInputError):
                 store.get_model_version(three, version)
 

@@ -49,11 +49,8 @@ def require_version(sql: Sql, name: str, version: str) -> tuple[int, int]:
 
 
 def _asked_for(version: str) -> int:
-    """Return a number that a version may have or not: as in MLflow it may have a sign, and space around it."""
-    text = version.strip()
-    if text[:1] in ("-", "+"):
-        return parse_version(text[1:]) * (-1 if text[0] == "-" else 1)
-    return parse_version(text)
+    """Return a number that a version may have or not: -1, as in MLflow, is one that none has, and not malformed."""
+    return -parse_version(version[1:]) if version.startswith("-") else parse_version(version)
 
 
 def _there_are(sql: Sql, key: int) -> str:
