@@ -110,7 +110,7 @@ class Resolver:
         variables = definition.pop("vars", None)
         if "wdir" in definition:
             wdir = self._resolve(context, (*keys, "wdir"), definition["wdir"], used)
-            definition["wdir"] = to_text(wdir)
+            definition["wdir"] = "." if wdir is None else to_text(wdir)
         if variables:
             context = context.copy()
             folder = join(self._folder, definition.get("wdir") or "")
