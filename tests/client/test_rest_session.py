@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from siglum.client.rest import connection as connection_module
 from siglum.client.rest import session as session_module
 from siglum.client.rest.artifacts import RestArtifactStore
 from siglum.client.rest.registry import RestRegistryStore
@@ -124,6 +127,54 @@ def test_nobody_there(start: Start, sessions: Sessions) -> None:
         f"No server answers at {url} (connection refused). "
         "Its answer is needed here: start it with 'siglum server', check the tracking URI, or repeat this later."
     )
+
+
+def test_one_that_takes_every_connection_and_answers_none(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked once, and then whether it is there at all."""
+    monkeypatch.setattr(connection_module, "PROBED_SECONDS", 0.05)
+    monkeypatch.setattr(connection_module, "PROBE_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(UnavailableError, match="no answer in time"):
+            RestTrackingStore(sessions(f"http://127.0.0.1:{silent.getsockname()[1]}")).get_experiment("0")
+        asked = []
+        silent.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                with silent.accept()[0] as connection:
+                    asked.append(connection.recv(1000).split()[1])
+    assert asked == [b"/api/2.0/mlflow/experiments/get?experiment_id=0", b"/health"]
+
+
+def test_a_long_answer_is_waited_for(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the server answers others: here until it has been asked three times whether it is there."""
+    monkeypatch.setattr(connection_module, "PROBED_SECONDS", 0.05)
+    probes = threading.Semaphore(0)
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/health":
+                probes.release()
+            else:
+                for _ in range(3):
+                    probes.acquire()
+            body = b'{"experiment": {"experiment_id": "0", "name": "slow", "lifecycle_stage": "active"}}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_address[1]}"
+            assert RestTrackingStore(sessions(url)).get_experiment("0").name == "slow"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_what_is_safe_is_repeated(start: Start, sessions: Sessions) -> None:

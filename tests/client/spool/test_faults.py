@@ -97,7 +97,7 @@ def test_scripts_and_their_server_are_killed_at_any_moment(
 
     def kill_server() -> None:
         dice = random.Random(1)
-        while not over.wait(dice.uniform(0.3, 1.5)):
+        while not over.wait(dice.uniform(0.5, 3)):
             server.kill()
             over.wait(dice.uniform(0, 0.5))
             server.start()
@@ -109,7 +109,7 @@ def test_scripts_and_their_server_are_killed_at_any_moment(
     finally:
         over.set()
         killer.join()
-    assert sum(each["points"] > 0 for each in told) > len(told) // 3, "they were killed before they logged"
+    assert sum(each["points"] > 0 for each in told) > len(told) // 2, "they were killed before they logged"
     sync(command)
     for each in told:
         assert each["killed"]

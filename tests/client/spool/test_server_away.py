@@ -18,9 +18,9 @@ from siglum.client import state
 from siglum.client.paging import collect
 from siglum.client.rest.artifacts import RestArtifactStore
 from siglum.client.spool.file_delivery import FileDelivery, drop_copies
-from siglum.client.spool.records import Append
+from siglum.client.spool.records import Append, File
 from siglum.client.stores import Stores, open_stores
-from siglum.core.errors import ConflictError, NotSupportedError, UnavailableError
+from siglum.core.errors import ConflictError, InvalidInputError, NotSupportedError, UnavailableError
 from siglum.storage.artifacts.replacing import NumberedWrite, Outcome
 from siglum.testing.server import ServerProcess
 from siglum.tracking.entities import Param, Run, RunStatus
@@ -393,6 +393,17 @@ def test_rows_of_a_table_while_the_server_is_away(server: ServerProcess, there: 
     assert table["data"][:3] == [[1, "x", None], [2, None, None], [0, None, None]]
     assert len(table["data"]) == 20_002
     assert not any(name.endswith((".spool", ".files")) for name in os.listdir("spool"))
+
+
+def test_a_file_whose_copy_has_gone(there: Stores, project: Path) -> None:
+    """Because it was stored before is nothing to say; otherwise it holds up nothing: it is refused."""
+    run = there.tracking.create_run("0")
+    files = FileDelivery(there.tracking, there.artifacts_for)
+    with pytest.raises(InvalidInputError, match=r"sub/big.txt: its copy copies/gone has gone"):
+        files.put(run.info.run_id, File("sub/big.txt", copy="gone"), "copies")
+    files.put(run.info.run_id, File("sub/big.txt", b"stored"), "copies")
+    files.put(run.info.run_id, File("sub/big.txt", copy="gone"), "copies")
+    assert content(there, run, "sub/big.txt") == b"stored"
 
 
 @pytest.mark.parametrize("replaces", [True, False], ids=["siglum", "mlflow"])

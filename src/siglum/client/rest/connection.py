@@ -8,11 +8,15 @@ import os
 import select
 import ssl
 import threading
+import time
 from urllib.parse import urlsplit
 
 from siglum.core.errors import InvalidInputError
 
 CONNECT_SECONDS = 5.0
+PROBED_SECONDS = 7.0
+"""How long an answer is waited for before the server is asked whether it is there."""
+PROBE_SECONDS = 3.0
 
 
 class ConnectionPool:
@@ -65,6 +69,25 @@ class ConnectionPool:
             self._all.add(connection)
         return connection, True
 
+    def wait(self, connection: http.client.HTTPConnection) -> None:
+        """Return when an answer begins. Raises TimeoutError when none does, or the server does not even answer a probe.
+
+        One that works on a long answer is waited for; one that takes connections and never answers is given up soon.
+        """
+        deadline = time.monotonic() + self._timeout
+        while not _has_input(connection, PROBED_SECONDS):
+            if time.monotonic() > deadline or not self._is_alive():
+                raise TimeoutError
+
+    def _is_alive(self) -> bool:
+        """Whether the server answers anything at all, on a connection of its own."""
+        with contextlib.suppress(http.client.HTTPException, OSError), contextlib.closing(self._connect()) as probe:
+            probe.sock.settimeout(PROBE_SECONDS)
+            probe.request("GET", "/health")
+            probe.getresponse()
+            return True
+        return False
+
     def drop(self) -> None:
         """Close this thread's connection."""
         found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
@@ -97,8 +120,8 @@ class ConnectionPool:
         return connection
 
 
-def _has_input(connection: http.client.HTTPConnection) -> bool:
-    """Whether an idle connection has something to read: its end, as a rule."""
+def _has_input(connection: http.client.HTTPConnection, seconds: float = 0) -> bool:
+    """Whether a connection has something to read: an answer or, when it is idle, its end as a rule."""
     poll = select.poll()
     poll.register(connection.sock, select.POLLIN)
-    return bool(poll.poll(0))
+    return bool(poll.poll(seconds * 1000))

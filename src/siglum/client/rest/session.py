@@ -2,7 +2,8 @@
 
 A request is repeated only when that cannot do anything twice: when no connection came about, or when the call is
 idempotent and the connection broke or the server said that it is busy (429, 502, 503, 504). After about two seconds
-the error is reported. Redirects are not followed: they could carry credentials and data to another host.
+the error is reported; of a server that takes a request and answers nothing, not even a probe, after about ten.
+Redirects are not followed: they could carry credentials and data to another host.
 """
 
 from __future__ import annotations
@@ -185,10 +186,12 @@ class RestSession:
                     headers=dict(headers),
                     encode_chunked="Transfer-Encoding" in headers,
                 )
+                self._pool.wait(connection)
                 response = connection.getresponse()
             except (http.client.HTTPException, OSError) as error:
                 self._pool.drop()
-                if delay is None or (sent and not idempotent):
+                # Who has not answered for so long is not asked again.
+                if delay is None or (sent and not idempotent) or isinstance(error, TimeoutError):
                     raise self._unreachable(error, sent=sent) from None
             except BaseException:
                 self._pool.drop()  # half a request has been sent

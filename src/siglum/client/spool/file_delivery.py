@@ -31,6 +31,8 @@ class FileDelivery:
             files.put(file.path, io.BytesIO(file.content))
             return
         copy = os.path.join(copies, file.copy)
+        if not os.path.exists(copy) and _has(files, file.path):
+            return  # it was taken before, and its copy went: all is sent again where nobody knows what was
         with _there(file.path, copy), _shown(file.path, copy):
             files.put_file(file.path, copy)
 
@@ -102,13 +104,16 @@ def _keep(path: str, content: bytes) -> None:
         os.replace(f"{path}.new", path)
 
 
+def _has(files: ArtifactFolder, path: str) -> bool:
+    return any(entry.path == path for entry in files.list(path.rpartition("/")[0]))
+
+
 @contextlib.contextmanager
 def _there(path: str, copy: str) -> Iterator[None]:
+    if not os.path.exists(copy):
+        raise InvalidInputError(f"{path}: its copy {copy} has gone.")
     with file_errors(copy):
-        try:
-            yield
-        except FileNotFoundError:
-            raise InvalidInputError(f"{path}: its copy {copy} has gone.") from None
+        yield
 
 
 def _shown(path: str, copy: str) -> contextlib.AbstractContextManager[object]:

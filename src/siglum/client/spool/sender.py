@@ -130,8 +130,11 @@ class Sender:
         return problem
 
     def _send_now(self, spool: RunSpool, patience: float) -> None:
-        self._acquire(spool, max(patience, PATIENCE_SECONDS))
+        began = time.monotonic()
+        waited = self._acquire(spool, max(patience, PATIENCE_SECONDS))
         try:
+            if waited and spool.problem is not None and self.is_away and time.monotonic() > began + patience:
+                raise self.unsent(spool.problem)  # the thread has just tried for so long
             deadline, last = time.monotonic() + patience, spool.acked
             for attempt in itertools.count():
                 error = self.drain(spool)
@@ -147,13 +150,16 @@ class Sender:
         finally:
             spool.sending.release()
 
-    def _acquire(self, spool: RunSpool, patience: float) -> None:
-        """Take a spool for sending; wait for the thread that sends it as long as it gets on."""
+    def _acquire(self, spool: RunSpool, patience: float) -> bool:
+        """Take a spool for sending; wait for the thread that sends it as long as it gets on. Return whether it did."""
+        if spool.sending.acquire(blocking=False):
+            return False
         last = -1
         while not spool.sending.acquire(timeout=patience):
             if spool.acked == last:
                 raise self.unsent(spool.problem or UnavailableError("the store has not answered yet."))
             last = spool.acked
+        return True
 
     # -- saying ----------------------------------------------------------------------------------------------
     def unsent(self, reason: SiglumError) -> UnavailableError:
