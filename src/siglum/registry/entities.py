@@ -12,7 +12,6 @@ from siglum.core.text import timestamp
 from siglum.tracking.entities import Entity, Metric, Param, Tag, linked
 from siglum.tracking.surroundings import surroundings
 
-
 RegisteredModelTag = ModelVersionTag = Tag
 
 
