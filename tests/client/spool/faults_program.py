@@ -128,7 +128,7 @@ def one(url: str, run_id: str, mode: str, point: int, dice: random.Random) -> di
         if dice.random() < 0.8:  # else perhaps before it logs anything
             while not promises.read()[0] and os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 time.sleep(0.001)
-        time.sleep(dice.uniform(0, 0.15))
+        time.sleep(dice.uniform(0, 0.08))
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     points, rows, calls = promises.read()

@@ -93,13 +93,13 @@ def check(there: Stores, told: Told) -> None:
 def test_scripts_and_their_server_are_killed_at_any_moment(
     campaign: Campaign, server: ServerProcess, there: Stores, command: Command
 ) -> None:
-    over = threading.Event()
+    over, kills = threading.Event(), list[int]()
 
     def kill_server() -> None:
         dice = random.Random(1)
-        while not over.wait(dice.uniform(0.5, 3)):
-            server.kill()
-            over.wait(dice.uniform(0, 0.5))
+        while not over.wait(dice.uniform(1, 2)):
+            kills.append(server.kill())
+            over.wait(dice.uniform(0, 0.2))
             server.start()
 
     killer = threading.Thread(target=kill_server)
@@ -110,6 +110,7 @@ def test_scripts_and_their_server_are_killed_at_any_moment(
         over.set()
         killer.join()
     assert sum(each["points"] > 0 for each in told) > len(told) // 2, "they were killed before they logged"
+    assert kills, "the server was never killed"
     sync(command)
     for each in told:
         assert each["killed"]
@@ -150,7 +151,7 @@ def test_spools_are_damaged_after_a_kill(
     server.kill()
     server.start()
     dice, lost = random.Random(2), {}
-    told = campaign("moments", 8)
+    told = campaign("moments", 6)
     for path in spool_paths(os.environ["SIGLUM_SPOOL_DIR"]):
         journal = Journal.take_over(path)
         places = journal.read(journal.first(), journal.end, 1_000_000)
