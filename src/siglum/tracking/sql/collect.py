@@ -47,7 +47,7 @@ class RemovedRun(msgspec.Struct, frozen=True):
 def deleted_runs(
     sql: Sql, *, before: int, run_ids: Collection[str] = (), experiment_ids: Sequence[str] = ()
 ) -> list[DeletedRun]:
-    """Return the runs that were deleted before a time, all or those of the ids given.
+    """Return the runs that were deleted at or before a time, all or those of the ids given.
 
     Raises NotFoundError for a run that is not there, ConflictError for one that is not deleted.
     """
@@ -67,7 +67,7 @@ def deleted_runs(
             needed_by=tuple(sorted(needs.get(run_id, ()))),
         )
         for run_id, name, experiment_id, _, deleted_time, artifact_uri in rows
-        if deleted_time < before
+        if deleted_time <= before
         and (not run_ids or run_id in run_ids)
         and (not experiments or experiment_id in experiments)
     ]
