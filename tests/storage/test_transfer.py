@@ -127,6 +127,21 @@ def test_a_remote_that_is_away(tmp_path: Path) -> None:
         plan_fetch([folder], cache, open_remote("r", str(tmp_path / "remote")))
 
 
+@pytest.mark.parametrize(("many", "limit", "after"), [(1000, 400, [4, 8, 12]), (12, 600, [5, 11, 12])])
+def test_groups_are_about_as_large_as_they_may_be(
+    tmp_path: Path, remote: Remote, monkeypatch: pytest.MonkeyPatch, many: int, limit: int, after: list[int]
+) -> None:
+    """Of many objects not each one is looked at."""
+    monkeypatch.setattr(transfer, "_MANY", many)
+    monkeypatch.setattr(transfer, "_SAMPLE", 2)
+    monkeypatch.setattr(transfer, "_GROUP_BYTES", limit)
+    cache = make_cache(tmp_path, "one")
+    _, files = fill(cache, tmp_path, {str(number): b"%100d" % number for number in range(12)})
+    moved: list[int] = []
+    run_transfer(plan_push(files, cache, remote), progress=lambda done, _size: moved.append(done))
+    assert moved == after
+
+
 def test_a_full_remote_is_raised_and_the_groups_before_it_stay(
     tmp_path: Path, remote: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:

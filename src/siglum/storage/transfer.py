@@ -29,6 +29,8 @@ DEFAULT_JOBS = 8
 # So many objects share one flush: enough to make it cheap, few enough that an interruption loses little.
 _GROUP = 16_384
 _GROUP_BYTES = 1 << 30
+# Of so many objects, one in eight is looked at to know about how large a group is.
+_MANY, _SAMPLE = 4096, 8
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called after each step with (objects done, bytes done), from the thread that runs the transfer."""
@@ -276,11 +278,12 @@ class _Runner:
 def _groups(oids: Sequence[str], plan: TransferPlan) -> Iterator[list[str]]:
     group: list[str] = []
     size = 0
-    for oid in oids:
+    each = _SAMPLE if len(oids) >= _MANY else 1
+    for number, oid in enumerate(oids):
         group.append(oid)
-        if plan.direction == "push":
+        if plan.direction == "push" and number % each == 0:
             with contextlib.suppress(FileNotFoundError):  # gone since it was planned: moving it says so
-                size += os.stat(plan.cache.path_of(oid)).st_size
+                size += each * os.stat(plan.cache.path_of(oid)).st_size
         if len(group) >= _GROUP or size >= _GROUP_BYTES:
             yield group
             group, size = [], 0
