@@ -28,6 +28,7 @@ _MD5_END = 17
 _ANSWER_SIZE = _MD5_END + DIGEST_SIZE
 _NO_ANSWER = bytes(_ANSWER_SIZE)
 _FILES_BETWEEN_LOOKS = 64
+_ASIDE_AT_ONCE = 1024
 # For fewer, what is done meanwhile would be over before the disk has begun.
 _WORTH_FLUSHING_AHEAD = 5000
 
@@ -187,5 +188,8 @@ def _take_over(answers: bytes, temporaries: Temporaries, into: IngestBatch) -> N
         elif kind == _ASIDE:
             at = number * _ANSWER_SIZE
             aside[oid] = answers[at + _MD5_END : at + _ANSWER_SIZE]
+            if len(aside) == _ASIDE_AT_ONCE:
+                into.stage_aside(aside)
+                aside.clear()
     into.stage_aside(aside)
     into.release(temporaries)

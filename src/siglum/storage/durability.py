@@ -55,7 +55,7 @@ def discard(path: str) -> None:
         os.unlink(path)
 
 
-def write_all(fd: int, data: bytes | memoryview) -> None:
+def write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
     """Write all of `data`, however many calls that takes."""
     written = os.write(fd, data)
     while written < len(data):

@@ -14,6 +14,7 @@ time later and nothing else.
 
 from __future__ import annotations
 
+import itertools
 import os
 import struct
 import sys
@@ -45,6 +46,7 @@ _DIGEST_SIZE, _DAY_SIZE = 16, 2
 _DAY_AT = _DIGEST_SIZE + 1
 # After so many keys were searched for in the file, it is made a dictionary.
 _MOST_SEARCHES = 16
+_AT_ONCE = 4096  # files whose times are unpacked together
 _INODE_SIZE = 16  # the key's first two fields
 _NANOSECONDS_A_DAY = 86_400 * 1_000_000_000
 _FORGET_AFTER_DAYS = 60
@@ -158,8 +160,8 @@ class StatIndex:
         self._body: bytes | None = None
         self._searches = 0
         self._loading = threading.Lock()
-        # The keys that the file does not have, or not for today; and whether it has one too many.
-        self._new: dict[bytes, None] = {}
+        # The keys that the file does not have, or not for today, maybe twice; and whether it has one too many.
+        self._new: list[bytes] = []
         self._forgot = False
         self._today = (time.time_ns() // _NANOSECONDS_A_DAY).to_bytes(_DAY_SIZE, "big")
 
@@ -199,7 +201,7 @@ class StatIndex:
             return None
         if not value.endswith(self._today):
             self._loaded()[key] = value[:_DAY_AT] + self._today
-            self._new[key] = None
+            self._new.append(key)
         digest = value[:_DIGEST_SIZE].hex()
         return digest + DIR_SUFFIX if value[_DIGEST_SIZE] else digest
 
@@ -253,17 +255,18 @@ class StatIndex:
     def put_all(self, files: Iterable[tuple[Status, str]], read_at_ns: int) -> None:
         """Do as `put` for many files that were all read after one moment."""
         entries, today = self._loaded(), self._today
-        keys_and_oids = [(fingerprint(status), oid) for status, oid in files]
-        fields = _KEY.iter_unpack(b"".join([key for key, _ in keys_and_oids]))
-        for (key, oid), (_, _, _, mtime_ns, ctime_ns) in zip(keys_and_oids, fields, strict=True):
-            if _are_settled(mtime_ns, ctime_ns, read_at_ns):
-                entries[key] = _value_of(oid) + today
-                self._new[key] = None
+        rest = iter(files)
+        while some := [(fingerprint(status), oid) for status, oid in itertools.islice(rest, _AT_ONCE)]:
+            fields = _KEY.iter_unpack(b"".join([key for key, _ in some]))
+            for (key, oid), (_, _, _, mtime_ns, ctime_ns) in zip(some, fields, strict=True):
+                if _are_settled(mtime_ns, ctime_ns, read_at_ns):
+                    entries[key] = _value_of(oid) + today
+                    self._new.append(key)
 
     def put_fact(self, key: bytes, oid: str) -> None:
         """Remember a hash under a key of 40 bytes that stands for all it depends on."""
         self._loaded()[key] = _value_of(oid) + self._today
-        self._new[key] = None
+        self._new.append(key)
 
     def forget(self, status: Status, oid: str | None = None) -> None:
         """Drop what is known of the file with this stat. For one of an object, `oid` names it."""
@@ -284,22 +287,27 @@ class StatIndex:
         except OSError as error:
             if error.errno not in FORBIDDEN:
                 raise
-        self._new, self._forgot = {}, False
+        self._new, self._forgot = [], False
 
     def _save(self, entries: dict[bytes, bytes]) -> None:
-        if self._forgot:
-            self._file.write(self._kept(entries))
-        elif self._new:
-            new = [key + entries[key] for key in list(self._new) if key in entries]
+        if not self._forgot and self._file.has_room_for(len(self._new) * _ENTRY_SIZE):
+            new = [key + entries[key] for key in dict.fromkeys(list(self._new)) if key in entries]
             self._file.add(b"".join(new), lambda: self._kept(entries))
+        elif self._forgot or self._new:
+            self._file.write(self._kept(entries))
 
-    def _kept(self, entries: dict[bytes, bytes]) -> bytes:
+    def _kept(self, entries: dict[bytes, bytes]) -> bytearray:
         """Return all entries but those that nobody asked for in a long time."""
         oldest_kept = int.from_bytes(self._today, "big") - _FORGET_AFTER_DAYS
         kept = oldest_kept.to_bytes(_DAY_SIZE, "big")
         # The last entry for an inode is the one that was put last.
-        latest = {key[:_INODE_SIZE]: key + value for key, value in list(entries.items()) if value[_DAY_AT:] >= kept}
-        return b"".join(latest.values())
+        latest = {key[:_INODE_SIZE]: key for key, value in list(entries.items()) if value[_DAY_AT:] >= kept}
+        body = bytearray()
+        for key in latest.values():
+            value = entries.get(key)
+            if value is not None:  # another thread has dropped it just now
+                body += key + value
+        return body
 
     def _loaded(self) -> dict[bytes, bytes]:
         if self._entries is None:

@@ -50,15 +50,21 @@ class IndexFile:
             self._room = len(pieces[0]) // _MOST_APPENDED - sum(map(len, pieces[1:]))
         return b"".join(pieces)
 
-    def add(self, piece: bytes, everything: Callable[[], bytes]) -> None:
-        """Append a piece, or write `everything`, which has it in it. Raises OSError."""
-        if len(piece) <= self._room:
+    def has_room_for(self, size: int) -> bool:
+        """Whether so many bytes are better appended than written with all others; also none are."""
+        return size <= self._room
+
+    def add(self, piece: bytes, everything: Callable[[], bytes | bytearray]) -> None:
+        """Append a piece, or write `everything`, which has it in it; nothing for an empty one. Raises OSError."""
+        if not piece:
+            return
+        if self.has_room_for(len(piece)):
             with contextlib.suppress(FileNotFoundError):
                 self._append(piece)
                 return
         self.write(everything())
 
-    def write(self, body: bytes) -> None:
+    def write(self, body: bytes | bytearray) -> None:
         """Write the file anew, as one piece. Raises OSError."""
         folder = os.path.dirname(self._path)
         os.makedirs(folder, exist_ok=True)
@@ -66,7 +72,8 @@ class IndexFile:
         try:
             fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             try:
-                write_all(fd, self._magic + _as_piece(body))
+                write_all(fd, self._magic + _head_of(body))
+                write_all(fd, body)
             finally:
                 os.close(fd)
             os.replace(temporary, self._path)
@@ -79,7 +86,7 @@ class IndexFile:
         self._room -= len(piece)
         fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
-            write_all(fd, _as_piece(piece))
+            write_all(fd, _head_of(piece) + piece)
         except BaseException:
             self._room = 0  # what is appended behind half a piece cannot be read
             raise
@@ -87,8 +94,8 @@ class IndexFile:
             os.close(fd)
 
 
-def _as_piece(body: bytes) -> bytes:
-    return _LENGTH.pack(len(body)) + hashlib.sha256(body).digest() + body
+def _head_of(piece: bytes | bytearray) -> bytes:
+    return _LENGTH.pack(len(piece)) + hashlib.sha256(piece).digest()
 
 
 def _piece_at(data: bytes, at: int) -> bytes | None:
