@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siglum.core.errors import FileFormatError
+from siglum.storage import manifest
 from siglum.storage.manifest import decode_manifest, make_manifest
 
 A, B = "a" * 32, "b" * 32
@@ -22,11 +23,19 @@ def test_the_empty_folder() -> None:
 @given(st.dictionaries(_SEGMENT, st.binary(max_size=4), max_size=20))
 def test_bytes_are_those_of_json_dumps_and_come_back(files: dict[str, bytes]) -> None:
     entries = [(path, hashlib.md5(data).hexdigest()) for path, data in files.items()]
-    manifest = make_manifest(entries)
+    made = make_manifest(entries)
     expected = json.dumps([{"md5": oid, "relpath": path} for path, oid in sorted(entries)], sort_keys=True)
-    assert manifest.encode() == expected.encode()
-    assert manifest.oid == hashlib.md5(expected.encode()).hexdigest() + ".dir"
-    assert decode_manifest(manifest.encode(), "m") == manifest
+    assert made.encode() == expected.encode()
+    assert made.oid == hashlib.md5(expected.encode()).hexdigest() + ".dir"
+    assert decode_manifest(made.encode(), "m") == made
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_many_entries_are_written_some_at_a_time(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest, "_AT_ONCE", 3)
+    entries = [(f"{i}", "%032x" % i) for i in range(number)]
+    expected = json.dumps([{"md5": oid, "relpath": path} for path, oid in entries])
+    assert make_manifest(entries).encode() == expected.encode()
 
 
 def test_order_is_that_of_code_points_of_whole_paths() -> None:

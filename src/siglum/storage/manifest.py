@@ -6,6 +6,7 @@ strings; the name is their MD5 plus `.dir`. See DVC's format in its documentatio
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from functools import cached_property
 from json.encoder import encode_basestring_ascii
@@ -16,6 +17,8 @@ import msgspec
 from siglum.core.errors import FileFormatError
 from siglum.core.hashes import DIR_SUFFIX
 from siglum.storage.hashing import md5_bytes
+
+_AT_ONCE = 4096  # entries whose text is held beside the bytes
 
 
 class ManifestEntry(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -55,8 +58,13 @@ class _Entry(Protocol):
 def encode_entries(entries: Iterable[_Entry]) -> bytes:
     """Return the bytes of a manifest of `entries`, which are sorted by path."""
     # Written by hand since the shape is fixed: a quarter of the time of json.dumps, and held equal to it by a test.
-    parts = [f'{{"md5": "{e.oid}", "relpath": {encode_basestring_ascii(e.relpath)}}}' for e in entries]
-    return f"[{', '.join(parts)}]".encode("ascii")
+    body = bytearray(b"[")
+    rest = iter(entries)
+    while some := list(itertools.islice(rest, _AT_ONCE)):
+        parts = [f'{{"md5": "{e.oid}", "relpath": {encode_basestring_ascii(e.relpath)}}}' for e in some]
+        body += f"{', ' if len(body) > 1 else ''}{', '.join(parts)}".encode("ascii")
+    body += b"]"
+    return bytes(body)
 
 
 def make_manifest(entries: list[tuple[str, str]]) -> Manifest:
