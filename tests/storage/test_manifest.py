@@ -33,7 +33,7 @@ def test_bytes_are_those_of_json_dumps_and_come_back(files: dict[str, bytes]) ->
 @pytest.mark.parametrize("number", range(8))
 def test_many_entries_are_written_some_at_a_time(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifest, "_AT_ONCE", 3)
-    entries = [(f"{i}", "%032x" % i) for i in range(number)]
+    entries = [(f"{i}", f"{i:032x}") for i in range(number)]
     expected = json.dumps([{"md5": oid, "relpath": path} for path, oid in entries])
     assert make_manifest(entries).encode() == expected.encode()
 
