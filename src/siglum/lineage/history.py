@@ -19,13 +19,10 @@ from siglum.core.hashes import DIR_SUFFIX, DataHash
 from siglum.lineage.record import DataRecord, Revision
 from siglum.workspace.documents import load_yaml
 from siglum.workspace.git import Git
-from siglum.workspace.git_process import run_git
+from siglum.workspace.git_process import git_environment, run_git
 
 LOCK_NAME = "dvc.lock"
 POINTER_SUFFIX = ".dvc"
-
-# Git sets these for its hooks; they would point a command at another repository than the one it is told.
-_REDIRECTIONS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX")
 
 
 class HeldOutput(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,13 +230,8 @@ def _tags(git: Git) -> dict[str, tuple[str, ...]]:
 
 def run_git_in(git: Git, arguments: Sequence[str], stdin: bytes | None = None) -> bytes:
     """Return what a git command prints in the repository, untouched by the variables that Git sets for its hooks."""
-    return run_git(["-C", git.root, *arguments], _environment(), stdin).stdout
+    return run_git(["-C", git.root, *arguments], git_environment(), stdin).stdout
 
 
 def _git_ok(git: Git, arguments: Sequence[str]) -> bool:
-    return run_git(["-C", git.root, *arguments], _environment()).returncode == 0
-
-
-def _environment() -> dict[str, str]:
-    environment = {key: value for key, value in os.environ.items() if key not in _REDIRECTIONS}
-    return environment | {"GIT_LITERAL_PATHSPECS": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    return run_git(["-C", git.root, *arguments], git_environment()).returncode == 0

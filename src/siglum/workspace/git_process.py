@@ -32,7 +32,7 @@ class GitProcess:
         try:
             return subprocess.Popen(
                 ["git", "-C", self.root, *arguments],
-                env=_environment(),
+                env=git_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -52,10 +52,11 @@ class GitProcess:
     def _run(
         self, *arguments: str, extra: Mapping[str, str] | None = None, stdin: bytes | None = None
     ) -> subprocess.CompletedProcess[bytes]:
-        return run_git(["-C", self.root, *arguments], _environment() | dict(extra or {}), stdin)
+        return run_git(["-C", self.root, *arguments], git_environment() | dict(extra or {}), stdin)
 
 
-def _environment() -> dict[str, str]:
+def git_environment() -> dict[str, str]:
+    """Return the variables for a `git` that takes paths literally, asks nothing, and works where it is told to."""
     return _outer_environment() | {
         "GIT_LITERAL_PATHSPECS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
