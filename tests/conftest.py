@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,6 +97,9 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     """Keep the machine's configuration out of the tests, and the tests out of the user's home and of each other."""
     monkeypatch.setattr("siglum.lineage.inputs._before_runs", {})  # what earlier tests of this process have read
     home = tmp_path_factory.mktemp("home")
+    (home / "temporary").mkdir()  # what is left there goes with the test's own files
+    monkeypatch.setenv("TMPDIR", str(home / "temporary"))
+    monkeypatch.setattr(tempfile, "tempdir", str(home / "temporary"))
     for name in list(os.environ):
         if name.startswith(("SIGLUM_", "MLFLOW_", "DVC_", "GIT_")) and name not in ("SIGLUM_PEERS", "GIT_SSL_CAINFO"):
             monkeypatch.delenv(name)

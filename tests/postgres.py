@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
+# Not below pytest's folder, which the user that the server runs as may not enter.
+PARENT = tempfile.gettempdir()
+
 
 class PostgresServer:
     """A server on a socket in a folder of its own, from the wheel `pgserver`. Everybody who connects is trusted."""
@@ -20,8 +23,7 @@ class PostgresServer:
             warnings.simplefilter("ignore")  # it is told where no runtime folder of the user is set
             from pgserver.postgres_server import PostgresServer as Server
 
-        # not below pytest's folder, which the user that the server runs as may not enter
-        self.folder = Path(tempfile.mkdtemp(prefix="siglum-postgres-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="siglum-postgres-", dir=PARENT))
         self._server = Server(self.folder, cleanup_mode="stop")
         self.admin_uri = f"postgresql://postgres@/postgres?host={quote(str(self.folder))}"
         # no test pulls the plug of the machine; what the server itself survives does not need it
