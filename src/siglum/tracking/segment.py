@@ -1,27 +1,31 @@
 """Points of one series packed into a segment, and back. Pure functions; the format is private to the database.
 
 A segment holds points in columns, sorted by (step, timestamp, value): steps and timestamps as a first value and
-differences of the least width that holds them, values as doubles, deflated where that saves a quarter. So that a chart
-can cut it at any step without unpacking the rest, it is divided into blocks of 64 points, and says of each where the
-columns stand there, its least and its greatest value. 1,000 points with regular steps take 9 to 11 bytes each.
+differences of the least width that holds them, values as doubles, whose first bytes are packed together, their second
+bytes, and so on. So that a chart can cut it at any step without unpacking the rest, it is divided into blocks of 64
+points, and says of each where the columns stand there, its least and its greatest value. 1,000 points with regular
+steps take 7 to 9 bytes each.
 
-    segment  = version u8 (2) | crc32 of the rest u32 | count u32 | flags u8 (1: by time, too; 2: NaN is there)
+    segment  = version u8 (4) | crc32 of the rest u32 | count u32 | flags u8 (1: by time, too; 2: NaN is there)
              | column steps | column timestamps | values | least of each block, doubles | greatest of each, doubles
     column   = width u8 (0, 1, 2, 4 or 8) | first i64 | least difference i64 | (count - 1) × width offsets to it
              | what each block but the first begins with, i64, unless the width is 0
              | width u8 (255) | count × i64, when the differences do not fit
     values   = 0 u8 | doubles
-             | 1 u8 | length u16 of each block | the doubles of each, deflated where that is shorter
+             | 1 u8 | length u16 of each block | the doubles of each, deflated where that is shorter (version 2 only)
+             | 2 u8 | length u32 of each plane | planes
+    plane    = one byte, when it is the same for all | a byte of each value | these bytes deflated
+             | in place of the first four, the last three of which have length 0: four bytes of each value
 
-NaN is neither least nor greatest: both are NaN where there is nothing else. Version 1 had no order, which was always
-that of (timestamp, step, value), and no blocks; its values were deflated as one.
+NaN is neither least nor greatest: both are NaN where there is nothing else. Version 2 had no planes. There is no 3,
+which one flipped bit makes of 2. Version 1 had no order, which was always that of (timestamp, step, value), and no
+blocks; its values were deflated as one.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-import sys
 import zlib
 from array import array
 from collections.abc import Iterable, Sequence
@@ -31,50 +35,17 @@ import msgspec
 
 from siglum.core.errors import IntegrityError
 from siglum.tracking.packed_column import BLOCK, Column, encode_column, little_endian, open_column
+from siglum.tracking.packed_values import Values, encode_values, open_plain_values, open_values
 from siglum.tracking.series import Point, in_point_order, point_order, step_order
 
 Bounds: TypeAlias = tuple[float | None, float | None]
 """The least and the greatest value; None when all are NaN."""
 
 _HEAD: Final = 9
-_VERSION: Final = 2
-_WORTH_DEFLATING: Final = 200
+_VERSION: Final = 4
+_IN_BLOCKS: Final = (2, _VERSION)
 _BY_TIME: Final = 1
 _HAS_NAN: Final = 2
-
-
-class Values:
-    """The values of a segment, inflated only where they are asked for."""
-
-    def __init__(self, data: memoryview, count: int, lengths: Sequence[int] | None = None) -> None:
-        self._packed = data
-        self._plain = _doubles(data) if lengths is None else None
-        self._count = count
-        self._lengths = lengths
-        self._block = -1
-        self._inflated = _doubles(b"")
-
-    def all(self) -> memoryview[float]:
-        """Return all of them."""
-        if self._lengths is None:
-            return _doubles(self._packed)
-        return _doubles(b"".join(map(self._bytes, range(len(self._lengths)))))
-
-    def part(self, begin: int, end: int) -> list[float]:
-        """Return those from `begin` to `end`, which are within one block."""
-        if self._plain is not None:
-            return self._plain[begin:end].tolist()  # type: ignore[return-value]  # typeshed: of ints, always
-        block = begin // BLOCK
-        if block != self._block:
-            self._block, self._inflated = block, _doubles(self._bytes(block))
-        return self._inflated[begin - block * BLOCK : end - block * BLOCK].tolist()  # type: ignore[return-value]
-
-    def _bytes(self, block: int) -> bytes | memoryview:
-        assert self._lengths is not None, "only those have blocks to inflate"
-        start = sum(self._lengths[:block])
-        packed = self._packed[start : start + self._lengths[block]]
-        length = 8 * min(BLOCK, self._count - block * BLOCK)
-        return packed if len(packed) == length else zlib.decompress(packed, -zlib.MAX_WBITS, length)
 
 
 class Segment:
@@ -150,7 +121,7 @@ def pack(points: Sequence[Point]) -> Packed:
             flags.to_bytes(1, "little"),
             encode_column(steps),
             encode_column(times),
-            _encode_values(values),
+            encode_values(values),
             little_endian(array("d", lows + highs)).tobytes(),
         )
     )
@@ -169,10 +140,10 @@ def open_segment(data: bytes) -> Segment:
     if len(data) < _HEAD or zlib.crc32(memoryview(data)[5:]) != int.from_bytes(data[1:5], "little"):
         raise IntegrityError("A metric series in the database is damaged: a segment's checksum does not match.")
     count = int.from_bytes(data[5:9], "little")
-    if data[0] == _VERSION:
+    if data[0] in _IN_BLOCKS:
         steps, position = open_column(data, _HEAD + 1, count)
         timestamps, position = open_column(data, position, count)
-        values, position = _open_values(memoryview(data), position, count)
+        values, position = open_values(memoryview(data), position, count)
         return Segment(steps, timestamps, values, little_endian(array("d", data[position:])), data[_HEAD])
     if data[0] == 1:
         return _open_first_version(data, count)
@@ -188,7 +159,7 @@ def _open_first_version(data: bytes, count: int) -> Segment:
     steps, position = open_column(data, _HEAD, count, blocks=False)
     timestamps, position = open_column(data, position, count, blocks=False)
     packed = memoryview(data)[position + 1 :]
-    values = Values(memoryview(zlib.decompress(packed)) if data[position] else packed, count)
+    values = open_plain_values(zlib.decompress(packed) if data[position] else packed)
     numbers, doubles = steps.numbers(), values.all()
     if _grow(numbers):
         flags = _BY_TIME | (_HAS_NAN if _has_nan(doubles) else 0)
@@ -218,31 +189,3 @@ def _whole(lows: list[float], highs: list[float], flags: int) -> Bounds:
     if flags & _HAS_NAN:
         lows, highs = [low for low in lows if low == low], [high for high in highs if high == high]
     return min(lows, default=None), max(highs, default=None)
-
-
-def _encode_values(values: Sequence[float]) -> bytes:
-    plain = little_endian(array("d", values)).tobytes()
-    if len(values) >= _WORTH_DEFLATING:
-        blocks = [plain[start : start + 8 * BLOCK] for start in range(0, len(plain), 8 * BLOCK)]
-        deflated = [min(zlib.compress(block, 1, -zlib.MAX_WBITS), block, key=len) for block in blocks]
-        if sum(map(len, deflated)) * 4 <= len(plain) * 3:
-            lengths = little_endian(array("H", map(len, deflated))).tobytes()
-            return b"".join((b"\x01", lengths, *deflated))
-    return b"\x00" + plain
-
-
-def _open_values(data: memoryview, position: int, count: int) -> tuple[Values, int]:
-    begin = position + 1
-    if data[position] == 0:
-        end = begin + 8 * count
-        return Values(data[begin:end], count), end
-    start = begin + 2 * (-(-count // BLOCK))
-    lengths = little_endian(array("H", data[begin:start].tobytes()))
-    end = start + sum(lengths)
-    return Values(data[start:end], count, lengths), end
-
-
-def _doubles(data: bytes | memoryview) -> memoryview[float]:
-    if sys.byteorder == "little":
-        return memoryview(data).cast("d")
-    return memoryview(little_endian(array("d", bytes(data))))

@@ -1,0 +1,2 @@
+-- Segments are written in a third version, with values in planes (tracking.packed_values), which an older Siglum would
+-- take for damaged. Those of older versions stay as they are.
