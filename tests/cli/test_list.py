@@ -45,6 +45,11 @@ def test_a_folder_whose_list_is_nowhere(project: QuickProject) -> None:
         {"isout": True, "isdir": False, "isexec": False, "size": 4, "md5": project.hash_of("f").oid, "path": "f"},
     ]
     assert "what is in d is not known" in project.fails("list", ".", "d", "--rev", "HEAD")
+    # The workspace shows itself, as it does to DVC.
+    assert project.done("list", ".", "-R", "d").splitlines() == ["a", "sub/b"]
+    assert project.done("du", ".", "d").splitlines()[-1] == "8  d"
+    shutil.rmtree(project.root / "d")
+    assert "what is in d is not known" in project.fails("list", ".", "d")
 
 
 def test_names_that_are_not_text(project: QuickProject) -> None:

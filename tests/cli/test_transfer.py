@@ -61,11 +61,26 @@ def test_a_part_of_a_folder_into_a_fresh_clone(project: DataProject) -> None:
     assert [str(path.relative_to(clone.root)) for path in (clone.root / "d").rglob("*") if path.is_file()] == [
         "d/sub/b"
     ]
-    # The manifest is not in the cache: there it would say that all files of the folder are.
-    assert not clone.object_of(project.hash_of("d").oid).exists()
     assert "is not in d as it is recorded" in clone.fails("pull", "d/none")
     clone.done("pull")
     assert clone.done("status", "--json") == "{}\n"
+
+
+def test_a_part_that_was_fetched_is_checked_out_without_a_remote(project: DataProject) -> None:
+    project.done("push")
+    clone = clone_of(project)
+    clone.done("fetch", "d/sub/b")
+    store = project.root.parent / "store"
+    shutil.move(store, f"{store} away")
+    clone.done("checkout", "d/sub")
+    assert clone.read("d/sub/b") == "two"
+    assert "d" in json.loads(clone.done("status", "--json"))["d.dvc"][0]["changed outs"]
+    # The manifest that is in the cache now says nothing of the files that are not.
+    clone.done("remote", "add", "other", "../other")
+    assert "could not be sent" in clone.fails("push", "-r", "other", "d")
+    assert not list((project.root.parent / "other").rglob("*.dir"))
+    shutil.move(f"{store} away", store)
+    assert clone.done("fetch").startswith("Fetched 2 objects")
 
 
 def test_other_revisions(project: DataProject) -> None:

@@ -9,7 +9,7 @@ from siglum.storage.transfer import fetch_manifest, keys_for
 
 
 class Manifests:
-    """Manifests by their oid. What comes from the remote is kept here only: in the cache it would claim its files."""
+    """Manifests by their oid. What comes from the remote is kept here only, until `keep`."""
 
     def __init__(self, cache: ObjectStore, remote: Remote | None = None) -> None:
         self._cache = cache
@@ -28,3 +28,12 @@ class Manifests:
             return self._cache.read_manifest(oid)
         found = self._fetched[oid] = fetch_manifest(oid, self._remote, keys_for(self._cache)(oid))
         return found
+
+    def keep(self) -> None:
+        """Store what came from the remote in the cache, where checking out a part of a folder looks it up, as in DVC.
+
+        Not all files that it lists need be there: whoever wants them all asks for each (see `ObjectStore.has_all`).
+        """
+        for manifest in self._fetched.values():
+            self._cache.write_manifest(manifest)
+        self._fetched.clear()

@@ -138,6 +138,11 @@ class Remotes:
             return fetch_manifest(data.oid, self.open(self.name or name), legacy_key_of(data.oid))
         return self.manifests(self.name or name).read(data.oid)
 
+    def keep_manifests(self) -> None:
+        """Store the manifests of folders of which parts were fetched in the cache."""
+        for each in self._manifests.values():
+            each.keep()
+
 
 def plan_transfer(
     repo: Repository,
@@ -192,7 +197,9 @@ def carry_out(repo: Repository, transfer: Transfer, remotes: Remotes, progress: 
     """Move what was planned: objects first, then what tells of them."""
     moved = [move(planned, remotes.jobs(planned.remote), progress) for planned in transfer.planned]
     imported = fetch_imports(repo, transfer.imports, remotes.asked_jobs, progress)
-    if transfer.sending:
+    if not transfer.sending:
+        remotes.keep_manifests()
+    else:
         for each in moved:
             sent = map(keys_for(each.planned.plan.cache), each.result.moved)
             RemoteIndex(repo, each.planned.remote.url).update(sent)

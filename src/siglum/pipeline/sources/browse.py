@@ -93,7 +93,8 @@ class Browser:
     def children(self, key: str, *, recorded_only: bool = False) -> list[tuple[str, Entry]]:
         """Return what is directly in a folder, by name, sorted; a file has none.
 
-        Raises NotFoundError when the folder is recorded and its manifest is in no cache and on no remote.
+        Raises NotFoundError when the folder is recorded, its manifest is in no cache and on no remote, and it is not in
+        the workspace.
         """
         found = {} if recorded_only else self._files.children(key)
         there = None if recorded_only else self._files.info(key)
@@ -196,11 +197,20 @@ class _Records:
         if item.hash is None:
             return {}
         if item.path not in self._trees:
-            self._trees[item.path] = _as_tree(self._source.entries(self._owner, item))
+            self._trees[item.path] = _as_tree(self._entries(item))
         return {
             name: _Recorded(oid is None, None, None if oid is None else DataHash(oid, item.hash.legacy), True)
             for name, oid in self._trees[item.path].get(folder, {}).items()
         }
+
+    def _entries(self, item: InventoryItem) -> dict[str, str]:
+        """Return a recorded folder's files. One whose list is nowhere has none on record, where it is itself here."""
+        try:
+            return self._source.entries(self._owner, item)
+        except NotFoundError:
+            if not self._source.is_folder_on_disk(posixpath.join(self._owner, item.path)):
+                raise
+            return {}
 
 
 def _as_tree(entries: dict[str, str]) -> dict[str, dict[str, str | None]]:

@@ -106,7 +106,7 @@ class ExternalRepo:
         if leaf is not None:
             return Listing(path, False, (Part("", leaf=leaf, is_exec=leaf.is_exec),))
         recorded = self._recorded(key)
-        if recorded is not None and not self._is_folder_on_disk(key):
+        if recorded is not None and not self.is_folder_on_disk(key):
             return Listing(path, recorded[0], tuple(recorded[1]))
         parts = self._folder(key)
         if not parts:
@@ -222,7 +222,7 @@ class ExternalRepo:
                 part = Part(relpath, None, item.hash.oid, place, item.is_exec, item.hash.legacy)
                 found.setdefault(relpath, part)
                 continue
-            if self._is_folder_on_disk(path):
+            if self.is_folder_on_disk(path):
                 continue
             for name, oid in self.entries(owner, item).items():
                 inside = posixpath.join(relpath, name)
@@ -232,7 +232,8 @@ class ExternalRepo:
     def _is_elsewhere(self, path: str, owner: str) -> bool:
         return self._tree.owner(path) != owner
 
-    def _is_folder_on_disk(self, key: str) -> bool:
+    def is_folder_on_disk(self, key: str) -> bool:
+        """Whether this is a workspace, and a path of it a folder there."""
         return self.commit is None and self.root is not None and os.path.isdir(os.path.join(self.root, key))
 
     def _holding(self, owner: str | None, key: str) -> InventoryItem | None:
