@@ -201,3 +201,13 @@ def test_what_is_reported(project: DataProject, tmp_path: Path, monkeypatch: pyt
     import hashlib
 
     assert log.all()[-1].hash == "md5:" + hashlib.md5("first ü".encode()).hexdigest()
+
+
+def test_parameters_of_a_repository_without_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = DataProject(tmp_path / "plain")
+    project.write({"params.yaml": "lr: 0.1\n", "sub/params.yaml": "lr: 7\n"})
+    project.commit("first")
+    project.write({"params.yaml": "lr: 0.5\n"})
+    monkeypatch.chdir(project.root / "sub")
+    assert siglum.api.params_show() == {"lr": 0.5}  # that of the root, as DVC 3.67.1
+    assert siglum.api.params_show(rev="HEAD") == {"lr": 0.1}

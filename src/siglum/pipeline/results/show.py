@@ -88,7 +88,7 @@ def _pipeline(source: Source) -> Pipeline:
 
 def _declared(pipeline: Pipeline) -> dict[str, bool]:
     """Return the files that are shown whole, and whether they have to be there."""
-    paths: dict[str, bool] = {}
+    paths = {DEFAULT_PARAMS_FILE: False}  # that of the root is one without any dvc.yaml, too
     for file, top in pipeline.tops.items():
         folder = posixpath.dirname(file)
         paths.setdefault(join(folder, DEFAULT_PARAMS_FILE), False)
