@@ -206,6 +206,7 @@ def _say_report(
 
     place = "the cache" if remote is None else f"the remote {remote.name!r}"
     weight = f" ({size(report.size)})" if remote is None else ""
+    again = "siglum cache verify --repair" if remote is None else f"siglum cache verify --remote {remote.name} --repair"
     for each in report.bad:
         condition = "damaged" if each in report.damaged else "missing"
         source = done.sources.get(each)
@@ -222,11 +223,7 @@ def _say_report(
             "all sound."
             if not report.bad
             else f"{len(report.damaged)} damaged, {len(report.missing)} missing"
-            + (
-                f", {len(done.sources)} repaired."
-                if mend
-                else ". 'siglum cache verify --repair' looks for good copies."
-            )
+            + (f", {len(done.sources)} repaired." if mend else f". '{again}' looks for good copies.")
         )
     )
 
