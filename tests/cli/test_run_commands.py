@@ -109,7 +109,7 @@ def test_plot(runs: list[Run]) -> None:
     shown = command("runs", "plot", runs[0].info.run_id, runs[1].info.run_id)
     assert shown.status == 0
     lines = shown.out.splitlines()
-    assert lines[0] == "loss"
+    assert (lines[0], "loss" in lines[1]) == ("loss", False)
     assert f"● slow {runs[0].info.run_id[:8]}" in shown.out
     assert any(0x2800 < ord(character) < 0x2900 for character in shown.out)
     assert lines[-1] == "1 metric with one point: score"
@@ -118,6 +118,9 @@ def test_plot(runs: list[Run]) -> None:
     assert [point["step"] for point in points] == list(range(20))
     wrong = command("runs", "plot", runs[0].info.run_id, "--metric", "los")
     assert (wrong.status, "Did you mean 'loss'" in wrong.err) == (1, True)
+    assert command("runs", "plot", runs[0].info.run_id, "loss").out.splitlines()[0] == "loss"
+    wrong = command("runs", "plot", runs[0].info.run_id, "los")
+    assert "There is no run 'los'. If it is a metric: Did you mean 'loss'" in wrong.err
 
 
 def test_watch(runs: list[Run]) -> None:

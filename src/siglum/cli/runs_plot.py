@@ -16,6 +16,7 @@ from siglum.core.errors import NotFoundError
 from siglum.core.text import count, did_you_mean
 
 if TYPE_CHECKING:
+    from siglum.client.stores import Stores
     from siglum.pipeline.results.plots.chart import Chart
     from siglum.tracking.entities import Metric, Run
 
@@ -40,10 +41,12 @@ def plot_runs(
 ) -> None:
     """Draw the metrics of runs as lines, those of several runs in one chart for each metric.
 
-    A metric with a single point in every run is no line: it is listed below.
+    A metric with a single point in every run is no line: it is listed below. A word after a run that is a metric of it,
+    and no run, stands for that metric.
     """
     with closing(open_stores(tracking_uri)) as stores:
-        runs = [stores.tracking.get_run(full_id(stores, each)) for each in dict.fromkeys(run_ids)]
+        runs, named = _runs_and_metrics(stores, run_ids)
+        keys = (*keys, *named)
         known = sorted({key for run in runs for key in run.data.metrics})
         for key in keys:
             if key not in known:
@@ -70,6 +73,24 @@ def plot_runs(
         console.say(f"{count(len(single), 'metric')} with one point: {', '.join(single)}")
 
 
+def _runs_and_metrics(stores: Stores, words: Sequence[str]) -> tuple[list[Run], list[str]]:
+    """Return the runs that words name, and the metrics. Raises NotFoundError for what is neither."""
+    runs: list[Run] = []
+    metrics = []
+    for word in dict.fromkeys(words):
+        try:
+            runs.append(stores.tracking.get_run(full_id(stores, word)))
+        except NotFoundError as missing:
+            known = sorted({key for run in runs for key in run.data.metrics})
+            if word not in known:
+                near = did_you_mean(word, known)
+                raise NotFoundError(
+                    missing.message, hint=f"If it is a metric: {near}" if near else missing.hint
+                ) from None
+            metrics.append(word)
+    return runs, metrics
+
+
 def _chart(key: str, runs: Sequence[Run], series: Mapping[str, Sequence[Metric]], x_axis: str) -> Chart:
     from siglum.pipeline.results.plots.chart import Chart, ChartKind, Series
     from siglum.pipeline.results.plots.thinning import thinned
@@ -84,7 +105,7 @@ def _chart(key: str, runs: Sequence[Run], series: Mapping[str, Sequence[Metric]]
             drawn.append(Series(f"{run.info.run_name} {run.info.run_id[:8]}", number, 0, line))
     names = tuple(each.name for each in drawn)
     label = "seconds" if x_axis == "time" else "step"
-    return Chart(ChartKind.LINES, key, label, key, names, ("",), tuple(drawn))
+    return Chart(ChartKind.LINES, key, label, "", names, ("",), tuple(drawn))
 
 
 def _as_dict(point: Metric) -> dict[str, float]:

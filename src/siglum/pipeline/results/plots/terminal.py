@@ -58,7 +58,8 @@ def _plot(chart: Chart, alphabet: Alphabet, width: int) -> Iterator[Spans]:
     room = max(_LEAST_WIDTH, width - labels - 3)
     x = _names_axis(chart.x_names) if chart.x_names is not None else axis_of((p[0] for p in points), room // 14)
     at_row = {round((1 - y.place(tick)) * (HEIGHT - 1)): label for tick, label in zip(y.ticks, y.labels, strict=True)}
-    yield (Span(cut(chart.y_label, width)),)
+    if chart.y_label:
+        yield (Span(cut(chart.y_label, width)),)
     for i, row in enumerate(_drawn(chart, x, y, alphabet, room).rows()):
         label = at_row.get(i)
         yield (Span(f"{label or '':>{labels}} {alphabet.tick if label else alphabet.side}"), *row)
