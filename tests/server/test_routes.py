@@ -183,6 +183,19 @@ def test_what_is_missing_is_named(app: Dispatcher) -> None:
     assert answer.json["message"] == "Missing value for required parameter 'metrics[0].timestamp'."
 
 
+@pytest.mark.parametrize("values", ["11", "12"])
+def test_a_parameter_twice_in_one_batch_is_refused_as_mlflow_refuses_it(app: Dispatcher, values: str) -> None:
+    runs = "/api/2.0/mlflow/runs"
+    run_id = ask(app, "POST", f"{runs}/create", {"experiment_id": "0"}).json["run"]["info"]["run_id"]
+    params = [{"key": "p", "value": value} for value in values]
+    answer = ask(app, "POST", f"{runs}/log-batch", {"run_id": run_id, "params": params})
+    assert_is_error(answer, 400)
+    assert answer.json["error_code"] == "INVALID_PARAMETER_VALUE"
+    for _ in range(2):  # in requests of its own it may come again
+        assert ask(app, "POST", f"{runs}/log-batch", {"run_id": run_id, "params": params[:1]}).status == 200
+    assert ask(app, "GET", f"{runs}/get?run_id={run_id}").json["run"]["data"]["params"] == params[:1]
+
+
 def test_what_python_writes_for_nan_is_read_as_mlflow_reads_it(app: Dispatcher) -> None:
     runs = "/api/2.0/mlflow/runs"
     run_id = ask(app, "POST", f"{runs}/create", {"experiment_id": "0"}).json["run"]["info"]["run_id"]

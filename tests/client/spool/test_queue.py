@@ -185,6 +185,19 @@ def test_what_is_beside_a_refused_record_is_stored(store: Store, queue: SpoolQue
     assert store.params == {"good": "1"}
 
 
+def test_a_parameter_that_two_records_have_is_sent_once(store: Store, queue: SpoolQueue) -> None:
+    def refuse(_run: str, params: Sequence[Param]) -> SiglumError | None:
+        return None if len({each.key for each in params}) == len(params) else ConflictError("Twice.")
+
+    store.refuses = refuse
+    with queue.open("r").sending:  # so that all goes in one batch, which servers refuse when it says a thing twice
+        queue.put_record("r", Params({"a": "1"}))
+        queue.put_record("r", Params({"a": "1", "b": "2"}))
+    queue.flush()
+    assert store.params == {"a": "1", "b": "2"}
+    assert len(store.keys) == 1
+
+
 def test_a_bug_in_the_store_is_heard_and_loses_nothing(store: Store, queue: SpoolQueue) -> None:
     store.failure = RuntimeError("boom")
     queue.put("r", point(1))

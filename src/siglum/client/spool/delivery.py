@@ -200,7 +200,7 @@ class Delivery:
         self._tracking.log_batch(
             run_id,
             metrics=metrics,
-            params=params,
+            params=list(dict.fromkeys(params)),  # two processes may have logged the same
             tags=[Tag(name, value) for name, value in tags.items()],
             idempotency_key=key,
         )

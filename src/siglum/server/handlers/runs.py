@@ -129,7 +129,11 @@ def delete_tag(services: Services, request: calls.DeleteTag, _call: Call) -> cal
 
 
 def queue_batch(services: Services, request: calls.LogBatch, _call: Call) -> Future[Any]:
-    """Begin to store many things of one run, all or nothing."""
+    """Begin to store many things of one run, all or nothing. The same parameter twice is refused, as in MLflow."""
+    if len(request.params) > len({param.key for param in request.params}):
+        names = [param.key for param in request.params]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidInputError(f"Parameter {twice!r} is given twice in one request.", hint="Give each only once.")
     return services.tracking.queue_batch(
         request.run,
         metrics=request.metrics,
