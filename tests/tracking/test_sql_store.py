@@ -28,7 +28,7 @@ from siglum.tracking.entities import (
     Tag,
 )
 from siglum.tracking.segment import Segment, open_segment
-from siglum.tracking.sql import metric_window, point_batches
+from siglum.tracking.sql import appending, metric_window, point_batches, segments
 from siglum.tracking.sql.artifact_index import SqlArtifactIndex
 from siglum.tracking.sql.database import Database, open_database
 from siglum.tracking.sql.point_batches import PointBatch
@@ -114,10 +114,10 @@ def test_a_series_takes_few_rows_and_few_bytes(database: Database, store: SqlTra
         (journal,) = sql.all("SELECT coalesce(sum(count), 0) FROM metric_journal")
         return *segments, journal[0]
 
-    segments, points, size, journal = database.read(measure)
+    rows, points, size, journal = database.read(measure)
     assert points + journal == 70_000 + JOURNAL_ENTRIES + 50
     assert journal < JOURNAL_POINTS
-    assert segments <= points / 1000 + 3
+    assert rows <= points / 1000 + 3
     assert size / points <= 12
     history = store.metric_history(run, "n").items
     assert [p.step for p in history] == list(range(JOURNAL_ENTRIES + 50))
@@ -162,6 +162,35 @@ def test_an_ended_run_is_packed(database: Database, store: SqlTrackingStore) -> 
     assert database.statements - before <= 8, "a run that is packed is left alone"
     assert rows() == packed
     assert [p.step for p in store.metric_history(run, "m").items] == list(range(JOURNAL_ENTRIES * 2 + 40))
+
+
+def test_series_take_turns_to_be_merged(
+    database: Database, store: SqlTrackingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("JOURNAL_ENTRIES", 50), ("SEGMENT_POINTS", 100), ("MERGED_POINTS", 150)):
+        monkeypatch.setattr(segments, name, value)
+    monkeypatch.setattr(appending, "LOOK_EVERY", 1)
+    run = store.create_run("0").info.run_id
+
+    def counts() -> list[int]:
+        return database.read(lambda sql: sorted(c for (c,) in sql.all("SELECT count FROM metric_segments")))
+
+    for step in range(100):
+        store.log_batch(run, metrics=[Metric(f"m{key}", float(key + step), step, step) for key in range(10)])
+    assert counts() == [50] * 6 + [100] * 7, "not many more are merged than are packed"
+    writes: list[list[int]] = []
+    write = database.write
+
+    def watched(work: Callable[[Sql], object], weight: int = 1) -> object:
+        result = write(work, weight)
+        writes.append(counts())
+        return result
+
+    monkeypatch.setattr(database, "write", watched)
+    store.update_run(run, status=RunStatus.FINISHED)
+    assert writes == [[50] * 2 + [100] * 9, [100] * 10], "two at once, others may write in between"
+    for key in range(10):
+        assert [p.value for p in store.metric_history(run, f"m{key}").items] == [float(key + s) for s in range(100)]
 
 
 def test_small_segments_are_found_by_their_index(database: Database) -> None:

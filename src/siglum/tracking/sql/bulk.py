@@ -146,7 +146,8 @@ def add_points(sql: Sql, run_id: str, series: Mapping[str, Sequence[Point]]) -> 
 def pack_run(sql: Sql, run_id: str) -> None:
     """Pack the points of a run that all came at once."""
     key, _, _ = runs.require_run(sql, run_id)
-    pack_ended_run(sql, key)
+    while pack_ended_run(sql, key):
+        pass
 
 
 def link_models(sql: Sql, run: Run) -> None:

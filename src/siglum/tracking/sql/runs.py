@@ -108,8 +108,10 @@ def _require_active(run_id: str, stage: LifecycleStage) -> None:
         )
 
 
-def update(sql: Sql, run_id: str, *, status: RunStatus | None, end_time: int | None, run_name: str | None) -> RunInfo:
-    """Change what is not None; an empty name is no name."""
+def update(
+    sql: Sql, run_id: str, *, status: RunStatus | None, end_time: int | None, run_name: str | None
+) -> tuple[RunInfo, bool]:
+    """Change what is not None; an empty name is no name. The second tells whether there is more to `pack`."""
     row = sql.one(f"SELECT {RUN_COLUMNS} FROM runs r WHERE r.run_id = ?", (run_id,))  # noqa: S608
     if row is None:
         raise _not_found(sql, run_id)
@@ -122,9 +124,14 @@ def update(sql: Sql, run_id: str, *, status: RunStatus | None, end_time: int | N
         sql.run(f"UPDATE runs SET {assignments} WHERE run_key = ?", (*changes.values(), key))  # noqa: S608
     if run_name:
         _put_tags(sql, key, {RUN_NAME_TAG: run_name})
-    if status is not None and status.is_final:
-        pack_ended_run(sql, key)
-    return msgspec.structs.replace(info, **changes)
+    unpacked = status is not None and status.is_final and pack_ended_run(sql, key)
+    return msgspec.structs.replace(info, **changes), unpacked
+
+
+def pack(sql: Sql, run_id: str) -> bool:
+    """Pack more of a run that has ended, and return whether there is still more. The run may be gone meanwhile."""
+    row = sql.one("SELECT run_key FROM runs WHERE run_id = ?", (run_id,))
+    return row is not None and pack_ended_run(sql, row[0])
 
 
 def delete(sql: Sql, run_id: str, now: int) -> None:

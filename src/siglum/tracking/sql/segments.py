@@ -2,7 +2,8 @@
 
 When the journal of a run is long, its points are moved to a small segment for each key; when the small segments of a
 series hold enough points, they are merged into one that stays as it is. So each point is packed about twice in its
-life. When a run ends, all that is left small is merged, and series of a few points become one journal entry.
+life. When a run ends, all that is left small is merged, and series of a few points become one journal entry. Others
+cannot write meanwhile, so that no more is merged at once than takes a moment: the series of a run take turns.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ JOURNAL_POINTS: Final = 65_536
 SEGMENT_POINTS: Final = 1_000
 FINAL_POINTS: Final = 500
 """A segment with this many points is never merged again."""
+MERGED_POINTS: Final = 32_768
+"""So many points are merged at once, or somewhat more than are packed at the same time."""
 _SMALL: Final = f"count < {FINAL_POINTS}"  # as the index on small segments has it, which no bound value would match
 
 _ENTRY_BYTES: Final = 100
@@ -60,25 +63,29 @@ def pack_long_journal(sql: Sql, run_key: int) -> None:
     _clear_journal(sql, run_key, *row)
 
 
-def pack_ended_run(sql: Sql, run_key: int) -> None:
-    """Pack what a run that has ended left small. It may go on later; then this is done again."""
+def pack_ended_run(sql: Sql, run_key: int) -> bool:
+    """Pack a part of what a run that has ended left small, and return whether there is more.
+
+    The run may go on later; then this is done again.
+    """
     row = sql.one(
         "SELECT count(*), coalesce(max(count), 0), coalesce(sum(count), 0) FROM metric_journal WHERE run_key = ?",
         (run_key,),
     )
     small = _small_segments(sql, run_key)
     if row is None or (row[0] <= 1 and row[1] < SPARSE_POINTS and all(len(of_key) == 1 for of_key in small.values())):
-        return
+        return False
     waiting = _journal_by_key(sql, run_key)
     sparse = {
         key_id: points for key_id, points in waiting.items() if len(points) < SPARSE_POINTS and key_id not in small
     }
     parted = {key_id for key_id, of_key in small.items() if len(of_key) > 1}
     ending = {key_id: waiting.get(key_id, []) for key_id in sorted((waiting.keys() | parted) - sparse.keys())}
-    add_segments(sql, run_key, ending, merge_all=True)
+    merged = add_segments(sql, run_key, ending, merge_all=True)
     if len(sparse) < len(waiting) or row[0] > 1:
         _clear_journal(sql, run_key, row[0], row[2])
         _write_journal(sql, run_key, sparse)
+    return any(key_id in small and key_id not in merged for key_id in ending)
 
 
 def _clear_journal(sql: Sql, run_key: int, entries: int, points: int) -> None:
@@ -100,24 +107,24 @@ def add_to_journal(sql: Sql, records: Mapping[int, list[tuple[int, int, int, flo
     )
 
 
-def add_segments(sql: Sql, run_key: int, series: Mapping[int, list[Point]], *, merge_all: bool = False) -> None:
+def add_segments(sql: Sql, run_key: int, series: Mapping[int, list[Point]], *, merge_all: bool = False) -> set[int]:
     """Store points of some keys as segments, merged with the small ones once they are enough together, or in any case.
 
-    The lists may be changed.
+    Returns the keys that were merged, which are not all of these when that would take long. The lists may be changed.
     """
     small = _small_segments(sql, run_key, next(iter(series)) if len(series) == 1 else None)
+    turn = _whose_turn(series, small, merge_all=merge_all)
     merged: list[int] = []
     rows: list[tuple[object, ...]] = []
     for key_id, points in series.items():
-        of_key = small.get(key_id, [])
-        enough = len(points) < FINAL_POINTS and sum(count for _, count in of_key) + len(points) >= SEGMENT_POINTS
-        if of_key and (enough or merge_all):
-            ids = [segment_id for segment_id, _ in of_key]
+        if key_id in turn:
+            ids = [segment_id for segment_id, _ in small[key_id]]
             select = f"SELECT data FROM metric_segments WHERE segment_id IN ({marks(len(ids))})"  # noqa: S608
             for (data,) in sql.all(select, ids):
                 points.extend(decode_segment(data))
             merged += ids
-        rows += ((run_key, key_id, *columns) for columns in _packed(points))
+        if points:
+            rows += ((run_key, key_id, *columns) for columns in _packed(points))
     sql.many("DELETE FROM metric_segments WHERE segment_id = ?", [(segment_id,) for segment_id in merged])
     sql.many(
         """INSERT INTO metric_segments
@@ -126,6 +133,26 @@ def add_segments(sql: Sql, run_key: int, series: Mapping[int, list[Point]], *, m
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         rows,
     )
+    return turn
+
+
+def _whose_turn(
+    series: Mapping[int, Sequence[Point]], small: Mapping[int, Sequence[tuple[int, int]]], *, merge_all: bool
+) -> set[int]:
+    """Return the keys to merge now: those with the most points first."""
+    given = {key_id: len(points) for key_id, points in series.items() if key_id in small}
+    if not merge_all:
+        given = {key_id: count for key_id, count in given.items() if count < FINAL_POINTS}
+    least = 0 if merge_all else SEGMENT_POINTS
+    together = {key_id: count + sum(of for _, of in small[key_id]) for key_id, count in given.items()}
+    left = max(MERGED_POINTS, sum(map(len, series.values())) * 5 // 4)
+    turn: set[int] = set()
+    for key_id in sorted(together, key=together.__getitem__, reverse=True):
+        if together[key_id] < least or left <= 0:
+            break
+        turn.add(key_id)
+        left -= together[key_id]
+    return turn
 
 
 def _small_segments(sql: Sql, run_key: int, key_id: int | None = None) -> dict[int, list[tuple[int, int]]]:

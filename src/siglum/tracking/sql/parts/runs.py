@@ -83,9 +83,12 @@ class RunPart(StorePart):
     ) -> RunInfo:
         check_int64(end_time or 0, "end_time")
         check_text(run_name or "", "run_name", limits.RUN_NAME)
-        return self.database.write(
+        info, unpacked = self.database.write(
             lambda sql: runs.update(sql, run_id, status=status, end_time=end_time, run_name=run_name)
         )
+        while unpacked:  # in transactions of its own, for others to write between them
+            unpacked = self.database.write(lambda sql: runs.pack(sql, run_id))
+        return info
 
     def delete_run(self, run_id: str) -> None:
         now = self._clock()
