@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siglum.tracking.segment import open_segment, pack
+from siglum.tracking.segment import Segment, open_segment, pack
 from siglum.tracking.series import Point
 from siglum.tracking.windows import WindowBuilder, window
 
@@ -80,6 +80,15 @@ def test_long_segments_are_the_same_as_points(seed: int) -> None:
     for buckets in (1, 3, 7, 50, 999):
         first = draw.randrange(-10, 2_000)
         _compare(segments, series[4_000:], buckets, first, first + draw.randrange(100, 15_000))
+
+
+def test_scattered_steps_are_not_looked_for_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("it takes longer than to read all points once")
+
+    monkeypatch.setattr(Segment, "bounds", fail)
+    draw = random.Random(5)
+    _compare([[(draw.randrange(1_000_000), i, draw.random()) for i in range(1_000)]], [], 500, 0, 999_999)
 
 
 def _compare(segments: Sequence[list[Point]], waiting: list[Point], buckets: int, first: int, last: int) -> None:

@@ -28,7 +28,7 @@ import math
 import operator
 import zlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -79,9 +79,13 @@ class Segment:
             highs = self._bounds[blocks + first : blocks + last].tolist() + edges
         return _whole(lows, highs, self._flags)
 
+    def by_step(self) -> Iterator[Point]:
+        """Yield all points, sorted by `step_order`."""
+        return zip(self.steps.numbers(), self.timestamps.numbers(), self._values.all(), strict=True)
+
     def points(self) -> list[Point]:
         """Return all points, sorted by `point_order`."""
-        points = list(zip(self.steps.numbers(), self.timestamps.numbers(), self._values.all(), strict=True))
+        points = list(self.by_step())
         if not self._flags & _BY_TIME:
             points.sort(key=point_order)
         return points

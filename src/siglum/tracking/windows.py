@@ -31,6 +31,23 @@ class _Range(msgspec.Struct, gc=False):
             self.high = other.high
         self.count += other.count
 
+    def add_point(self, point: Point) -> None:
+        step, _, value = point
+        self.count += 1
+        if step < self.first_step:
+            self.first_step = step
+        if step > self.last[0] or (step == self.last[0] and step_order(point) > step_order(self.last)):
+            self.last = point
+        if value == value:
+            if self.low is None or value < self.low:
+                self.low = value
+            if self.high is None or value > self.high:
+                self.high = value
+
+
+_SCATTERED = 8
+"""A segment with fewer points in a range is added point by point, which takes less than to look for the borders."""
+
 
 class WindowBuilder:
     """The points from `first` to `last` step, put into at most `buckets` ranges of equally many steps.
@@ -46,11 +63,17 @@ class WindowBuilder:
 
     def add_points(self, points: Iterable[Point]) -> None:
         """Add points in any order, those outside left out."""
+        first, final, width, ranges = self._first, self._last, self._width, self._ranges
         for point in points:
-            step, _, value = point
-            if self._first <= step <= self._last:
-                number = None if value != value else value
-                self._put((step - self._first) // self._width, _Range(step, point, number, number, 1))
+            step = point[0]
+            if first <= step <= final:
+                number = (step - first) // width
+                known = ranges.get(number)
+                if known is None:
+                    value = None if point[2] != point[2] else point[2]
+                    ranges[number] = _Range(step, point, value, value, 1)
+                else:
+                    known.add_point(point)
 
     def add_whole(self, first_step: int, last: Point, low: float | None, high: float | None, count: int) -> bool:
         """Add all points from `first_step` to `last` by what is known of them; whether they are in one range."""
@@ -64,6 +87,9 @@ class WindowBuilder:
         """Add the points of a segment, those outside left out; `last` is its last one, where it is known."""
         first, width, steps = self._first, self._width, segment.steps
         last = segment.at(segment.count - 1) if last is None else last
+        if (last[0] - steps.at(0)) // width * _SCATTERED >= segment.count:
+            self.add_points(segment.by_step())
+            return
         begin = 0 if steps.at(0) >= first else steps.find(first, 0, segment.count)
         stop = segment.count if last[0] <= self._last else steps.find(self._last + 1, begin, segment.count)
         while begin < stop:
