@@ -150,3 +150,10 @@ def test_a_second_download_replaces_the_first(project: Path, tmp_path: Path) -> 
     siglum.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path="notes", dst_path=str(tmp_path))
     assert (where / "notes" / "a.txt").read_text() == "new"
     assert [each.name for each in (where / "notes").iterdir()] == ["a.txt"]
+
+
+def test_what_is_not_there_is_what_python_says_of_it(tmp_path: Path) -> None:
+    with siglum.start_run():
+        for log in (siglum.log_artifact, siglum.log_artifacts):
+            with pytest.raises(FileNotFoundError, match="to log"):
+                log(str(tmp_path / "none"))

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol, runtime_checkable
 from siglum.client.file_cache import FileCache
 from siglum.client.progress import transfer
 from siglum.core import temporary_names
-from siglum.core.errors import NotFoundError, NotSupportedError
+from siglum.core.errors import LocalFileError, NotFoundError, NotSupportedError
 from siglum.core.failures import file_errors
 from siglum.core.text import count, did_you_mean
 from siglum.storage.artifacts.base import ArtifactEntry, ArtifactStore
@@ -131,7 +131,7 @@ def put_path(store: ArtifactStore, local_path: str, folder: str = "") -> None:
             store.put_file(target, local_path)
             progress.reach(length)
     else:
-        raise NotFoundError(f"There is no file {local_path!r} to log.")
+        raise LocalFileError(f"There is no file {local_path!r} to log.")
 
 
 def download(store: ArtifactStore, path: str, target: str, *, what: str, cache: FileCache | None = None) -> str:

@@ -186,18 +186,6 @@ def from_polars(
     )
 
 
-def get_source(dataset: DataSet | DatasetInput | Dataset) -> dict[str, Any]:
-    """Return where a data set came from, of one in memory or of one on a run's record."""
-    if isinstance(dataset, DataSet):
-        dataset = dataset.as_dataset_input("").dataset
-    found = dataset.dataset if isinstance(dataset, DatasetInput) else dataset
-    try:
-        source = json.loads(found.source)
-    except ValueError:
-        return {"uri": found.source}
-    return source if isinstance(source, dict) else {"uri": found.source}
-
-
 def check_columns(known: Sequence[Any], *asked: str | None) -> None:
     """Raise InvalidInputError for a name that is none of the columns."""
     for column in asked:

@@ -6,6 +6,7 @@
     │   ├── FileFormatError       a file that does not say what it should (file, line, column)
     │   └── SearchSyntaxError     a filter or order that does not parse (points at a character)
     ├── NotFoundError             what was named does not exist
+    │   └── LocalFileError        a file or folder of this machine; it is a FileNotFoundError, too
     ├── AlreadyExistsError        what was to be created exists
     ├── ConflictError             the state of things does not allow the change
     │   ├── BusyError             another process holds what is needed
@@ -113,6 +114,10 @@ class NotFoundError(SiglumError):
     code = "not-found"
     http_status = 404
     wire_code = "RESOURCE_DOES_NOT_EXIST"
+
+
+class LocalFileError(NotFoundError, FileNotFoundError):
+    """A file or folder of this machine that does not exist: what Python itself raises for it is caught with it."""
 
 
 class AlreadyExistsError(SiglumError):

@@ -13,7 +13,7 @@ from siglum.client.fluent.runs import current_scope, session_of
 from siglum.client.mlflow_client import MlflowClient
 from siglum.client.pending import PendingWrites, handle
 from siglum.client.state import Session
-from siglum.core.errors import NotFoundError
+from siglum.core.errors import LocalFileError
 
 if TYPE_CHECKING:
     import numpy
@@ -39,7 +39,7 @@ def log_artifacts(
     """Store everything in a local folder with the run, below the folder `artifact_path` when given."""
     path = os.fspath(local_dir)
     if not os.path.isdir(path):
-        raise NotFoundError(f"There is no folder {path!r} to log.")
+        raise LocalFileError(f"There is no folder {path!r} to log.")
     upload_folder(_artifacts(run_id), path, artifact_path or "")
 
 

@@ -12,7 +12,7 @@ from siglum.client.artifact_folder import ArtifactFolder, cache_for, download, p
 from siglum.client.mlflow_client.base import ClientBase
 from siglum.client.paging import collect
 from siglum.client.pending import PendingWrites, handle
-from siglum.core.errors import NotFoundError
+from siglum.core.errors import LocalFileError, NotFoundError
 from siglum.tracking.entities import FileInfo
 
 if TYPE_CHECKING:
@@ -151,4 +151,4 @@ def _listed(files: ArtifactFolder, path: str | None) -> list[FileInfo]:
 
 def _check_folder(local_dir: str | os.PathLike[str]) -> None:
     if not os.path.isdir(local_dir):
-        raise NotFoundError(f"There is no folder {os.fspath(local_dir)!r} to log.")
+        raise LocalFileError(f"There is no folder {os.fspath(local_dir)!r} to log.")
