@@ -67,16 +67,21 @@ class Segment:
 
     def bounds(self, begin: int, end: int) -> Bounds:
         """Return the least and the greatest value from one place to before another."""
-        blocks = len(self._bounds) // 2
+        known, blocks = self._bounds, len(self._bounds) // 2
         first, last = -(-begin // BLOCK), blocks if end == self.count else end // BLOCK
         if first > last:
-            lows = highs = self._values.part(begin, end)
-        else:
-            edges = self._values.part(begin, first * BLOCK) if begin % BLOCK else []
-            if last * BLOCK < end:
-                edges += self._values.part(last * BLOCK, end)
-            lows = self._bounds[first:last].tolist() + edges
-            highs = self._bounds[blocks + first : blocks + last].tolist() + edges
+            values = self._values.part(begin, end)
+            return _whole(values, values, self._flags)
+        ends = [(first - 1, begin, first * BLOCK)] if begin % BLOCK else []
+        if last * BLOCK < end:
+            ends.append((last, last * BLOCK, end))
+        lows, highs = known[first:last].tolist(), known[blocks + first : blocks + last].tolist()
+        for block, edge, stop in ends:
+            # a part of a block is looked at when the block may hold the least or the greatest, or NaN
+            if not lows or not min(lows) <= known[block] or not known[blocks + block] <= max(highs):
+                values = self._values.part(edge, stop)
+                lows += values
+                highs += values
         return _whole(lows, highs, self._flags)
 
     def by_step(self) -> Iterator[Point]:
