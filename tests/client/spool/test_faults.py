@@ -143,6 +143,25 @@ def test_a_disk_that_gets_full(campaign: Campaign, there: Stores, command: Comma
     assert listed(command) == []
 
 
+def test_the_first_record_of_a_spool_is_damaged(campaign: Campaign, there: Stores, command: Command) -> None:
+    """Which server it was for has to be said again; all that is in the other records is there, once."""
+    told = campaign("moments", 6)
+    paths = spool_paths(os.environ["SIGLUM_SPOOL_DIR"])
+    for number, path in enumerate(paths):
+        with open(path, "r+b") as file:
+            file.seek((2, 64, 70, 90)[number % 4])  # the magic; length, checksum and content of the record
+            file.write(b"\xfe")
+    lost = [each for number, each in enumerate(paths) if number % 4]
+    assert lost
+    assert [each["why"]["reason"] for each in listed(command)].count("unreadable") == len(lost)
+    assert "Name its server with --to" in command("sync").stderr
+    done = command("sync", "--to", there.uri)
+    assert done.returncode == 0, done.stderr
+    for each in told:
+        check(there, each)
+    assert listed(command) == []
+
+
 @pytest.mark.parametrize("kind", ["flip", "cut", "marks"])
 def test_spools_are_damaged_after_a_kill(
     campaign: Campaign, server: ServerProcess, there: Stores, command: Command, kind: str

@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from siglum.client.spool.journal import SUFFIX, UNFINISHED, Journal
+from siglum.client.spool.file_names import SUFFIX
+from siglum.client.spool.journal import UNFINISHED, Journal
 from siglum.client.spool.places import OFFLINE_URL, names_in
 from siglum.client.spool.reasons import Reason, Why, current, read
 from siglum.client.spool.records import Create, File, Record, Update
@@ -115,7 +116,7 @@ def look(path: str) -> Waiting | None:
         records=found.records,
         files=found.files,
         ended=found.ended,
-        why=current(noted, alive=alive, uri="" if header.uri == OFFLINE_URL else header.uri),
+        why=current(noted, alive=alive, uri="" if header.uri == OFFLINE_URL else header.uri, recovered=not header.pid),
         problem=_problem(journal, found),
     )
 

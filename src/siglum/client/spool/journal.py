@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import mmap
 import os
 import struct
@@ -25,12 +24,12 @@ from zlib import crc32
 import msgspec
 
 from siglum.client.spool import frames
+from siglum.client.spool.file_names import SUFFIX, file_name, header_from_name
 from siglum.client.spool.frames import Found, packed
 from siglum.client.spool.records import Header
 from siglum.client.spool.refused import SUFFIX as REFUSED
 from siglum.core.errors import BusyError, FileFormatError, NotFoundError
 
-SUFFIX: Final = ".spool"
 COPIES: Final = ".files"
 WHY: Final = ".why"
 """Ends the name of a file beside a spool: why it waits."""
@@ -73,7 +72,7 @@ class Journal:
     def create(cls, folder: str, header: Header) -> Self:
         """Make a file and take its lock. It gets its name at last: a process may end meanwhile. Raises OSError."""
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        path = os.path.join(folder, f"{_file_name(header.run_id)}-{header.spool_id[:12]}{SUFFIX}")
+        path = os.path.join(folder, file_name(header))
         made = cls(path + UNFINISHED, os.open(path + UNFINISHED, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         made.header = header
         try:
@@ -214,15 +213,19 @@ class Journal:
             raise NotFoundError(f"There is no spool {self.path}.")
 
     def _read_start(self) -> None:
-        self._size = os.fstat(self._fd).st_size
+        status = os.fstat(self._fd)
+        self._size = status.st_size
         start = os.pread(self._fd, _START, 0)
-        if not start.startswith(_MAGIC) or len(start) < _START:
+        frames_found = self.read(_START, self._size, 2)
+        content, self._first = frames_found[0] if frames_found else (None, _START)
+        known = _decoded(content)
+        if known is None and not start.startswith(_MAGIC):
             raise FileFormatError(self.path, "it is not a spool.")
-        try:
-            content, self._first = self.read(_START, self._size, 1)[0]
-            self.header = msgspec.json.decode(content or b"", type=Header)
-        except (IndexError, msgspec.MsgspecError):
-            raise FileFormatError(self.path, "its first record, which names the run, is damaged.") from None
+        if known is None and len(frames_found) > 1 and frames_found[1][0] is not None:
+            known = header_from_name(self.path, status.st_mtime)
+        if known is None:
+            raise FileFormatError(self.path, "its first record, which names the run, is damaged.")
+        self.header = known
         marks = start[len(_MAGIC) :]
         acked, attempt, checksum = _MARKS.unpack_from(marks)
         if crc32(marks[:16]) != checksum or not self._first <= acked <= attempt:
@@ -238,6 +241,8 @@ class Journal:
         self.attempt = min(self.attempt, self.end)
 
 
-def _file_name(run_id: str) -> str:
-    """Return what stands for a run in names of files: its id, unless a user made one up that is none."""
-    return run_id if run_id.isalnum() and len(run_id) <= 64 else hashlib.sha256(run_id.encode()).hexdigest()[:32]
+def _decoded(content: bytes | None) -> Header | None:
+    try:
+        return msgspec.json.decode(content, type=Header) if content is not None else None
+    except msgspec.MsgspecError:
+        return None

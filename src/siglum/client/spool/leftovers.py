@@ -189,10 +189,11 @@ def _target(header: Header, journal: Journal, to: str | None) -> str:
     noted = _noted_target(journal)
     if to is None or own.startswith(("sqlite:", "postgres")):
         if not (noted or own):
-            raise InvalidInputError(f"Run {header.run_id} was recorded offline.", hint="Name its server with --to.")
+            what = "was recorded offline" if header.pid else "has a damaged spool"
+            raise InvalidInputError(f"Run {header.run_id} {what}.", hint="Name its server with --to.")
         return noted or own
     to = to.rstrip("/")
-    begun = noted or (own if journal.acked > journal.first() else to)
+    begun = noted or (own if own and journal.acked > journal.first() else to)
     if begun != to:
         raise ConflictError(f"Run {header.run_id} has been sent to {begun} in part.", hint="Send the rest there, too.")
     if noted is None and to != own:

@@ -87,6 +87,9 @@ def _reason_of(error: SiglumError) -> Reason:
 _BEING_SENT = Why(reason=Reason.BEING_SENT, message="its process runs, and sends it")
 _NOT_TRIED = Why(reason=Reason.NOT_TRIED, message="nobody has tried since its process ended: run 'siglum sync'")
 _UNNAMED = Why(reason=Reason.OFFLINE, message="recorded with SIGLUM_OFFLINE: run 'siglum sync --to URL'")
+_LOST_ADDRESS = Why(
+    reason=Reason.UNREADABLE, message="which server it was for cannot be read: run 'siglum sync --to URL'"
+)
 OFFLINE = Why(reason=Reason.OFFLINE, message="recorded with SIGLUM_OFFLINE: run 'siglum sync'")
 
 
@@ -112,10 +115,13 @@ def read(path: str) -> Why | None:
     return None
 
 
-def current(noted: Why | None, *, alive: bool, uri: str) -> Why:
-    """Return why a spool waits now, by what was noted and whether its process runs. No `uri`: no server was named."""
+def current(noted: Why | None, *, alive: bool, uri: str, recovered: bool = False) -> Why:
+    """Return why a spool waits now, by what was noted and whether its process runs.
+
+    No `uri`: no server was named, or, of one that was `recovered`, it cannot be read.
+    """
     if not uri:
-        return _UNNAMED
+        return _LOST_ADDRESS if recovered else _UNNAMED
     if noted is None:
         return _BEING_SENT if alive else _NOT_TRIED
     return noted
