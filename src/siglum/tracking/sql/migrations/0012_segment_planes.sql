@@ -1,2 +1,2 @@
--- Segments are written in a third version, with values in planes (tracking.packed_values), which an older Siglum would
+-- Segments are written in version 4, with values in planes (tracking.packed_values), which an older Siglum would
 -- take for damaged. Those of older versions stay as they are.
