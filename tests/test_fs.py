@@ -48,23 +48,18 @@ def without_cache(project: DataProject) -> DataProject:
     return project
 
 
-NAMES = [
-    ".dvcignore",
-    ".gitignore",
-    "code.py",
-    "empty",
-    "empty.dvc",
-    "folder",
-    "folder.dvc",
-    "train.csv",
-    "train.csv.dvc",
-]
+NAMES = [".gitignore", "code.py", "empty", "folder", "train.csv"]
+METAFILES = [".dvcignore", "empty.dvc", "folder.dvc", "train.csv.dvc"]
 
 
 @pytest.mark.parametrize("rev", [None, "v1"])
 def test_names(without_cache: DataProject, rev: str | None) -> None:
     files = SiglumFileSystem(rev=rev)
     assert files.ls("", detail=False) == NAMES
+    assert files.ls("", detail=False, dvcfiles=True) == sorted(NAMES + METAFILES)
+    assert sorted(files.glob("*.dvc", dvcfiles=True)) == METAFILES[1:]
+    assert not files.glob("*.dvc")
+    assert files.isfile("empty.dvc")
     assert files.ls("siglum://folder/", detail=False) == ["folder/note", "folder/sub"]
     assert set(files.find("folder")) == {"folder/note", "folder/sub/big.parquet"}
     recorded = {"empty", "folder/note", "folder/sub/big.parquet", "train.csv"}

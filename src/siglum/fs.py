@@ -18,10 +18,12 @@ except ImportError as error:  # pragma: no cover -- tests have the extra
 from siglum.core.errors import InvalidInputError, NotFoundError
 from siglum.lineage.inputs import DataInput, record_input
 from siglum.lineage.project import project_root, relative_to_root
+from siglum.pipeline.definition.files import is_metafile
 from siglum.pipeline.sources.browse import Browser, Entry
 from siglum.pipeline.sources.external import ExternalRepo, Externals, Listing
 from siglum.pipeline.sources.get import repo_source
 from siglum.pipeline.sources.part_content import PartContents, RemoteParts
+from siglum.workspace.ignore import IGNORE_FILE
 from siglum.workspace.outputs import hash_path
 from siglum.workspace.repository import find_root
 
@@ -121,10 +123,13 @@ class SiglumFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         except NotFoundError as error:
             raise FileNotFoundError(str(error)) from None
 
-    def ls(self, path: str, detail: bool = True, *, dvc_only: bool = False, **_: Any) -> list[Any]:
+    def ls(
+        self, path: str, detail: bool = True, *, dvc_only: bool = False, dvcfiles: bool = False, **_: Any
+    ) -> list[Any]:
         """Return what is in a folder; of a file, the file itself.
 
-        With `dvc_only`, as `find`, `walk` and `glob` take it too, only what `.dvc` files and pipelines record.
+        With `dvc_only`, as `find`, `walk` and `glob` take it too, only what `.dvc` files and pipelines record. With
+        `dvcfiles` also `.dvc` files, `dvc.yaml` and `.dvcignore`, which are left out otherwise.
         """
         key = self._strip_protocol(path)
         info = self.info(key)
@@ -136,6 +141,7 @@ class SiglumFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
             listed = [
                 _info(f"{key}/{name}" if key else name, entry, None if entry.is_dir else self._size(browser, entry))
                 for name, entry in children
+                if dvcfiles or entry.is_dir or not (is_metafile(name) or name == IGNORE_FILE)
             ]
         return listed if detail else [each["name"] for each in listed]
 

@@ -54,6 +54,18 @@ def test_there_and_back(project: DataProject) -> None:
     assert clone.git("status", "--porcelain") == ""
 
 
+def test_the_status_of_a_fresh_clone_tells_of_the_files_in_folders(project: DataProject) -> None:
+    project.done("push")
+    clone = clone_of(project)
+    lacked = {"f": "deleted", "d/a": "deleted", "d/sub/b": "deleted"}
+    assert json.loads(clone.done("status", "-c", "--json")) == lacked
+    clone.done("fetch")
+    assert json.loads(clone.done("status", "-c", "--json")) == {}
+    (manifest,) = (clone.root / ".dvc/cache/files/md5").glob("*/*.dir")
+    manifest.unlink()
+    assert json.loads(clone.done("status", "-c", "--json")) == {"d": "deleted"}
+
+
 def test_a_part_of_a_folder_into_a_fresh_clone(project: DataProject) -> None:
     project.done("push")
     clone = clone_of(project)

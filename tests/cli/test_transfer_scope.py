@@ -151,7 +151,11 @@ def test_status_of_the_cloud(project: QuickProject) -> None:
     assert set(json.loads(project.done("status", "-c", "-R", "--json", "sub"))) == {"sub/deep/x", "sub/y"}
     project.done("push", "raw")
     shutil.rmtree(project.root / ".dvc/cache")
-    assert json.loads(project.done("status", "-c", "--json", "raw", "other")) == {"raw": "deleted", "other": "missing"}
+    assert json.loads(project.done("status", "-c", "--json", "raw", "other")) == {
+        "raw/a": "deleted",
+        "raw/b": "deleted",
+        "other": "missing",
+    }
     assert project.run("status", "-c", "-q").status == 1
     assert "mean something only with -c" in project.fails("status", "-a", status=2)
 

@@ -254,7 +254,7 @@ def status_data(
     found: dict[str, str] = {}
     for name, mine in by_remote.items():
         remote = remotes.open(name)
-        found |= cloud_status(repo, mine, remote, remotes.jobs(remote))
+        found |= cloud_status(repo, mine, remote, remotes.read_manifest, remotes.jobs(remote))
     return found
 
 
