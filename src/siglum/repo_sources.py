@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from siglum.core.errors import InvalidInputError, NotFoundError
@@ -15,28 +14,21 @@ from siglum.pipeline.sources.get import Got, get, repo_source
 from siglum.pipeline.sources.import_repo import import_from_repo
 from siglum.pipeline.sources.listing import list_entries
 from siglum.pipeline.sources.update import UpdateOptions, update
+from siglum.repo_base import RepoBase, Targets
 from siglum.workspace.clones import is_git_url
 from siglum.workspace.import_url import GotUrl, get_url, import_url
 from siglum.workspace.imports import Import
 from siglum.workspace.remotes import open_configured_remote
 from siglum.workspace.repository import Repository, find_root
 
-__all__ = ["SourceMethods", "Targets"]
+__all__ = ["SourceMethods"]
 
-Targets: TypeAlias = str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None
-"""One target, several, or None for all there are."""
 Settings: TypeAlias = Mapping[str, Any] | str | None
 """Settings that go before a repository's own: sections of options, or the path of a settings file."""
 
 
-class SourceMethods:
+class SourceMethods(RepoBase):
     """The part of `siglum.repo.Repo` that looks at other repositories and URLs."""
-
-    @abstractmethod
-    def _fresh(self) -> Repository: ...
-
-    @abstractmethod
-    def _names(self, targets: Targets) -> list[str]: ...
 
     @staticmethod
     def get(
