@@ -80,9 +80,10 @@ def test_a_manifest_gets_its_name_after_all_files(tmp_path: Path, monkeypatch: p
 
     oids = [f"{number:02x}{'0' * 30}" for number in (0xD7, 0xD8, 0xFF)]
     with store.batch() as batch:
-        for oid, place in zip([*oids, MANIFEST], batch.places_for([*oids, MANIFEST]), strict=True):
+        places = list(zip([*oids, MANIFEST], batch.places_for([*oids, MANIFEST]), strict=True))
+        for oid, place in places:
             Path(place).write_text(oid)
-            batch.received(oid, place)
+        batch.receive_each(places)
         monkeypatch.setattr(os, "rename", rename)
         batch.commit()
     assert seen == [False] * 4

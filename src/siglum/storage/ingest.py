@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -121,11 +121,12 @@ class IngestBatch:
             os.makedirs(folder, exist_ok=True)
         return self._files.reserve(folder, count)
 
-    def places_for(self, oids: Sequence[str]) -> list[str]:
-        """Return where to write objects, each to be handed to `received` then; else it is removed at the end."""
-        new = self._files.new_folders(self._store.root)
-        aside = [None if oid.endswith(DIR_SUFFIX) else new.place_for(oid[:2], oid[2:]) for oid in oids]
-        return [place or self._files.temporary_for(self._store.root) for place in aside]
+    def places_for(self, oids: Iterable[str]) -> list[str]:
+        """Return where to write objects, each to be handed to `receive_each` then; else it is removed at the end.
+
+        Raises InvalidInputError for what is not an oid: they may come from a file that somebody else wrote.
+        """
+        return self._files.places_for(map(self._store.path_of, oids))
 
     def flush_ahead(self) -> None:
         """Begin to flush what is in the batch, while more is prepared; `commit` flushes the rest."""
@@ -203,12 +204,17 @@ class IngestBatch:
         self.stage(temporary, oid)
         return size
 
-    def received(self, oid: str, place: str) -> None:
-        """Take in a file that was written where `places_for` or `reserve` said, verified to have the bytes of `oid`."""
-        self._store.path_of(oid)  # raises when it is not one: it may come from a file that somebody else wrote
-        if os.stat(place).st_mode & 0o777 != OBJECT_MODE:  # a look is cheaper than a change
-            os.chmod(place, OBJECT_MODE)
-        self.stage(place, oid)
+    def receive_each(self, written: Iterable[tuple[str, str]]) -> None:
+        """Take in objects (oid, place) that were written where `places_for` or `reserve` said.
+
+        Whoever wrote them has verified that they have their bytes.
+        """
+        received = list(written)
+        for _, place in received:
+            if os.stat(place).st_mode & 0o777 != OBJECT_MODE:  # a look is cheaper than a change
+                os.chmod(place, OBJECT_MODE)
+        self._oids.update(oid for oid, _ in received)
+        self._files.stage_each((place, f"{self._store.root}/{oid[:2]}/{oid[2:]}") for oid, place in received)
 
     def commit(self) -> None:
         """Make everything durable and visible: new folders first, then all else in the order it was added."""

@@ -32,17 +32,26 @@ class NewFolders:
         None when the folder was there when this batch began: that file gets its name on its own. Forked processes may
         ask, too.
         """
+        aside = self.folder_for(folder)
+        return None if aside is None else f"{aside}/{name}"
+
+    def folder_for(self, folder: str) -> str | None:
+        """Return the folder, made, for what is to be in `<parent>/<folder>`; None as `place_for` does."""
         if folder in self._there:
             return None
         path = f"{self._aside}/_{folder}"
         if folder not in self._made:
             os.makedirs(path, exist_ok=True)
             self._made.add(folder)
-        return f"{path}/{name}"
+        return path
 
     def stage(self, folder: str, name: str) -> None:
         """Have a file that was written where `place_for` said be put in place with its folder."""
-        self._staged.setdefault(folder, set()).add(name)
+        self.staged_in(folder).add(name)
+
+    def staged_in(self, folder: str) -> set[str]:
+        """Return the names of the files to be put in place with a folder, for more to be added."""
+        return self._staged.setdefault(folder, set())
 
     def has_aside(self, path: str) -> bool:
         """Whether a path is one that `place_for` gave."""

@@ -114,8 +114,9 @@ def plan_push(oids: Iterable[str], cache: ObjectStore, remote: Remote, jobs: int
             else:
                 manifests.append(manifest)
                 wanted.update(dict.fromkeys(entry.oid for entry in manifest.entries))
-    have = remote.exists([key_of(oid) for oid in wanted], jobs) if wanted else set()
-    files = sorted(oid for oid in wanted if key_of(oid) not in have)  # a folder's files one after the other
+    keys = {key_of(oid): oid for oid in wanted}
+    have = remote.exists(keys, jobs) if keys else set()
+    files = sorted(oid for key, oid in keys.items() if key not in have)  # a folder's files one after the other
     for oid in cache.missing(files):
         failures[oid] = _failure(oid, cache.not_found(oid))
     files = [oid for oid in files if oid not in failures]
@@ -250,9 +251,11 @@ class _Runner:
                 targets = batch.places_for(oids)
                 downloads = [Download(self.key_of(oid), path, oid) for oid, path in zip(oids, targets, strict=True)]
                 outcomes = remote.get_many(downloads, self.jobs)
-                for download, outcome in zip(downloads, outcomes, strict=True):
-                    if isinstance(outcome, int):
-                        batch.received(download.oid, download.target)
+                batch.receive_each(
+                    (oid, target)
+                    for oid, target, outcome in zip(oids, targets, outcomes, strict=True)
+                    if isinstance(outcome, int)
+                )
             else:
                 outcomes = self._each(lambda oid: batch.receive(oid, lambda path: self._fetch_one(oid, path)), oids)
             batch.commit()

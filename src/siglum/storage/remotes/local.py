@@ -19,7 +19,6 @@ from siglum.core.errors import (
     StorageFullError,
     UnavailableError,
 )
-from siglum.core.hashes import DIR_SUFFIX
 from siglum.core.temporary_names import is_temporary
 from siglum.storage.background_write import hash_and_write
 from siglum.storage.copying import Copy, copy_many
@@ -65,10 +64,10 @@ class LocalRemote:
             listed: dict[str, frozenset[str]] = {}
             found = set()
             for key in asked:
-                folder, _, name = self._path(key).rpartition("/")
+                folder, _, name = key.rpartition("/")
                 names = listed.get(folder)
                 if names is None:
-                    names = listed[folder] = _names_in(folder)
+                    names = listed[folder] = _names_in(os.path.dirname(self._path(key)))
                 if name in names:
                     found.add(key)
             return found
@@ -98,17 +97,19 @@ class LocalRemote:
 
     def _stage_many(self, batch: DurableBatch, uploads: Sequence[Upload]) -> Sequence[Outcome]:
         finals = [self._path(upload.key) for upload in uploads]
-        places = [_place_for(batch, final) for final in finals]
+        places = batch.places_for(finals)
         sizes = copy_many(
             [
                 Copy(upload.source, place, upload.oid, _OBJECT_MODE)
                 for upload, place in zip(uploads, places, strict=True)
             ]
         )
+        batch.stage_each(
+            (place, final) for place, final, size in zip(places, finals, sizes, strict=True) if size is not None
+        )
         outcomes: list[Outcome] = []
-        for upload, place, final, size in zip(uploads, places, finals, sizes, strict=True):
+        for upload, size in zip(uploads, sizes, strict=True):
             if size is not None:
-                batch.stage(place, final)
                 outcomes.append(size)
                 continue
             try:
@@ -246,16 +247,6 @@ class LocalRemote:
                     f"Remote {self.name!r}: no room left at {self.url}.", hint="Free some space, then try again."
                 ) from e
             raise
-
-
-def _place_for(batch: DurableBatch, final: str) -> str:
-    """Return where to write a file that is to be `final`: in its folder, made aside where it is a new one."""
-    folder, _, name = final.rpartition("/")
-    parent, _, folder_name = folder.rpartition("/")
-    new = batch.new_folders(parent)
-    if name.endswith(DIR_SUFFIX):  # which gets its name after all files have theirs
-        return batch.temporary_for(parent)
-    return new.place_for(folder_name, name) or batch.temporary_for(folder)
 
 
 # What may not be looked at is not absent, as `os.path` and `os.walk` have it: it would be sent again, or be lost.

@@ -80,7 +80,7 @@ class HttpSource:
         with store.batch() as batch:
             target = batch.reserve(1)[0]
             found = self._download(target, progress)
-            batch.received(found.oid, target)
+            batch.receive_each([(found.oid, target)])
             batch.commit()
         if self.facts().token != facts.token:
             raise ConflictError(f"{self.shown} changed while it was fetched.", hint="Try again.")

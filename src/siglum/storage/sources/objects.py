@@ -96,8 +96,7 @@ class RemoteSource:
             targets = batch.reserve(len(group))
             with ThreadPoolExecutor(max_workers=min(jobs or _JOBS, len(group))) as pool:
                 taken = tuple(pool.map(fetch, group, targets))
-            for file, target in zip(taken, targets, strict=True):
-                batch.received(file.oid, target)
+            batch.receive_each((file.oid, target) for file, target in zip(taken, targets, strict=True))
             batch.commit()
         return taken
 
