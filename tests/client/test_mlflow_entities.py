@@ -9,6 +9,7 @@ import pytest
 
 import siglum
 from siglum import entities
+from siglum.core.errors import InvalidInputError
 from siglum.entities import LifecycleStage, LoggedModelStatus, ModelVersion, Param, RunStatus, ViewType
 
 NAMES = """
@@ -95,3 +96,15 @@ def test_errors_are_caught_under_mlflows_name(project: Path) -> None:
     with pytest.raises(siglum.exceptions.MlflowException) as caught:
         siglum.get_run("0" * 32)
     assert (caught.value.error_code, caught.value.get_http_status_code()) == ("RESOURCE_DOES_NOT_EXIST", 404)
+
+
+def test_what_is_made_of_plain_values(project: Path) -> None:
+    with siglum.start_run() as started:
+        siglum.log_metric("loss", float("inf"), step=2)
+    info = siglum.get_run(started.info.run_id).info
+    (point,) = siglum.MlflowClient().get_metric_history(info.run_id, "loss")
+    for each in (info, point, Param("a", "b"), entities.RunTag("a", "b"), siglum.get_experiment("0")):
+        assert type(each).from_dictionary(dict(each) | {"something else": 1}) == each
+    for values in ({"key": "a"}, {"key": "a", "value": ["b"]}):
+        with pytest.raises(InvalidInputError, match=r"no Param: .*value"):
+            Param.from_dictionary(values)

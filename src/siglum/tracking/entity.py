@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import msgspec
+
+from siglum.core.errors import InvalidInputError
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 def fields_of(value: msgspec.Struct) -> Iterator[tuple[str, Any]]:
@@ -16,6 +20,17 @@ def fields_of(value: msgspec.Struct) -> Iterator[tuple[str, Any]]:
 def plain(value: msgspec.Struct) -> dict[str, Any]:
     """Return an entity as plain values."""
     return {name: _plain(each) for name, each in fields_of(value)}
+
+
+def from_plain(kind: type[T], values: dict[str, Any]) -> T:
+    """Return an entity of plain values by field; others are ignored, as in MLflow.
+
+    Raises InvalidInputError when one is missing, or is not what the field holds.
+    """
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidInputError(f"This is no {kind.__name__}: {error}.") from None
 
 
 def _plain(value: Any) -> Any:
@@ -33,6 +48,11 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
     def to_dictionary(self) -> dict[str, Any]:
         """Return it as plain values."""
         return plain(self)
+
+    @classmethod
+    def from_dictionary(cls, the_dict: dict[str, Any]) -> Self:
+        """Return what `dict` of one gave; see `from_plain`."""
+        return from_plain(cls, the_dict)
 
 
 class Metric(msgspec.Struct, frozen=True, gc=False):
@@ -54,6 +74,11 @@ class Metric(msgspec.Struct, frozen=True, gc=False):
         """Return it as plain values."""
         return plain(self)
 
+    @classmethod
+    def from_dictionary(cls, the_dict: dict[str, Any]) -> Self:
+        """Return what `dict` of one gave; see `from_plain`."""
+        return from_plain(cls, the_dict)
+
 
 class Param(msgspec.Struct, frozen=True, gc=False):
     """A parameter of a run or logged model; values are strings."""
@@ -64,6 +89,11 @@ class Param(msgspec.Struct, frozen=True, gc=False):
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         return fields_of(self)
 
+    @classmethod
+    def from_dictionary(cls, the_dict: dict[str, Any]) -> Self:
+        """Return what `dict` of one gave; see `from_plain`."""
+        return from_plain(cls, the_dict)
+
 
 class Tag(msgspec.Struct, frozen=True, gc=False):
     """A tag of anything that has tags."""
@@ -73,3 +103,8 @@ class Tag(msgspec.Struct, frozen=True, gc=False):
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         return fields_of(self)
+
+    @classmethod
+    def from_dictionary(cls, the_dict: dict[str, Any]) -> Self:
+        """Return what `dict` of one gave; see `from_plain`."""
+        return from_plain(cls, the_dict)
